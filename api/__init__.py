@@ -1,0 +1,1 @@
+"""The face: web pages, JSON endpoints, the command line."""

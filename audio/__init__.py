@@ -1,0 +1,1 @@
+"""What a sound file is and becomes. Knows no database and no station."""

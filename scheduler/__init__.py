@@ -1,0 +1,1 @@
+"""The core: decides what is due, remembers what was proved."""

@@ -1,0 +1,297 @@
+"""Receipts and logs → evidence: what a station checked, and what it says it aired."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from scheduler.day import planned_at_of
+from scheduler.errors import CoreError
+from scheduler.evidence import Proof, proof_of
+from scheduler.hub import Hub
+from scheduler.intake import flush_folder
+from scheduler.leases import end_the_hopeless
+from scheduler.store import ledger
+from scheduler.store.models import Airing, AsrunFile, Delivery, Station
+from scheduler.store.states import (
+    OPEN_AIRINGS,
+    AiringState,
+    DeliveryState,
+    can_move,
+    move,
+    moving,
+)
+from stations.asrun import AsrunDay, airings_of, read_asrun
+from stations.errors import StationError
+from stations.layout import ASRUN_MAX_BYTES, RECEIPT, RECEIPT_MAX_BYTES, asrun_path
+from stations.manifest import station_key
+from stations.receipt import Receipt, read_receipt
+from stations.visit import Visit
+
+log = structlog.get_logger()
+
+# A box that was off for two weeks still gets its proof in; what is older stays unknown.
+_LOOK_BACK = timedelta(days=14)
+_REJECTED_KEPT = 100
+
+
+@dataclass(frozen=True)
+class CollectResult:
+    """What one look at a station brought."""
+
+    station_code: str
+    verified: int = 0  # deliveries that the station's receipt confirms
+    healed: int = 0  # deliveries that the receipt no longer confirms: due again
+    logs: int = 0
+    airings_changed: int = 0
+    rejected_lines: int = 0
+    error: StationError | CoreError | None = None
+
+
+def collect_station(hub: Hub, station_id: int) -> CollectResult:
+    """Fetch and believe, as far as it is proved, what one station wrote; as often as one likes."""
+    with hub.database.read() as session:
+        station = session.get_one(Station, station_id)
+        dates = _dates_to_fetch(hub, session, station_id)
+    result = CollectResult(station.code)
+    try:
+        with hub.connect(hub, station, lambda name: None) as visit:
+            result = _take_receipt(hub, station, visit, result)
+            for on in dates:
+                result = _take_log(hub, station, visit, on, result)
+    except (StationError, CoreError) as error:
+        result = replace(result, error=error)
+    log.info(
+        "station_collected", station=station.code, verified=result.verified, logs=result.logs,
+        airings_changed=result.airings_changed, error=result.error.code if result.error else None,
+    )  # fmt: skip
+    return result
+
+
+def collect(
+    hub: Hub,
+    *,
+    stations: Collection[int] | None = None,
+    on_result: Callable[[CollectResult], None] = lambda result: None,
+) -> list[CollectResult]:
+    """Look at every active station that has a computer."""
+    results = []
+    with ThreadPoolExecutor(hub.settings.push.workers, "collect") as pool:
+        for result in pool.map(lambda one: collect_station(hub, one), to_collect(hub, stations)):
+            results.append(result)
+            on_result(result)
+    return results
+
+
+def to_collect(hub: Hub, stations: Collection[int] | None = None) -> list[int]:
+    """The stations from which something may be learned, by their code."""
+    with hub.database.read() as session:
+        ids = session.scalars(
+            select(Station.id)
+            .where(Station.active, Station.kind == "player", Station.host_key.is_not(None))
+            .order_by(Station.code)
+        ).all()
+    return [one for one in ids if stations is None or one in stations]
+
+
+def settle(hub: Hub) -> int:
+    """Say "unknown" where no proof came in time, and end the deliveries of days that are over."""
+    now = hub.clock.now()
+    deadline = now - timedelta(hours=hub.settings.collect.unknown_after_h)
+    with hub.database.write() as session:
+        end_the_hopeless(session, now)
+        settled = session.scalars(
+            moving(Airing, AiringState.UNKNOWN)
+            .where(Airing.planned_at < deadline)
+            .values(reason="no_proof")
+            .returning(Airing.station_id)
+        ).all()
+    return len(settled)
+
+
+# ── The receipt ────────────────────────────────────────────────────────────────────────────────
+
+
+def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResult) -> CollectResult:
+    data = visit.read_file(RECEIPT, RECEIPT_MAX_BYTES)
+    if data is None:
+        return result
+    key = station_key(hub.master_secret(), station.code)
+    receipt = read_receipt(data, station=station.code, key=key)
+    now = hub.clock.now()
+    verified = healed = 0
+    with hub.database.write() as session:
+        for delivery in session.scalars(
+            select(Delivery).where(
+                Delivery.station_id == station.id,
+                Delivery.for_date >= hub.today(),
+                Delivery.state.in_((DeliveryState.DELIVERED, DeliveryState.VERIFIED)),
+            )
+        ):
+            holds = _confirms(receipt, delivery)
+            if holds and delivery.state is DeliveryState.DELIVERED:
+                move(delivery, DeliveryState.VERIFIED)
+                delivery.verified_at = now
+                _on_station(session, delivery)
+                verified += 1
+            elif not holds and _was_looked_at(receipt, delivery):
+                move(delivery, DeliveryState.DUE)
+                delivery.next_try_at = now
+                delivery.error_code = "lost_at_station"
+                healed += 1
+        session.execute(
+            update(Station)
+            .where(Station.id == station.id)
+            .values(
+                last_seen_at=now,
+                free_bytes=receipt.free_bytes,
+                player_version=receipt.player_version,
+            )
+        )
+    return replace(result, verified=verified, healed=healed)
+
+
+def _confirms(receipt: Receipt, delivery: Delivery) -> bool:
+    """The station has checked every file of exactly this manifest."""
+    day = receipt.days.get(delivery.for_date)
+    return day is not None and day.manifest_sha256 == delivery.manifest_sha256 and day.is_complete
+
+
+def _was_looked_at(receipt: Receipt, delivery: Delivery) -> bool:
+    """Whether the receipt speaks of a moment after the delivery: only then is silence a finding."""
+    assert delivery.delivered_at is not None
+    settled = delivery.delivered_at + timedelta(minutes=15)
+    return receipt.written_at > settled
+
+
+def _on_station(session: Session, delivery: Delivery) -> None:
+    session.execute(
+        moving(Airing, AiringState.ON_STATION).where(
+            Airing.station_id == delivery.station_id,
+            Airing.broadcast_date == delivery.for_date,
+            Airing.state == AiringState.PLANNED,
+        )
+    )
+
+
+# ── The log ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _dates_to_fetch(hub: Hub, session: Session, station_id: int) -> list[date]:
+    """The days of which something is not proved yet, and today."""
+    now = hub.clock.now()
+    days = session.scalars(
+        select(Airing.broadcast_date)
+        .where(
+            Airing.station_id == station_id,
+            Airing.planned_at.between(now - _LOOK_BACK, now),
+            Airing.state.in_((*OPEN_AIRINGS, AiringState.UNKNOWN, AiringState.PARTIAL)),
+        )
+        .distinct()
+    )
+    return sorted(set(days))
+
+
+def _take_log(
+    hub: Hub, station: Station, visit: Visit, on: date, result: CollectResult
+) -> CollectResult:
+    data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
+    if not data:
+        return result
+    key = station_key(hub.master_secret(), station.code)
+    now = hub.clock.now()
+    day = read_asrun(data, station=station.code, key=key, for_date=on, now=now)
+    sha256 = _archive(hub, data)
+    with hub.database.write() as session:
+        _remember_log(hub, session, station, on, sha256, len(data), day)
+        changed = _apply(hub, session, station, day, sha256)
+    return replace(
+        result,
+        logs=result.logs + 1,
+        airings_changed=result.airings_changed + changed,
+        rejected_lines=result.rejected_lines + len(day.rejected),
+    )
+
+
+def _archive(hub: Hub, data: bytes) -> str:
+    """Keep the raw log under its hash before a row speaks of it."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    final = hub.asrun / f"{sha256}.jsonl"
+    if not final.exists():
+        part = hub.tmp / f"{sha256}.asrun.part"
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(final)
+        flush_folder(final.parent)
+    return sha256
+
+
+def _remember_log(
+    hub: Hub, session: Session, station: Station, on: date, sha256: str, size: int, day: AsrunDay
+) -> None:
+    known = session.scalar(
+        select(AsrunFile.id).where(
+            AsrunFile.station_id == station.id,
+            AsrunFile.for_date == on,
+            AsrunFile.sha256 == sha256,
+        )
+    )
+    if known is not None:
+        return
+    now = hub.clock.now()
+    rejected = [[one.line, one.reason] for one in day.rejected[:_REJECTED_KEPT]]
+    session.add(
+        AsrunFile(
+            station_id=station.id, for_date=on, sha256=sha256, size_bytes=size, fetched_at=now,
+            lines=len(day.records), is_chained=day.is_chained, rejected=rejected,
+        )
+    )  # fmt: skip
+    ledger.record(
+        session, at=now, who="loa", what="log_collected", object=f"{station.code} {on}",
+        sha256=sha256, lines=len(day.records), rejected=len(day.rejected),
+        is_chained=day.is_chained,
+    )  # fmt: skip
+
+
+def _apply(hub: Hub, session: Session, station: Station, day: AsrunDay, sha256: str) -> int:
+    changed = 0
+    for item_id, said in airings_of(day.records).items():
+        airing = _airing(session, station, item_id)
+        if airing is None:
+            continue  # an item that we never planned proves nothing of ours
+        proof = proof_of(said, airing, hub.settings.collect, now=hub.clock.now())
+        changed += proof is not None and _believe(airing, proof, sha256)
+    return changed
+
+
+def _airing(session: Session, station: Station, item_id: str) -> Airing | None:
+    try:
+        planned_at: datetime = planned_at_of(item_id)
+    except ValueError:
+        return None
+    return session.get(Airing, (station.id, planned_at))
+
+
+def _believe(airing: Airing, proof: Proof, sha256: str) -> bool:
+    """Raise an airing to what is proved; the same log again changes nothing."""
+    same = (airing.state, airing.started_at, airing.played_ms) == (
+        proof.state, proof.started_at, proof.played_ms,
+    )  # fmt: skip
+    if same or not can_move(airing.state, proof.state):
+        return False
+    move(airing, proof.state)
+    airing.grade = proof.grade
+    airing.started_at, airing.played_ms = proof.started_at, proof.played_ms
+    airing.reason = proof.reason
+    airing.evidence = {"source": "player_log", "asrun_sha256": sha256, "lines": list(proof.lines)}
+    return True

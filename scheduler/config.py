@@ -1,0 +1,158 @@
+"""``config.toml`` as one frozen ``Settings``: every number has a unit and bounds."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator
+from datetime import time
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from scheduler.errors import ConfigInvalid
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PathSettings(Section):
+    data: Path = Field(Path("data"), description="where everything that Loa keeps lies")
+
+
+class DatabaseSettings(Section):
+    url: str = Field("", description="empty: SQLite in the data folder")
+    password_file: Path | None = Field(None, description="holds the password of the server")
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if "@" in url and ":" in url.split("@")[0].split("//")[-1]:
+            raise ValueError("a password does not belong here: put it into password_file")
+        if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("it must begin with sqlite:/// or postgresql+psycopg://")
+        return url
+
+
+class TimeSettings(Section):
+    zone: str = Field("Asia/Ho_Chi_Minh", description="the zone of rules and broadcast dates")
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f'there is no time zone "{zone}"') from error
+        return zone
+
+
+class UiSettings(Section):
+    language: Literal["vi", "en"] = Field("vi", description="of pages and messages")
+
+
+class PlanSettings(Section):
+    days_ahead: int = Field(7, ge=1, le=30, description="days planned and sent ahead")
+    at: time = Field(time(12, 5), description="local time of the daily planning")
+
+
+class PushSettings(Section):
+    window_from: time = Field(time(18, 0), description="local; stations without one of their own")
+    window_until: time = Field(time(4, 30), description="local; may lie after midnight")
+    workers: int = Field(16, ge=1, le=256, description="visits at once")
+    connect_limit_s: float = Field(15, ge=1, le=300)
+    idle_limit_s: float = Field(30, ge=2, le=600, description="silence after which a visit ends")
+    lease_s: int = Field(120, ge=10, le=3600, description="a silent worker loses its claim")
+    first_retry_s: int = Field(30, ge=1, le=3600, description="doubled at each try")
+    retry_cap_s: int = Field(1800, ge=1, le=86400)
+
+
+class CollectSettings(Section):
+    every_s: int = Field(600, ge=10, le=86400, description="how often logs are fetched")
+    unknown_after_h: int = Field(36, ge=1, le=336, description="no proof by then: unknown")
+    late_after_s: int = Field(60, ge=1, le=3600, description="started later: late")
+    partial_below_percent: int = Field(95, ge=1, le=100, description="played less: partial")
+
+
+class ProgrammeSettings(Section):
+    max_bytes: int = Field(2 << 30, ge=1 << 20, le=16 << 30, description="of one upload")
+    max_minutes: int = Field(240, ge=1, le=720)
+    profiles: tuple[str, ...] = Field(
+        ("loa-48", "loa-64"), min_length=1, description="made at approval"
+    )
+
+
+class WebSettings(Section):
+    host: str = Field("127.0.0.1", description="0.0.0.0 only behind a proxy that speaks TLS")
+    port: int = Field(8730, ge=1, le=65535)
+    session_hours: int = Field(12, ge=1, le=720, description="a sign-in ends after this")
+    secure_cookies: bool = Field(False, description="true wherever TLS is in front")
+
+
+class Settings(Section):
+    """Every setting of one Loa."""
+
+    paths: PathSettings = PathSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    time: TimeSettings = TimeSettings()
+    ui: UiSettings = UiSettings()
+    plan: PlanSettings = PlanSettings()
+    push: PushSettings = PushSettings()
+    collect: CollectSettings = CollectSettings()
+    programmes: ProgrammeSettings = ProgrammeSettings()
+    web: WebSettings = WebSettings()
+    # Changes to the shipped sound profiles and new ones, by name; audio.profiles checks them.
+    profiles: dict[str, dict[str, Any]] = {}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time.zone)
+
+
+def default_path() -> Path:
+    """The configuration in force: $LOA_CONFIG, else config.toml here, else the shipped one."""
+    named = os.environ.get("LOA_CONFIG")
+    if named:
+        return Path(named)
+    here = Path("config.toml")
+    return here if here.exists() else Path(__file__).parent.parent / "config.toml"
+
+
+def load_settings(path: Path) -> Settings:
+    """
+    Read and check a configuration; paths in it are relative to its folder.
+
+    Raises:
+        ConfigInvalid: with every problem at once: unknown keys, wrong values, broken TOML.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigInvalid(path=path, problems="; ".join(_problems(error))) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigInvalid(path=path, problems=str(error)) from error
+    data = (path.parent / settings.paths.data.expanduser()).resolve()
+    return settings.model_copy(update={"paths": PathSettings(data=data)})
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        *sections, key = (str(part) for part in problem["loc"])
+        where = f"[{'.'.join(sections)}] {key}" if sections else f"[{key}]"
+        if problem["type"] == "extra_forbidden":
+            yield f"{where}: unknown key{_suggestion(sections, key)}"
+        else:
+            yield f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _suggestion(sections: list[str], key: str) -> str:
+    model: Any = Settings
+    for name in sections:
+        model = model.model_fields[name].annotation
+    close = difflib.get_close_matches(key, model.model_fields, n=1)
+    return f', did you mean "{close[0]}"?' if close else ""

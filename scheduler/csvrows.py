@@ -1,0 +1,93 @@
+"""Tables that people give us: decoded once, checked row by row, every problem told at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler.errors import FileRefused, RowProblem, WrongEncoding
+
+MAX_BYTES = 8 << 20
+MAX_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table that a person fills in."""
+
+    name: str
+    required: bool
+    meaning: str
+    example: str
+
+
+def read_csv_text(source: Path | bytes, name: str) -> str:
+    """
+    Decode a table; a byte-order mark is accepted.
+
+    Raises:
+        WrongEncoding: it is not UTF-8 (Excel's plain "CSV" is not).
+        FileRefused: it is larger than 8 MiB.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    else:
+        data = source
+    if len(data) > MAX_BYTES:
+        raise FileRefused(
+            name=name, problems=[RowProblem(line=1, reason="the file is larger than 8 MiB")]
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise WrongEncoding(name=name, position=error.start) from error
+
+
+def rows_of(
+    text: str, columns: Sequence[Column], name: str
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """
+    The rows as ``(line, {column: trimmed text})``; empty lines are passed over.
+
+    Raises:
+        FileRefused: the header lacks a column or has an unknown one, or a row has too many cells.
+    """
+    known = {column.name for column in columns}
+    reader = csv.reader(io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n")), strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        _check_header(header, columns, known, name)
+        for count, cells in enumerate(reader):
+            if count >= MAX_ROWS:
+                raise _refused(name, reader.line_num, f"more than {MAX_ROWS} rows")
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) > len(header):
+                raise _refused(name, reader.line_num, f"{len(cells)} cells, {len(header)} columns")
+            padded = cells + [""] * (len(header) - len(cells))
+            yield reader.line_num, dict(zip(header, (cell.strip() for cell in padded), strict=True))
+    except csv.Error as error:
+        raise _refused(name, reader.line_num, str(error)) from error
+
+
+def _check_header(
+    header: Sequence[str], columns: Sequence[Column], known: set[str], name: str
+) -> None:
+    missing = [column.name for column in columns if column.required and column.name not in header]
+    unknown = [cell for cell in header if cell not in known]
+    doubled = {cell for cell in header if header.count(cell) > 1}
+    problems = [f'the column "{cell}" is missing' for cell in missing]
+    problems += [f'the column "{cell}" is unknown' for cell in unknown]
+    problems += [f'the column "{cell}" stands twice' for cell in sorted(doubled)]
+    if problems:
+        raise FileRefused(
+            name=name, problems=[RowProblem(line=1, reason=reason) for reason in problems]
+        )
+
+
+def _refused(name: str, line: int, reason: str) -> FileRefused:
+    return FileRefused(name=name, problems=[RowProblem(line=line, reason=reason)])

@@ -1,0 +1,186 @@
+"""What one station's day holds, from the rows, and the manifest that says so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from scheduler.hub import Hub
+from scheduler.store.db import in_batches
+from scheduler.store.models import Airing, Delivery, Rendition, Station
+from scheduler.store.states import CURRENT_DELIVERIES, AiringState, RenditionState
+from stations.layout import DayFiles, RenditionFile, Sha256
+from stations.manifest import Manifest, ManifestFile, ManifestItem, sign, station_key
+from stations.sidefiles import side_files
+
+ITEM_ID = "%Y%m%dT%H%M%SZ"  # the planned instant names an airing within its station
+
+# A box that was off when its day came still wants the log line "too late", and then nothing.
+_EXPIRES_AFTER = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class Day:
+    """The items of a station's day, in order, with the files that they play."""
+
+    items: tuple[ManifestItem, ...]
+    files: tuple[ManifestFile, ...]
+    waiting: frozenset[int]  # programmes without a rendition for this station yet
+
+    @property
+    def content_sha256(self) -> str:
+        """Of what airs: two equal days need no second delivery."""
+        rows: list[object] = [
+            [i.id, i.late_ok_s, i.ms, i.gain_db, i.bulletin_class, i.title, list(i.files)]
+            for i in self.items
+        ]
+        return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+# What of an airing stands in a manifest.
+@dataclass(frozen=True)
+class PlannedItem:
+    planned_at: datetime
+    programme_id: int
+    programme_class: str
+    title: str
+    late_ok_s: int
+
+
+Renditions = Mapping[tuple[int, str], Rendition]  # by programme and profile
+
+
+def day_of(items: Iterable[PlannedItem], profile: str, renditions: Renditions) -> Day:
+    """Make a station's day; a programme that is not encoded for it yet is left out and named."""
+    made: list[ManifestItem] = []
+    files: dict[str, ManifestFile] = {}
+    waiting: set[int] = set()
+    for item in sorted(items, key=lambda item: item.planned_at):
+        rendition = renditions.get((item.programme_id, profile))
+        if rendition is None:
+            waiting.add(item.programme_id)
+            continue
+        file = _file_of(rendition)
+        files[file.name] = file
+        made.append(_item_of(item, file))
+    return Day(tuple(made), tuple(files[name] for name in sorted(files)), frozenset(waiting))
+
+
+def ready_renditions(session: Session, programme_ids: Collection[int] | None = None) -> Renditions:
+    """The renditions that exist, by programme and profile."""
+    statement = select(Rendition).where(Rendition.state == RenditionState.READY)
+    found: list[Rendition] = []
+    if programme_ids is None:
+        found = list(session.scalars(statement))
+    else:
+        for batch in in_batches(sorted(programme_ids)):
+            found += session.scalars(statement.where(Rendition.programme_id.in_(batch)))
+    return {(rendition.programme_id, rendition.profile): rendition for rendition in found}
+
+
+def day_from_rows(session: Session, station: Station, on: date) -> Day:
+    """A station's day as the rows have it now."""
+    airings = session.scalars(
+        select(Airing)
+        .where(
+            Airing.station_id == station.id,
+            Airing.broadcast_date == on,
+            Airing.state != AiringState.CANCELLED,
+        )
+        .options(selectinload(Airing.slot))
+    ).all()
+    items = [
+        PlannedItem(a.planned_at, a.programme_id, a.programme_class, a.slot.title, a.late_ok_s)
+        for a in airings
+    ]
+    renditions = ready_renditions(session, {item.programme_id for item in items})
+    return day_of(items, station.profile, renditions)
+
+
+def manifest_of(hub: Hub, station: Station, delivery: Delivery, day: Day) -> Manifest:
+    """The manifest of a delivery: the same rows give the same bytes."""
+    return Manifest(
+        station=station.code,
+        tz=hub.settings.time.zone,
+        for_date=delivery.for_date,
+        seq=delivery.seq,
+        generated_at=delivery.generated_at,
+        not_before=delivery.generated_at,
+        expires_at=delivery.last_air_at + _EXPIRES_AFTER,
+        files=day.files,
+        items=day.items,
+    )
+
+
+def coming_manifests(hub: Hub, session: Session, station: Station) -> list[Manifest]:
+    """The manifests of today and of every planned day after it, as they stand now."""
+    deliveries = session.scalars(
+        select(Delivery)
+        .where(
+            Delivery.station_id == station.id,
+            Delivery.for_date >= hub.today(),
+            Delivery.state.in_(CURRENT_DELIVERIES),
+        )
+        .order_by(Delivery.for_date)
+    )
+    return [
+        manifest_of(hub, station, delivery, day_from_rows(session, station, delivery.for_date))
+        for delivery in deliveries
+    ]
+
+
+def day_files(hub: Hub, manifest: Manifest, coming: Sequence[Manifest]) -> DayFiles:
+    """The signed bytes of one day; the side files tell of all the days that are coming."""
+    key = station_key(hub.master_secret(), manifest.station)
+    return DayFiles(manifest.for_date, sign(manifest, key), side_files(*coming))
+
+
+def rendition_files(hub: Hub, day: Day) -> list[RenditionFile]:
+    """Where the files of a day lie on this machine, in the order in which they air."""
+    sizes = {file.name: file for file in day.files}
+    in_order = dict.fromkeys(name for item in day.items for name in item.files)
+    return [
+        RenditionFile(
+            sizes[name].sha256, sizes[name].extension, hub.renditions / name, sizes[name].size_bytes
+        )
+        for name in in_order
+    ]
+
+
+def planned_at_of(item_id: str) -> datetime:
+    """The instant in an item's name; ``ValueError`` when it is not one of ours."""
+    return datetime.strptime(item_id, ITEM_ID).replace(tzinfo=UTC)
+
+
+def _file_of(rendition: Rendition) -> ManifestFile:
+    assert rendition.sha256 and rendition.extension
+    assert rendition.size_bytes is not None and rendition.ms is not None
+    return ManifestFile(
+        sha256=Sha256(rendition.sha256),
+        extension=rendition.extension,
+        size_bytes=rendition.size_bytes,
+        ms=rendition.ms,
+    )
+
+
+def _item_of(item: PlannedItem, file: ManifestFile) -> ManifestItem:
+    return ManifestItem(
+        id=f"{item.planned_at:{ITEM_ID}}",
+        starts_at=item.planned_at,
+        late_ok_s=item.late_ok_s,
+        ms=file.ms,
+        gain_db=0.0,
+        bulletin_class=item.programme_class,
+        title=item.title,
+        files=(file.name,),
+    )

@@ -1,0 +1,294 @@
+"""Brings each station its days: what is due, in which order, one visit a station at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from scheduler.day import (
+    Day,
+    coming_manifests,
+    day_files,
+    day_from_rows,
+    manifest_of,
+    rendition_files,
+)
+from scheduler.errors import CoreError, LeaseLost, RenditionMissing
+from scheduler.hub import Hub
+from scheduler.leases import (
+    Claim,
+    Lease,
+    claim,
+    end_the_hopeless,
+    finish,
+    give_back,
+    renew,
+    rescue,
+)
+from scheduler.store import ledger
+from scheduler.store.models import Delivery, Station
+from scheduler.store.states import DeliveryState, moving
+from stations.errors import StationError
+from stations.manifest import Manifest, file_sha256
+from stations.visit import Sent, Visit
+
+log = structlog.get_logger()
+
+# A queue message that nobody took by then is taken to be lost.
+_QUEUED_FOR = timedelta(minutes=5)
+_ROUNDS = 50  # of admitting in one push by hand: far above any honest number
+
+Step = Callable[[str], None]
+Progress = Callable[[str, int], None]  # station code, bytes acknowledged in this visit
+
+
+@dataclass(frozen=True)
+class VisitResult:
+    """What one visit brought about."""
+
+    station_code: str
+    delivered: int = 0
+    failed: int = 0
+    bytes_sent: int = 0
+    bytes_resumed: int = 0
+    error: StationError | CoreError | None = None
+
+
+@dataclass(frozen=True)
+class PushResult:
+    visits: tuple[VisitResult, ...] = field(default=())
+
+    @property
+    def bytes_sent(self) -> int:
+        return sum(visit.bytes_sent for visit in self.visits)
+
+    @property
+    def failed(self) -> tuple[VisitResult, ...]:
+        return tuple(visit for visit in self.visits if visit.error is not None)
+
+
+def admit(
+    hub: Hub, *, ignore_windows: bool = False, stations: Collection[int] | None = None
+) -> list[int]:
+    """
+    Mark what is due as queued and give the stations to visit, earliest air time first.
+
+    Also the rescue: a lost message, a dead worker and a day that is over are found here.
+    """
+    now = hub.clock.now()
+    with hub.database.write() as session:
+        rescue(session, now)
+        end_the_hopeless(session, now)
+        due = session.execute(
+            select(Delivery.id, Station)
+            .join(Station)
+            .where(
+                Delivery.state == DeliveryState.DUE,
+                Delivery.next_try_at <= now,
+                Station.active,
+                Station.kind != "person",
+            )
+            .order_by(Delivery.first_air_at, Delivery.id)
+        ).all()
+        admitted = [
+            (delivery_id, station.id)
+            for delivery_id, station in due
+            if (stations is None or station.id in stations)
+            and (ignore_windows or is_in_window(hub, station, now))
+        ]
+        session.execute(
+            moving(Delivery, DeliveryState.QUEUED)
+            .where(Delivery.id.in_([delivery_id for delivery_id, _ in admitted]))
+            .values(lease_until=now + _QUEUED_FOR)
+        )
+    return list(dict.fromkeys(station_id for _, station_id in admitted))
+
+
+def visit_station(
+    hub: Hub,
+    station_id: int,
+    *,
+    worker: str,
+    progress: Progress | None = None,
+    step: Step = lambda name: None,
+) -> VisitResult | None:
+    """
+    Bring one station everything that waits for it, over one connection.
+
+    Safe to kill at any step: what was not finished becomes due again when the lease ends. Gives
+    ``None`` when nothing waits or another worker is there.
+    """
+    claimed = claim(hub, station_id, worker)
+    if claimed is None:
+        return None
+    step("claimed")
+    result = _Visiting(hub, claimed, progress, step).run()
+    log.info(
+        "station_visited", station=claimed.station.code, delivered=result.delivered,
+        failed=result.failed, bytes_sent=result.bytes_sent,
+        error=result.error.code if result.error else None,
+    )  # fmt: skip
+    return result
+
+
+def push(
+    hub: Hub,
+    *,
+    stations: Collection[int] | None = None,
+    ignore_windows: bool = True,
+    progress: Progress | None = None,
+    on_result: Callable[[VisitResult], None] = lambda result: None,
+) -> PushResult:
+    """Visit every station for which something is due now; a back-off is not waited for."""
+    results: list[VisitResult] = []
+    with ThreadPoolExecutor(hub.settings.push.workers, "push") as pool:
+        for ids in _rounds(hub, ignore_windows, stations):
+            visits = [
+                pool.submit(
+                    visit_station, hub, station_id, worker=f"push-{station_id}", progress=progress
+                )
+                for station_id in ids
+            ]
+            for visit in visits:
+                if (result := visit.result()) is not None:
+                    results.append(result)
+                    on_result(result)
+    return PushResult(tuple(results))
+
+
+def retry(session: Session, station: Station, *, by: str, now: datetime) -> int:
+    """A person says "send again": what failed or waits for its back-off is due now."""
+    failed = moving(Delivery, DeliveryState.DUE).where(
+        Delivery.station_id == station.id,
+        Delivery.state == DeliveryState.FAILED,
+        Delivery.last_air_at > now,
+    )
+    ids = set(session.scalars(failed.values(next_try_at=now).returning(Delivery.id)))
+    waiting = update(Delivery).where(
+        Delivery.station_id == station.id,
+        Delivery.state == DeliveryState.DUE,
+        Delivery.next_try_at > now,
+    )
+    ids |= set(session.scalars(waiting.values(next_try_at=now).returning(Delivery.id)))
+    if ids:
+        ledger.record(
+            session, at=now, who=by, what="delivery_retried", object=station.code, count=len(ids)
+        )
+    return len(ids)
+
+
+def is_in_window(hub: Hub, station: Station, now: datetime) -> bool:
+    """Whether the station may be visited at this moment; a window may run over midnight."""
+    begin: time = station.push_from or hub.settings.push.window_from
+    end: time = station.push_until or hub.settings.push.window_until
+    local = now.astimezone(hub.settings.zone).time()
+    if begin == end:
+        return True
+    return begin <= local < end if begin < end else local >= begin or local < end
+
+
+def _rounds(
+    hub: Hub, ignore_windows: bool, stations: Collection[int] | None
+) -> Iterator[list[int]]:
+    for _ in range(_ROUNDS):
+        ids = admit(hub, ignore_windows=ignore_windows, stations=stations)
+        if not ids:
+            return
+        yield ids
+
+
+class _Visiting:
+    """One visit under way: which deliveries are done, which are still held."""
+
+    def __init__(self, hub: Hub, claimed: Claim, progress: Progress | None, step: Step) -> None:
+        self.hub, self.station, self.step = hub, claimed.station, step
+        self.held = dict(zip(claimed.leases, claimed.deliveries, strict=True))
+        self.on_progress = progress
+        self.renewed_at = hub.clock.monotonic()
+        self.sent: list[Sent] = []
+        self.sent_before = 0  # of self.sent, those that earlier deliveries carry
+        self.delivered = 0
+        with hub.database.read() as session:
+            self.coming: list[Manifest] = coming_manifests(hub, session, self.station)
+
+    def run(self) -> VisitResult:
+        try:
+            with self.hub.connect(self.hub, self.station, self.step) as visit:
+                for lease, delivery in list(self.held.items()):
+                    self._deliver(visit, lease, delivery)
+                self._remember_station(visit)
+        except LeaseLost as error:
+            # Whoever holds the rows now decides; nothing here is ours to give back but the rest.
+            return self._ended(error)
+        except (StationError, CoreError) as error:
+            return self._ended(error)
+        return self._result(None)
+
+    def _deliver(self, visit: Visit, lease: Lease, delivery: Delivery) -> None:
+        day = self._day(delivery)
+        files = rendition_files(self.hub, day)
+        for file in files:
+            if not file.path.exists():
+                raise RenditionMissing(name=file.name)
+        for file in files:
+            self.sent.append(visit.put_rendition(file, progress=self._progress))
+        manifest = manifest_of(self.hub, self.station, delivery, day)
+        content = day_files(self.hub, manifest, self.coming)
+        renew(self.hub, list(self.held))  # never commit under a lease that was lost
+        visit.commit_day(content)
+        self.step("committed")
+        finish(
+            self.hub, lease, sent=self.sent[self.sent_before :],
+            manifest_sha256=file_sha256(content.manifest),
+        )  # fmt: skip
+        self.sent_before = len(self.sent)
+        self.step("recorded")
+        del self.held[lease]
+        self.delivered += 1
+
+    def _day(self, delivery: Delivery) -> Day:
+        with self.hub.database.read() as session:
+            day = day_from_rows(session, self.station, delivery.for_date)
+        if day.content_sha256 != delivery.content_sha256:
+            raise LeaseLost()  # planned anew since the claim: the newer day goes out instead
+        return day
+
+    def _progress(self, acknowledged: int) -> None:
+        if self.on_progress is not None:
+            self.on_progress(self.station.code, acknowledged)
+        now = self.hub.clock.monotonic()
+        if now - self.renewed_at > self.hub.settings.push.lease_s / 3:
+            renew(self.hub, list(self.held))
+            self.renewed_at = now
+
+    def _remember_station(self, visit: Visit) -> None:
+        free_bytes = visit.free_bytes()
+        with self.hub.database.write() as session:
+            session.execute(
+                update(Station)
+                .where(Station.id == self.station.id)
+                .values(last_seen_at=self.hub.clock.now(), free_bytes=free_bytes)
+            )
+
+    def _ended(self, error: StationError | CoreError) -> VisitResult:
+        give_back(
+            self.hub, list(self.held), code=error.code, fields=error.fields, retry=error.retry,
+            sent=self.sent[self.sent_before :],
+        )  # fmt: skip
+        return self._result(error)
+
+    def _result(self, error: StationError | CoreError | None) -> VisitResult:
+        return VisitResult(
+            station_code=self.station.code,
+            delivered=self.delivered,
+            failed=len(self.held),
+            bytes_sent=sum(sent.bytes_sent for sent in self.sent),
+            bytes_resumed=sum(sent.resumed_from for sent in self.sent),
+            error=error,
+        )

@@ -1,0 +1,212 @@
+"""What the core refuses, sorted by who must act next.
+
+As at the edges, the docstring of a class is the sentence that a person reads, its ``{fields}`` are
+filled from the keyword arguments, and the message catalogues translate it whole.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+
+class CoreError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "core_error"
+    retry: ClassVar[bool] = False
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+        super().__init__(fields)
+
+    def __str__(self) -> str:
+        return (inspect.getdoc(type(self)) or "").format_map(self.fields)
+
+
+# ── The person who installed Loa acts ──────────────────────────────────────────────────────────
+
+
+class ConfigInvalid(CoreError):
+    """{path} cannot be used: {problems}"""
+
+    code = "config_invalid"
+
+
+class NotInitialised(CoreError):
+    """There is no Loa in {data} yet. Run "loa init" first."""
+
+    code = "not_initialised"
+
+
+class AlreadyInitialised(CoreError):
+    """{data} holds a Loa already. Nothing was changed."""
+
+    code = "already_initialised"
+
+
+class DatabaseDown(CoreError):
+    """The database at {url} does not answer: {detail}. Start it, then try again."""
+
+    code = "database_down"
+    retry = True
+
+
+class DatabaseBusy(CoreError):
+    """The database is busy with another writer. Nothing was changed; try again."""
+
+    code = "database_busy"
+    retry = True
+
+
+class SchemaDiffers(CoreError):
+    """The database is at revision {found}, this program needs {needed}. Run "loa init --upgrade"."""
+
+    code = "schema_differs"
+
+
+class DataNotWritable(CoreError):
+    """{path} cannot be written: {detail}. Make room or change its rights, then try again."""
+
+    code = "data_not_writable"
+
+
+class SecretMissing(CoreError):
+    """The secret file {path} is missing. Restore it from the backup; without it no station obeys."""
+
+    code = "secret_missing"
+
+
+class SecretExposed(CoreError):
+    """The secret file {path} can be read by others. Run: chmod 600 {path}"""
+
+    code = "secret_exposed"
+
+
+class PortInUse(CoreError):
+    """Port {port} on {host} is used by another program. Stop it or choose another with --port."""
+
+    code = "port_in_use"
+
+
+# ── The next try acts ──────────────────────────────────────────────────────────────────────────
+
+
+class LeaseLost(CoreError):
+    """Another worker took over this delivery, or a newer plan replaced it. This one stops."""
+
+    code = "lease_lost"
+    retry = True
+
+
+class RenditionMissing(CoreError):
+    """The encoded file {name} is missing here. Restore it, or encode the programme again."""
+
+    code = "rendition_missing"
+
+
+# ── The person who gave the input acts ─────────────────────────────────────────────────────────
+
+
+class InputInvalid(CoreError):
+    """{problem}"""
+
+    code = "input_invalid"
+
+
+class NotFound(CoreError):
+    """There is no {what} "{key}"."""
+
+    code = "not_found"
+
+
+class AlreadyExists(CoreError):
+    """There is a {what} "{key}" already. Nothing was changed."""
+
+    code = "already_exists"
+
+
+class RowProblem(CoreError):
+    """Line {line}: {reason}"""
+
+    code = "row_problem"
+
+
+class FileRefused(CoreError):
+    """{name}: {count} problems, nothing was imported."""
+
+    code = "file_refused"
+
+    def __init__(self, *, name: str, problems: list[RowProblem]) -> None:
+        self.problems = problems
+        super().__init__(name=name, count=len(problems))
+
+
+class WrongEncoding(CoreError):
+    """{name} is not UTF-8 (byte {position}). Save it as "CSV UTF-8" and try again."""
+
+    code = "wrong_encoding"
+
+
+class SlotsOverlap(CoreError):
+    """This slot overlaps "{other}" at {station} on {on}: {starts}-{ends}. Choose another time."""
+
+    code = "slots_overlap"
+
+
+class RuleInvalid(CoreError):
+    """The rule "{rule}" cannot be used: {detail}."""
+
+    code = "rule_invalid"
+
+
+class FourEyes(CoreError):
+    """{who} uploaded this programme, so another person must approve it."""
+
+    code = "four_eyes"
+
+
+class NotAllowed(CoreError):
+    """{who} may not do this: it needs the role {role}."""
+
+    code = "not_allowed"
+
+
+class WrongState(CoreError):
+    """{what} is {state}: this cannot be done now."""
+
+    code = "wrong_state"
+
+
+class ProgrammeRefused(CoreError):
+    """"{title}" was refused: {findings}"""  # fmt: skip
+
+    code = "programme_refused"
+
+
+# ── People ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class SignInRefused(CoreError):
+    """The user name or the password is wrong. Look at both and try again."""
+
+    code = "sign_in_refused"
+
+
+class TooManySignIns(CoreError):
+    """Too many tries. Wait {minutes} minutes, or ask the administrator for a new secret."""
+
+    code = "too_many_sign_ins"
+    retry = True
+
+
+class PasswordTooWeak(CoreError):
+    """The new password needs {at_least} letters or more, and may not be the name or the old one."""
+
+    code = "password_too_weak"
+
+
+class OutsideUnit(CoreError):
+    """{who} works for {unit}; this belongs to another place."""
+
+    code = "outside_unit"

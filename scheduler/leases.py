@@ -1,0 +1,249 @@
+"""Who works on a station's deliveries: claimed in one statement, renewed, fenced, given back.
+
+A worker may die, freeze or lose the network at any step. What it held becomes due again when its
+lease ends, and its late writes are refused: every one of them names the worker, the attempt and
+the state that it believes in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, Update, func, select, update
+from sqlalchemy.orm import Session
+
+from scheduler.config import PushSettings
+from scheduler.day import day_from_rows
+from scheduler.errors import LeaseLost
+from scheduler.hub import Hub
+from scheduler.planner import new_delivery, supersede
+from scheduler.store.models import Attempt, Delivery, Station
+from scheduler.store.states import DeliveryState, moving
+from stations.visit import Sent
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One worker's claim on one delivery."""
+
+    delivery_id: int
+    attempt: int  # the fencing number
+    worker: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one worker holds at one station, earliest day first."""
+
+    station: Station
+    deliveries: tuple[Delivery, ...]
+    leases: tuple[Lease, ...]
+
+
+def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
+    """
+    Take all that waits for a station, unless another worker is there.
+
+    A day that changed since it was planned goes out under a new seq: a station that saw the old
+    content under the old seq would refuse the new one.
+    """
+    now = hub.clock.now()
+    with hub.database.write() as session:
+        # Locks the row on PostgreSQL: two workers cannot both find the station free.
+        station = session.get(Station, station_id, with_for_update=True)
+        if station is None or _is_visited(session, station_id, now):
+            return None
+        waiting = session.scalars(
+            select(Delivery)
+            .where(
+                Delivery.station_id == station_id,
+                Delivery.state.in_((DeliveryState.DUE, DeliveryState.QUEUED)),
+            )
+            .order_by(Delivery.for_date)
+        ).all()
+        fresh = [_as_of_now(hub, session, station, delivery) for delivery in waiting]
+        session.flush()
+        leased = _lease(hub, session, fresh, worker, now)
+    return Claim(station, *leased) if fresh else None
+
+
+def renew(hub: Hub, leases: Sequence[Lease]) -> None:
+    """
+    Say that the worker still lives.
+
+    Raises:
+        LeaseLost: another worker has taken over, or a newer day replaced this one. Stop.
+    """
+    until = hub.clock.now() + timedelta(seconds=hub.settings.push.lease_s)
+    with hub.database.write() as session:
+        for lease in leases:
+            _change_held(session, _held_update(lease).values(lease_until=until))
+
+
+def finish(hub: Hub, lease: Lease, *, sent: Sequence[Sent], manifest_sha256: str) -> None:
+    """
+    The station has the day: we wrote it, flushed it, checked it and renamed it.
+
+    Raises:
+        LeaseLost: the claim was lost meanwhile; the new holder will find the files there.
+    """
+    now = hub.clock.now()
+    with hub.database.write() as session:
+        _change_held(
+            session,
+            _move_held(lease, DeliveryState.DELIVERED).values(
+                delivered_at=now,
+                manifest_sha256=manifest_sha256,
+                lease_until=None,
+                error_code=None,
+                error_fields=None,
+            ),
+        )
+        _close_attempt(session, lease, now, DeliveryState.DELIVERED.value, sent)
+
+
+def give_back(
+    hub: Hub, leases: Iterable[Lease], *, code: str, fields: dict[str, Any], retry: bool,
+    sent: Sequence[Sent] = (),
+) -> None:  # fmt: skip
+    """A visit that failed: due again after a back-off, or failed until a person decides."""
+    now = hub.clock.now()
+    state = DeliveryState.DUE if retry else DeliveryState.FAILED
+    with hub.database.write() as session:
+        for lease in leases:
+            wait = back_off(hub.settings.push, lease)
+            changed = _affected(
+                session,
+                _move_held(lease, state).values(
+                    next_try_at=now + wait,
+                    lease_until=None,
+                    error_code=code,
+                    error_fields={name: str(value) for name, value in fields.items()},
+                ),
+            )
+            if changed:
+                _close_attempt(session, lease, now, code, sent)
+
+
+def rescue(session: Session, now: datetime) -> int:
+    """Make due again what a lost message or a dead worker left behind."""
+    return _affected(
+        session,
+        moving(Delivery, DeliveryState.DUE)
+        .where(
+            Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.LEASED)),
+            Delivery.lease_until < now,
+        )
+        .values(next_try_at=now, lease_until=None, worker=None),
+    )
+
+
+def end_the_hopeless(session: Session, now: datetime) -> int:
+    """A day that is over can no longer be delivered; the error that stood last says why."""
+    return _affected(
+        session,
+        moving(Delivery, DeliveryState.FAILED)
+        .where(
+            Delivery.state.in_((DeliveryState.DUE, DeliveryState.QUEUED)),
+            Delivery.last_air_at < now,
+        )
+        .values(error_code=func.coalesce(Delivery.error_code, "window_over"), lease_until=None),
+    )
+
+
+def back_off(push: PushSettings, lease: Lease) -> timedelta:
+    """
+    Wait twice as long after each try, up to the cap, give or take a fifth.
+
+    The fifth comes from the delivery itself: a hundred stations behind one broken mast do not all
+    come back in the same second, and a test sees the same figure every time.
+    """
+    seconds = min(push.first_retry_s * 2 ** min(lease.attempt - 1, 20), push.retry_cap_s)
+    seed = hashlib.sha256(f"{lease.delivery_id}/{lease.attempt}".encode()).digest()[0]
+    return timedelta(seconds=seconds * (0.8 + 0.4 * seed / 255))
+
+
+def _is_visited(session: Session, station_id: int, now: datetime) -> bool:
+    held = select(Delivery.id).where(
+        Delivery.station_id == station_id,
+        Delivery.state == DeliveryState.LEASED,
+        Delivery.lease_until >= now,
+    )
+    return session.scalar(held.limit(1)) is not None
+
+
+def _as_of_now(hub: Hub, session: Session, station: Station, delivery: Delivery) -> Delivery:
+    day = day_from_rows(session, station, delivery.for_date)
+    if day.content_sha256 == delivery.content_sha256:
+        return delivery
+    newer = new_delivery(hub, station, delivery.for_date, day)
+    supersede(session, [delivery.id])
+    session.add(newer)
+    return newer
+
+
+def _lease(
+    hub: Hub, session: Session, deliveries: Sequence[Delivery], worker: str, now: datetime
+) -> tuple[tuple[Delivery, ...], tuple[Lease, ...]]:
+    until = now + timedelta(seconds=hub.settings.push.lease_s)
+    rows = session.execute(
+        moving(Delivery, DeliveryState.LEASED)
+        .where(Delivery.id.in_([delivery.id for delivery in deliveries]))
+        .values(worker=worker, lease_until=until, attempts=Delivery.attempts + 1)
+        .returning(Delivery.id, Delivery.attempts),
+        execution_options={"synchronize_session": False},
+    ).all()
+    attempts = {row.id: row.attempts for row in rows}
+    held = [delivery for delivery in deliveries if delivery.id in attempts]
+    leases = [Lease(delivery.id, attempts[delivery.id], worker) for delivery in held]
+    session.add_all(
+        Attempt(delivery_id=l.delivery_id, number=l.attempt, worker=worker, started_at=now)
+        for l in leases
+    )
+    return tuple(held), tuple(leases)
+
+
+def _held_update(lease: Lease) -> Update:
+    return _only_held(update(Delivery), lease)
+
+
+def _move_held(lease: Lease, state: DeliveryState) -> Update:
+    return _only_held(moving(Delivery, state), lease)
+
+
+def _only_held(statement: Update, lease: Lease) -> Update:
+    return statement.where(
+        Delivery.id == lease.delivery_id,
+        Delivery.state == DeliveryState.LEASED,
+        Delivery.attempts == lease.attempt,
+        Delivery.worker == lease.worker,
+    )
+
+
+def _change_held(session: Session, statement: Update) -> None:
+    if _affected(session, statement) != 1:
+        raise LeaseLost()
+
+
+def _affected(session: Session, statement: Update) -> int:
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def _close_attempt(
+    session: Session, lease: Lease, now: datetime, outcome: str, sent: Sequence[Sent]
+) -> None:
+    attempt = session.scalar(
+        select(Attempt).where(
+            Attempt.delivery_id == lease.delivery_id, Attempt.number == lease.attempt
+        )
+    )
+    assert attempt is not None, "an attempt is opened with its lease"
+    attempt.ended_at, attempt.outcome = now, outcome
+    attempt.bytes_sent = sum(one.bytes_sent for one in sent)
+    attempt.bytes_resumed = sum(one.resumed_from for one in sent)

@@ -1,0 +1,344 @@
+"""People: who may sign in, and what for. No default password; the first secret works once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from math import ceil
+from unicodedata import normalize
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, joinedload
+
+from scheduler.errors import (
+    AlreadyExists,
+    InputInvalid,
+    NotAllowed,
+    NotFound,
+    PasswordTooWeak,
+    SignInRefused,
+    TooManySignIns,
+)
+from scheduler.store import ledger
+from scheduler.store.db import Database
+from scheduler.store.models import LoginSession, Person, Unit
+
+ROLES = ("administrator", "editor", "approver", "district", "commune")
+ROLES_OF_A_UNIT = ("district", "commune")  # these count only below a unit
+
+MIN_PASSWORD = 10
+MAX_PASSWORD = 200  # a longer one only costs time
+MAX_FAILED_SIGN_INS = 10
+LOCKED_FOR = timedelta(minutes=15)
+
+_USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+_READABLE = "abcdefghjkmnpqrstuvwxyz23456789"  # without l, 1, o, 0 and i: it is read from paper
+
+# The smallest setting that OWASP recommends: 19 MiB and 20 ms a check. The library's default takes
+# 64 MiB, and a handful of those at once is more memory than the whole hub uses.
+_HASHER = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1),))
+_HASHING_AT_ONCE = threading.BoundedSemaphore(4)
+_HASHING_WAIT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Token:
+    """A sign-in: the text goes into the cookie, only its hash into the table."""
+
+    text: str
+    person: Person
+
+    def __repr__(self) -> str:
+        return f"Token(••••, {self.person})"
+
+
+# ── Who there is ───────────────────────────────────────────────────────────────────────────────
+
+
+def add_person(
+    session: Session,
+    *,
+    username: str,
+    full_name: str,
+    role: str,
+    unit: Unit | None,
+    now: datetime,
+    by: str,
+) -> str:
+    """
+    Add a person; gives the one-time secret, which is shown once and changed at the first sign-in.
+
+    Raises:
+        InputInvalid: a name or the role cannot be used, or a role of a unit came without one.
+        AlreadyExists: the user name is taken.
+    """
+    username, full_name = username.strip().lower(), normalize("NFC", full_name).strip()
+    _check_person(username, full_name, role, unit)
+    if session.scalar(select(Person.id).where(Person.username == username)) is not None:
+        raise AlreadyExists(what="person", key=username)
+    secret = _new_secret()
+    person = Person(
+        username=username, full_name=full_name, role=role, unit_id=unit.id if unit else None,
+        password_hash=_hashed(secret), created_at=now,
+    )  # fmt: skip
+    session.add(person)
+    session.flush()
+    ledger.record(
+        session, at=now, who=by, what="person_added", object=username, role=role,
+        unit=unit.code if unit else None,
+    )  # fmt: skip
+    return secret
+
+
+def find_person(session: Session, username: str) -> Person:
+    """
+    The person with that user name.
+
+    Raises:
+        NotFound: nobody has it.
+    """
+    person = _by_name(session, username)
+    if person is None:
+        raise NotFound(what="person", key=username)
+    return person
+
+
+def list_people(session: Session) -> list[Person]:
+    return list(
+        session.scalars(select(Person).options(joinedload(Person.unit)).order_by(Person.username))
+    )
+
+
+def renew_secret(session: Session, person: Person, *, now: datetime, by: str) -> str:
+    """A new one-time secret for somebody who forgot the password; every sign-in of theirs ends."""
+    secret = _new_secret()
+    person.password_hash = _hashed(secret)
+    person.must_change_password = True
+    person.failed_sign_ins, person.locked_until = 0, None
+    sign_out_all(session, person)
+    ledger.record(session, at=now, who=by, what="secret_renewed", object=person.username)
+    return secret
+
+
+def set_active(session: Session, person: Person, active: bool, *, now: datetime, by: str) -> None:
+    """
+    Close or open a person's access; the person stays in every record.
+
+    Raises:
+        InputInvalid: the last administrator would be shut out.
+    """
+    if not active and person.role == "administrator" and not _other_administrator(session, person):
+        raise InputInvalid(problem="the last administrator cannot be closed")
+    person.active = active
+    if not active:
+        sign_out_all(session, person)
+    what = "person_opened" if active else "person_closed"
+    ledger.record(session, at=now, who=by, what=what, object=person.username)
+
+
+# ── Signing in ─────────────────────────────────────────────────────────────────────────────────
+
+
+def sign_in(
+    database: Database,
+    *,
+    username: str,
+    password: str,
+    now: datetime,
+    address: str | None,
+    hours: int,
+) -> Token:
+    """
+    Check a password and open a sign-in.
+
+    The try is counted before the password is looked at: guesses sent all at once cannot slip past
+    the limit. The slow check holds no transaction, or every guess would keep the planner waiting.
+
+    Raises:
+        SignInRefused: wrong name or wrong password; which of them is not told.
+        TooManySignIns: ten wrong ones in a row, or too many people at this moment.
+    """
+    person = _count_try(database, username, now)
+    with _hashing():
+        # An unknown name takes as long as a known one.
+        known_hash = person.password_hash if person else _hash_of_nobody()
+        is_right = _HASHER.verify(_typed(password), known_hash)
+    if person is None or not is_right:
+        raise SignInRefused()
+    with database.write() as session:
+        person = session.get_one(Person, person.id, options=[joinedload(Person.unit)])
+        person.failed_sign_ins, person.locked_until = 0, None
+        session.execute(delete(LoginSession).where(LoginSession.expires_at <= now))
+        return open_session(session, person, now=now, address=address, hours=hours)
+
+
+def open_session(
+    session: Session, person: Person, *, now: datetime, address: str | None, hours: int
+) -> Token:
+    """A new sign-in of a person whose password was just checked."""
+    text = secrets.token_urlsafe(32)
+    session.add(
+        LoginSession(
+            token_hash=_token_hash(text),
+            person_id=person.id,
+            created_at=now,
+            expires_at=now + timedelta(hours=hours),
+            address=address,
+        )
+    )
+    return Token(text, person)
+
+
+def person_of(session: Session, token: str, now: datetime) -> Person | None:
+    """Whose sign-in this is; nobody's when it ended or the person was closed."""
+    statement = (
+        select(Person)
+        .join(LoginSession, LoginSession.person_id == Person.id)
+        .where(
+            LoginSession.token_hash == _token_hash(token),
+            LoginSession.expires_at > now,
+            Person.active,
+        )
+        .options(joinedload(Person.unit))
+    )
+    return session.scalar(statement)
+
+
+def sign_out(session: Session, token: str) -> None:
+    session.execute(delete(LoginSession).where(LoginSession.token_hash == _token_hash(token)))
+
+
+def sign_out_all(session: Session, person: Person) -> None:
+    session.execute(delete(LoginSession).where(LoginSession.person_id == person.id))
+
+
+def change_password(session: Session, person: Person, *, old: str, new: str, now: datetime) -> None:
+    """
+    Set a new password; every sign-in of the person ends, also one that somebody stole.
+
+    Raises:
+        SignInRefused: the old password is wrong.
+        PasswordTooWeak: the new one is short, is the user name, or is the old one.
+    """
+    with _hashing():
+        if not _HASHER.verify(_typed(old), person.password_hash):
+            raise SignInRefused()
+        _check_password(new, person, old)
+        person.password_hash = _hashed(new)
+    person.must_change_password = False
+    sign_out_all(session, person)
+    ledger.record(
+        session, at=now, who=person.username, what="password_changed", object=person.username
+    )
+
+
+# ── What a person may do ───────────────────────────────────────────────────────────────────────
+
+
+def require_role(person: Person, *roles: str) -> None:
+    """
+    Refuse a person who has none of the roles; the administrator has them all.
+
+    Raises:
+        NotAllowed: says which role is needed.
+    """
+    if person.role != "administrator" and person.role not in roles:
+        raise NotAllowed(who=person.full_name, role=roles[0] if roles else "administrator")
+
+
+# ── Inside ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_person(username: str, full_name: str, role: str, unit: Unit | None) -> None:
+    if not _USERNAME.fullmatch(username):
+        raise InputInvalid(
+            problem="a user name has 2 to 64 of the letters a-z, digits, dot, - and _"
+        )
+    if not 1 <= len(full_name) <= 120 or not full_name.isprintable():
+        raise InputInvalid(problem="a full name has 1 to 120 letters, on one line")
+    if role not in ROLES:
+        raise InputInvalid(problem="choose one of the roles")
+    if role in ROLES_OF_A_UNIT and unit is None:
+        raise InputInvalid(problem="district and commune staff need their unit")
+
+
+def _check_password(new: str, person: Person, old: str) -> None:
+    typed = _typed(new)
+    too_short = not MIN_PASSWORD <= len(typed) <= MAX_PASSWORD
+    if too_short or typed.casefold() == person.username or typed == _typed(old):
+        raise PasswordTooWeak(at_least=MIN_PASSWORD)
+
+
+def _by_name(session: Session, username: str) -> Person | None:
+    return session.scalar(select(Person).where(Person.username == username.strip().lower()))
+
+
+def _other_administrator(session: Session, person: Person) -> bool:
+    statement = select(Person.id).where(
+        Person.role == "administrator", Person.active, Person.id != person.id
+    )
+    return session.scalar(statement) is not None
+
+
+def _count_try(database: Database, username: str, now: datetime) -> Person | None:
+    """Count one more try of this name; it starts at nought again with the right password."""
+    with database.write() as session:
+        person = _by_name(session, username)
+        if person is None or not person.active:
+            return None
+        if person.locked_until is not None and person.locked_until > now:
+            minutes = ceil((person.locked_until - now) / timedelta(minutes=1))
+            raise TooManySignIns(minutes=minutes)
+        person.failed_sign_ins += 1
+        if person.failed_sign_ins >= MAX_FAILED_SIGN_INS:
+            # This try is still looked at; the next one waits.
+            person.failed_sign_ins, person.locked_until = 0, now + LOCKED_FOR
+            ledger.record(
+                session, at=now, who=person.username, what="sign_in_locked",
+                object=person.username, minutes=LOCKED_FOR.seconds // 60,
+            )  # fmt: skip
+        return person
+
+
+@contextmanager
+def _hashing() -> Iterator[None]:
+    """At most four checks at once: a flood of guesses must not take the memory of the hub."""
+    if not _HASHING_AT_ONCE.acquire(timeout=_HASHING_WAIT_S):
+        raise TooManySignIns(minutes=1)
+    try:
+        yield
+    finally:
+        _HASHING_AT_ONCE.release()
+
+
+def _typed(password: str) -> str:
+    # Vietnamese keyboards send composed or decomposed letters; both are the same password.
+    return normalize("NFC", password)
+
+
+def _hashed(password: str) -> str:
+    return _HASHER.hash(_typed(password))
+
+
+@lru_cache(maxsize=1)
+def _hash_of_nobody() -> str:
+    return _hashed(secrets.token_urlsafe(32))
+
+
+def _token_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _new_secret() -> str:
+    """79 bits that can be read out over the telephone: four groups of four."""
+    letters = [secrets.choice(_READABLE) for _ in range(16)]
+    return "-".join("".join(letters[start : start + 4]) for start in range(0, 16, 4))

@@ -1,0 +1,312 @@
+"""Programmes: brought, measured, approved by a second person, encoded for the stations."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from audio.render import Rendition as RenderedFile
+from audio.render import render
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from audio.errors import AudioError
+from audio.measure import Facts, measure
+from audio.profiles import PROFILES, Profile
+from scheduler import people
+from scheduler.errors import AlreadyExists, FourEyes, InputInvalid, NotFound
+from scheduler.hub import Hub
+from scheduler.intake import Incoming, incoming
+from scheduler.store import ledger
+from scheduler.store.models import Person, Programme, Rendition
+from scheduler.store.states import ProgrammeState, RenditionState, move, moving
+
+CLASSES = ("normal", "priority", "urgent")
+PLAN_GROUPS = ("communication", "information")
+
+# A four-hour programme in three profiles takes under ten minutes; a silent builder is dead.
+_BUILD_LEASE = timedelta(minutes=30)
+
+Progress = Callable[[float], None]  # done, 0 to 1
+
+
+@dataclass(frozen=True)
+class ProgrammeDetails:
+    """What a person says about a programme, checked."""
+
+    title: str
+    programme_class: str = "normal"
+    language: str = "vi"
+    theme: str | None = None
+    genre: str | None = None
+    plan_group: str = "communication"
+    expires_on: date | None = None
+
+    def __post_init__(self) -> None:
+        title = unicodedata.normalize("NFC", self.title).strip()
+        object.__setattr__(self, "title", title)
+        if not 1 <= len(title) <= 200 or not title.isprintable():
+            raise InputInvalid(problem="a title has 1 to 200 letters, on one line")
+        if self.programme_class not in CLASSES:
+            raise InputInvalid(problem=f"the class is one of {', '.join(CLASSES)}")
+        if self.plan_group not in PLAN_GROUPS:
+            raise InputInvalid(problem=f"the group is one of {', '.join(PLAN_GROUPS)}")
+        if not (2 <= len(self.language) <= 8 and self.language.isalpha()):
+            raise InputInvalid(problem="the language is a code like vi, or ISO 639-3 like tay")
+
+
+def add_programme(
+    hub: Hub,
+    file: Path,
+    details: ProgrammeDetails,
+    *,
+    by: Person,
+    file_name: str | None = None,
+    progress: Progress | None = None,
+) -> Programme:
+    """
+    Bring a file into the archive and measure it to its end.
+
+    The programme is ``ready`` for a second person, or ``rejected`` with findings that say why.
+
+    Raises:
+        InputInvalid: no file, empty or too large.
+        AlreadyExists: the same bytes are in the archive.
+        AudioError: it is not sound at all. Nothing was kept.
+    """
+    people.require_role(by, "editor", "approver", "commune", "district")
+    with incoming(file, hub.tmp, max_bytes=hub.settings.programmes.max_bytes) as brought:
+        _refuse_duplicate(hub, brought)
+        facts = measure(brought.path, progress=progress)
+        brought.keep_as(hub.masters / brought.sha256)
+        return _remember(hub, brought, facts, details, by, file_name or file.name)
+
+
+def approve(hub: Hub, programme_id: int, *, by: Person) -> Programme:
+    """
+    A second person lets a programme on air; its renditions are due from now.
+
+    Raises:
+        FourEyes: the person who brought it may not.
+        NotAllowed, WrongState, NotFound.
+    """
+    people.require_role(by, "approver")
+    with hub.database.write() as session:
+        programme = get_programme(session, programme_id)
+        if programme.uploaded_by == by.id:
+            raise FourEyes(who=by.full_name)
+        move(programme, ProgrammeState.APPROVED)
+        programme.approved_by, programme.approved_at = by.id, hub.clock.now()
+        _make_due(session, programme, _wanted_profiles(hub))
+        _note(hub, session, "programme_approved", programme, by.username)
+    return programme
+
+
+def reject(hub: Hub, programme_id: int, *, by: Person, reason: str) -> Programme:
+    """Send a programme back to its editor, with the reason."""
+    people.require_role(by, "approver")
+    return _leave(hub, programme_id, ProgrammeState.REJECTED, by, reason)
+
+
+def withdraw(hub: Hub, programme_id: int, *, by: Person, reason: str) -> Programme:
+    """Take a programme off the air; the next planning takes it out of every future day."""
+    people.require_role(by, "approver", "editor")
+    return _leave(hub, programme_id, ProgrammeState.WITHDRAWN, by, reason)
+
+
+def render_due(
+    hub: Hub, programme_id: int | None = None, *, progress: Progress | None = None
+) -> list[Rendition]:
+    """
+    Build the renditions that are due; one that fails carries its error and is tried next time.
+
+    Two processes never build the same one: each claims its rows first.
+    """
+    built: list[Rendition] = []
+    for claimed in _claim_renditions(hub, programme_id):
+        built += _build(hub, claimed, progress)
+    return built
+
+
+def get_programme(session: Session, programme_id: int) -> Programme:
+    programme = session.get(Programme, programme_id)
+    if programme is None:
+        raise NotFound(what="programme", key=programme_id)
+    return programme
+
+
+def list_programmes(
+    session: Session, *, state: ProgrammeState | None = None, search: str | None = None
+) -> list[Programme]:
+    """Programmes, newest first; the search ignores tones and capitals."""
+    statement = (
+        select(Programme)
+        .options(selectinload(Programme.renditions), selectinload(Programme.uploader))
+        .order_by(Programme.id.desc())
+    )
+    if state is not None:
+        statement = statement.where(Programme.state == state)
+    found = list(session.scalars(statement))
+    wanted = without_tones(search or "").split()
+    return [p for p in found if all(word in without_tones(p.title) for word in wanted)]
+
+
+def profiles_of(hub: Hub) -> Mapping[str, Profile]:
+    """The shipped sound profiles with the changes of the settings."""
+    return {
+        **PROFILES,
+        **{
+            name: Profile.from_settings(name, values, base=PROFILES.get(name))
+            for name, values in hub.settings.profiles.items()
+        },
+    }
+
+
+def without_tones(text: str) -> str:
+    """``Hà Nam`` and ``ha nam`` are one: no marks, no capitals, đ as d."""
+    decomposed = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+# ── Bringing ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _refuse_duplicate(hub: Hub, brought: Incoming) -> None:
+    with hub.database.read() as session:
+        same = session.scalar(
+            select(Programme).where(
+                Programme.sha256 == brought.sha256, Programme.state != ProgrammeState.REJECTED
+            )
+        )
+    if same is not None:
+        raise AlreadyExists(what="programme", key=same.title)
+
+
+def _remember(
+    hub: Hub, brought: Incoming, facts: Facts, details: ProgrammeDetails, by: Person, name: str
+) -> Programme:
+    too_long = facts.ms > hub.settings.programmes.max_minutes * 60_000
+    refused = facts.is_refused or too_long
+    with hub.database.write() as session:
+        programme = Programme(
+            **vars(details),
+            file_name=Path(name).name[:255],
+            sha256=brought.sha256,
+            size_bytes=brought.size_bytes,
+            ms=facts.ms,
+            lufs=facts.lufs,
+            facts=facts.to_json(),
+            state=ProgrammeState.UPLOADED,
+            uploaded_by=by.id,
+            uploaded_at=hub.clock.now(),
+        )
+        move(programme, ProgrammeState.REJECTED if refused else ProgrammeState.READY)
+        session.add(programme)
+        session.flush()
+        _note(hub, session, "programme_added", programme, by.username, sha256=programme.sha256)
+    return programme
+
+
+def _leave(
+    hub: Hub, programme_id: int, state: ProgrammeState, by: Person, reason: str
+) -> Programme:
+    if not reason.strip():
+        raise InputInvalid(problem="a reason is needed")
+    with hub.database.write() as session:
+        programme = get_programme(session, programme_id)
+        move(programme, state)
+        _note(hub, session, f"programme_{state.value}", programme, by.username, reason=reason)
+    return programme
+
+
+def _note(
+    hub: Hub, session: Session, what: str, programme: Programme, who: str, **detail: str
+) -> None:
+    ledger.record(
+        session, at=hub.clock.now(), who=who, what=what, object=f"programme {programme.id}",
+        title=programme.title, **detail,
+    )  # fmt: skip
+
+
+# ── Encoding ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _wanted_profiles(hub: Hub) -> Sequence[str]:
+    unknown = [name for name in hub.settings.programmes.profiles if name not in profiles_of(hub)]
+    if unknown:
+        raise NotFound(what="profile", key=unknown[0])
+    return hub.settings.programmes.profiles
+
+
+def _make_due(session: Session, programme: Programme, profiles: Sequence[str]) -> None:
+    have = {rendition.profile for rendition in programme.renditions}
+    for name in profiles:
+        if name not in have:
+            programme.renditions.append(Rendition(profile=name, state=RenditionState.DUE))
+    session.flush()
+
+
+def _claim_renditions(hub: Hub, programme_id: int | None) -> list[list[Rendition]]:
+    """What this process may build, by programme: one decoding serves all of its profiles."""
+    now = hub.clock.now()
+    with hub.database.write() as session:
+        session.execute(
+            moving(Rendition, RenditionState.DUE).where(
+                Rendition.state == RenditionState.BUILDING, Rendition.lease_until < now
+            )
+        )
+        statement = moving(Rendition, RenditionState.BUILDING).values(
+            lease_until=now + _BUILD_LEASE, error=None
+        )
+        if programme_id is not None:
+            statement = statement.where(Rendition.programme_id == programme_id)
+        ids = session.scalars(statement.returning(Rendition.id)).all()
+        claimed = session.scalars(
+            select(Rendition)
+            .where(Rendition.id.in_(ids))
+            .options(selectinload(Rendition.programme))
+            .order_by(Rendition.id)
+        ).all()
+    by_programme: dict[int, list[Rendition]] = defaultdict(list)
+    for rendition in claimed:
+        by_programme[rendition.programme_id].append(rendition)
+    return list(by_programme.values())
+
+
+def _build(hub: Hub, claimed: list[Rendition], progress: Progress | None) -> list[Rendition]:
+    programme = claimed[0].programme
+    profiles = profiles_of(hub)
+    assert programme.facts is not None, "only measured programmes are approved"
+    try:
+        files = render(
+            hub.master_path(programme),
+            [profiles[rendition.profile] for rendition in claimed],
+            hub.renditions,
+            facts=Facts.from_json(programme.facts),
+            progress=progress,
+        )
+    except AudioError as error:
+        return _finish(hub, claimed, {}, str(error))
+    return _finish(hub, claimed, {file.profile: file for file in files}, None)
+
+
+def _finish(
+    hub: Hub, claimed: list[Rendition], files: Mapping[str, RenderedFile], error: str | None
+) -> list[Rendition]:
+    with hub.database.write() as session:
+        finished = [session.merge(rendition) for rendition in claimed]
+        for rendition in finished:
+            file = files.get(rendition.profile)
+            rendition.error, rendition.lease_until = error, None
+            if file is None:
+                move(rendition, RenditionState.FAILED)
+                continue
+            move(rendition, RenditionState.READY)
+            rendition.sha256, rendition.extension = file.sha256, file.extension
+            rendition.size_bytes, rendition.ms = file.size_bytes, file.ms
+            rendition.lufs, rendition.peak_dbtp = file.lufs, file.peak_dbtp
+    return finished

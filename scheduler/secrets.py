@@ -1,0 +1,67 @@
+"""The secret files of one Loa: made once at ``loa init``, mode 0600, never logged, never in a row."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import stat
+from pathlib import Path
+from secrets import token_bytes
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from scheduler.errors import SecretExposed, SecretMissing
+
+MASTER = "master.key"
+SSH_KEY = "ssh_ed25519"
+
+
+def make_secrets(folder: Path) -> None:
+    """Make the master secret (manifests, queue) and the key pair that signs in at the stations."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _write(folder / MASTER, token_bytes(32).hex().encode())
+    key = Ed25519PrivateKey.generate()
+    _write(
+        folder / SSH_KEY,
+        key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),
+    )
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    (folder / f"{SSH_KEY}.pub").write_bytes(public + b" loa\n")
+
+
+def read_secret(path: Path) -> bytes:
+    """
+    Read a secret file that nobody else may read.
+
+    Raises:
+        SecretMissing: it is not there.
+        SecretExposed: the group or others may read it.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise SecretMissing(path=path) from error
+    if stat.S_IMODE(mode) & 0o077:
+        raise SecretExposed(path=path)
+    return path.read_bytes().strip()
+
+
+def derived_key(master: bytes, purpose: str) -> bytes:
+    """A key for one purpose, from which the master cannot be found."""
+    return hmac.digest(master, f"loa-{purpose}".encode(), hashlib.sha256)
+
+
+def _write(path: Path, content: bytes) -> None:
+    # Exclusive: a second init must never replace the secret that the stations know.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""Rows are the truth: the tables, their states and the ledger."""

@@ -1,0 +1,185 @@
+"""Engines, sessions and the column types that mean the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from scheduler.errors import DatabaseBusy, DatabaseDown
+
+BUSY_TIMEOUT_MS = 5_000
+# One statement may carry 32,766 values on SQLite; a batch of 500 rows stays far below it.
+BATCH_ROWS = 500
+
+Row = TypeVar("Row")
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An instant. SQLite forgets the zone of a datetime, so naive ones are refused at the door."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"an instant needs a zone: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One database of Loa; hands out sessions that either commit whole or leave nothing behind."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database and changes nothing."""
+        with self._session(write=False) as session:
+            yield session
+            session.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """
+        A session that commits at the end, or rolls everything back on an exception.
+
+        On SQLite it takes the write lock at once: a transaction that reads first and writes later
+        fails in spite of the busy timeout, or silently loses an update.
+
+        Raises:
+            DatabaseBusy: another writer held the lock for longer than the busy timeout.
+            DatabaseDown: the server does not answer.
+        """
+        with self._session(write=True) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _session(self, *, write: bool) -> Iterator[Session]:
+        bind = self.engine.execution_options(loa_write=write)
+        try:
+            with Session(bind, expire_on_commit=False) as session:
+                yield session
+        except OperationalError as error:
+            raise self._sorted(error) from error
+
+    def _sorted(self, error: OperationalError) -> Exception:
+        """Turn the driver's words into ours: busy, down, or the error as it is."""
+        detail = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        if "locked" in detail or "busy" in detail:
+            return DatabaseBusy()
+        lost = error.connection_invalidated or "connect" in detail or "closed" in detail
+        if lost or "unable to open" in detail:
+            return DatabaseDown(url=self.shown_url, detail=detail)
+        return error
+
+    @property
+    def shown_url(self) -> str:
+        return self.engine.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_database(url: str, *, password: str | None = None, pool_size: int = 20) -> Database:
+    """Open a database by its SQLAlchemy URL (``sqlite:///…`` or ``postgresql+psycopg://…``)."""
+    parsed = make_url(url)
+    if password is not None:
+        parsed = parsed.set(password=password)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        engine = create_engine(
+            parsed,
+            pool_size=pool_size,
+            pool_pre_ping=True,  # a restarted server costs one round trip, not one failed night
+            connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+        )
+    return Database(engine)
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling begins too late (only at the first write).
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # an acknowledged delivery survives a power cut
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("loa_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def upsert(
+    session: Session,
+    model: type[DeclarativeBase],
+    rows: Sequence[dict[str, Any]],
+    *,
+    key: Sequence[str],
+    update: Sequence[str],
+) -> None:
+    """Insert rows, or update the given columns where the key stands already (both databases)."""
+    module: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = module.insert(model)
+    statement = statement.on_conflict_do_update(
+        index_elements=list(key), set_={name: statement.excluded[name] for name in update}
+    )
+    for batch in in_batches(rows):
+        session.execute(statement, list(batch))
+
+
+def in_batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Cut long lists for statements that carry every row."""
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield rows[start : start + BATCH_ROWS]
+
+
+def lock(session: Session, key: int) -> None:
+    """
+    Let one transaction at a time past this point, until it ends.
+
+    On SQLite every writer has the whole database to itself already.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})

@@ -1,0 +1,68 @@
+"""The append-only book of what was done: each entry carries the hash of the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scheduler.store.db import lock
+from scheduler.store.models import LedgerEntry
+
+GENESIS = "0" * 64
+_LEDGER_LOCK = 0x4C6F61  # "Loa": one writer of the chain at a time
+
+
+def record(
+    session: Session, *, at: datetime, who: str, what: str, object: str, **detail: Any
+) -> LedgerEntry:
+    """Append one entry in the caller's transaction, so that the deed and its record are one."""
+    lock(session, _LEDGER_LOCK)
+    last = session.scalar(select(LedgerEntry).order_by(LedgerEntry.seq.desc()).limit(1))
+    entry = LedgerEntry(
+        seq=last.seq + 1 if last else 1,
+        at=at,
+        who=who,
+        what=what,
+        object=object,
+        detail=detail,
+        prev_hash=last.hash if last else GENESIS,
+    )
+    entry.hash = _hash(entry)
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def first_break(entries: Iterable[LedgerEntry]) -> int | None:
+    """The seq of the first entry that was changed, or that does not follow the one before."""
+    prev, expected_seq = GENESIS, 1
+    for entry in entries:
+        chained = entry.prev_hash == prev and entry.seq == expected_seq
+        if not chained or entry.hash != _hash(entry):
+            return entry.seq
+        prev, expected_seq = entry.hash, entry.seq + 1
+    return None
+
+
+def _hash(entry: LedgerEntry) -> str:
+    body = json.dumps(
+        [
+            entry.prev_hash,
+            entry.seq,
+            entry.at.isoformat(timespec="microseconds"),
+            entry.who,
+            entry.what,
+            entry.object,
+            entry.detail,
+        ],
+        sort_keys=True,
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(body.encode()).hexdigest()

@@ -1,0 +1,418 @@
+"""The tables. Instants are UTC; dates and times of day are local to the zone in the settings."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from scheduler.store.db import UTCDateTime
+from scheduler.store.states import (
+    AiringState,
+    DeliveryState,
+    Grade,
+    ProgrammeState,
+    RenditionState,
+)
+
+# SQLite counts only plain INTEGER keys up by itself.
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+
+def words(kind: type[StrEnum]) -> Enum:
+    """A state as its plain word: readable in any SQL client, extended without ALTER TYPE."""
+    return Enum(
+        kind,
+        native_enum=False,
+        length=20,
+        validate_strings=True,
+        create_constraint=False,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own convention
+        datetime: UTCDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+        ProgrammeState: words(ProgrammeState),
+        RenditionState: words(RenditionState),
+        DeliveryState: words(DeliveryState),
+        AiringState: words(AiringState),
+        Grade: words(Grade),
+    }
+
+
+# ── The administrative map ─────────────────────────────────────────────────────────────────────
+
+
+class Unit(Base):
+    """An administrative unit as it was from one day to another.
+
+    Codes are reused for other places (13579 was Xã Đạo Lý and is now Xã Bắc Lý), so the key is our
+    own. A unit whose parent, name or level changes ends and another begins.
+    """
+
+    __tablename__ = "unit"
+    __table_args__ = (
+        Index("ix_unit_code_valid_from", "code", "valid_from"),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="validity"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"), index=True)
+    code: Mapped[str] = mapped_column(String(20))  # of the statistics office
+    name: Mapped[str] = mapped_column(String(120))  # with its level: "Xã Đạo Lý"
+    level: Mapped[str] = mapped_column(String(30))  # tỉnh, huyện, xã, phường …
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]  # the first day on which it is no more
+
+
+class Station(Base):
+    """A place with loudspeakers; it outlives its commune."""
+
+    __tablename__ = "station"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    technology: Mapped[str] = mapped_column(String(20))  # ip, fm, wired
+    kind: Mapped[str] = mapped_column(String(20))  # player, folder (no proof), person
+    phone: Mapped[str | None] = mapped_column(String(40))  # of the person to call
+    host: Mapped[str | None] = mapped_column(String(255))
+    port: Mapped[int] = mapped_column(default=22)
+    username: Mapped[str | None] = mapped_column(String(64))
+    root: Mapped[str] = mapped_column(String(255), default=".")
+    host_key: Mapped[str | None] = mapped_column(Text)  # "ssh-ed25519 AAAA…", pinned by a person
+    profile: Mapped[str] = mapped_column(String(40), default="loa-48")
+    push_from: Mapped[time | None]  # local; none: the window of the settings
+    push_until: Mapped[time | None]
+    active: Mapped[bool] = mapped_column(default=True)
+    next_seq: Mapped[int] = mapped_column(BigInteger, default=1)  # of the next manifest
+    server: Mapped[dict[str, Any] | None]  # what the last probe found
+    last_seen_at: Mapped[datetime | None]
+    clock_skew_s: Mapped[float | None]
+    free_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    player_version: Mapped[str | None] = mapped_column(String(40))
+
+    units: Mapped[list[StationUnit]] = relationship(back_populates="station")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class StationUnit(Base):
+    """Which unit a station serves, from one day to another."""
+
+    __tablename__ = "station_unit"
+
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True, index=True)
+    valid_from: Mapped[date] = mapped_column(primary_key=True)
+    valid_to: Mapped[date | None]
+
+    station: Mapped[Station] = relationship(back_populates="units")
+    unit: Mapped[Unit] = relationship()
+
+
+# ── People ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Person(Base):
+    """Somebody who may sign in; the role counts below the unit (none: everywhere)."""
+
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    full_name: Mapped[str] = mapped_column(String(120))
+    role: Mapped[str] = mapped_column(String(20))  # administrator editor approver district commune
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    must_change_password: Mapped[bool] = mapped_column(default=True)
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+    failed_sign_ins: Mapped[int] = mapped_column(default=0)  # since the last good one
+    locked_until: Mapped[datetime | None]
+
+    unit: Mapped[Unit | None] = relationship()
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class LoginSession(Base):
+    """One sign-in; the cookie holds the token, the table only its hash."""
+
+    __tablename__ = "login_session"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    address: Mapped[str | None] = mapped_column(String(64))  # from where
+
+    person: Mapped[Person] = relationship()
+
+
+# ── Programmes ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Programme(Base):
+    """What the provincial station made; its master lies in the archive under its hash."""
+
+    __tablename__ = "programme"
+    __table_args__ = (Index("ix_programme_state", "state"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    programme_class: Mapped[str] = mapped_column(String(20), default="normal")
+    language: Mapped[str] = mapped_column(String(8), default="vi")
+    theme: Mapped[str | None] = mapped_column(String(80))
+    genre: Mapped[str | None] = mapped_column(String(80))
+    # Which of the plan's two groups it counts towards: communication (truyền thông về giảm nghèo)
+    # or information (giảm nghèo về thông tin).
+    plan_group: Mapped[str] = mapped_column(String(20), default="communication")
+    file_name: Mapped[str] = mapped_column(String(255))  # as it was uploaded; never used as a path
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    ms: Mapped[int | None]  # of the decoded sound
+    lufs: Mapped[float | None]
+    facts: Mapped[dict[str, Any] | None]  # audio.measure.Facts
+    state: Mapped[ProgrammeState]
+    uploaded_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    uploaded_at: Mapped[datetime]
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    approved_at: Mapped[datetime | None]
+    expires_on: Mapped[date | None]  # the last day on which it may air
+
+    uploader: Mapped[Person] = relationship(foreign_keys=[uploaded_by])
+    approver: Mapped[Person | None] = relationship(foreign_keys=[approved_by])
+    renditions: Mapped[list[Rendition]] = relationship(back_populates="programme")
+
+    def __str__(self) -> str:
+        return f'"{self.title}"'
+
+
+class Rendition(Base):
+    """One encoding of a programme, named by its content."""
+
+    __tablename__ = "rendition"
+    __table_args__ = (UniqueConstraint("programme_id", "profile"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"))
+    profile: Mapped[str] = mapped_column(String(40))
+    state: Mapped[RenditionState]
+    sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    extension: Mapped[str | None] = mapped_column(String(8))
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    ms: Mapped[int | None]
+    lufs: Mapped[float | None]  # measured again on the encoded file
+    peak_dbtp: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None]  # of the worker that builds it
+
+    programme: Mapped[Programme] = relationship(back_populates="renditions")
+
+    def __str__(self) -> str:
+        return f"{self.programme_id}/{self.profile}"
+
+
+# ── The timetable ──────────────────────────────────────────────────────────────────────────────
+
+
+class Slot(Base):
+    """A line of the timetable: what airs, when and where."""
+
+    __tablename__ = "slot"
+    __table_args__ = (CheckConstraint("seconds BETWEEN 1 AND 86400", name="seconds"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))  # who owns the line
+    title: Mapped[str] = mapped_column(String(200))
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    programme_class: Mapped[str] = mapped_column(String(20), default="normal")
+    starts_at: Mapped[time]  # local
+    seconds: Mapped[int]  # start + length, never two clock times: midnight is no special case
+    rrule: Mapped[str] = mapped_column(String(200))  # RFC 5545, without DTSTART
+    late_ok_s: Mapped[int] = mapped_column(default=600)  # may start this much late; 0: not at all
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]  # the last day, included
+    created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+    unit: Mapped[Unit] = relationship()
+    programme: Mapped[Programme] = relationship()
+    targets: Mapped[list[SlotTarget]] = relationship(
+        back_populates="slot", cascade="all, delete-orphan"
+    )
+
+    def __str__(self) -> str:
+        return f'"{self.title}"'
+
+
+class SlotTarget(Base):
+    """A part of a slot's audience: a unit with all below it, or one station; or an exception."""
+
+    __tablename__ = "slot_target"
+    __table_args__ = (
+        CheckConstraint("(unit_id IS NULL) <> (station_id IS NULL)", name="one_of_two"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slot_id: Mapped[int] = mapped_column(ForeignKey("slot.id"), index=True)
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    station_id: Mapped[int | None] = mapped_column(ForeignKey("station.id"))
+    excluded: Mapped[bool] = mapped_column(default=False)
+
+    slot: Mapped[Slot] = relationship(back_populates="targets")
+    unit: Mapped[Unit | None] = relationship()
+    station: Mapped[Station | None] = relationship()
+
+
+class Airing(Base):
+    """One programme, at one station, at one moment: what was planned and what was proved."""
+
+    __tablename__ = "airing"
+    __table_args__ = (
+        Index("ix_airing_broadcast_date_station_id", "broadcast_date", "station_id"),
+        Index("ix_airing_state_planned_at", "state", "planned_at"),
+    )
+
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    planned_at: Mapped[datetime] = mapped_column(primary_key=True)
+    broadcast_date: Mapped[date]  # local
+    slot_id: Mapped[int] = mapped_column(ForeignKey("slot.id"), index=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    programme_class: Mapped[str] = mapped_column(String(20))
+    ms: Mapped[int]  # planned length
+    late_ok_s: Mapped[int]
+    state: Mapped[AiringState]
+    grade: Mapped[Grade] = mapped_column(default=Grade.D)
+    evidence: Mapped[dict[str, Any] | None]  # the source: which log, which lines, who
+    started_at: Mapped[datetime | None]
+    played_ms: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(String(80))
+
+    station: Mapped[Station] = relationship()
+    slot: Mapped[Slot] = relationship()
+    programme: Mapped[Programme] = relationship()
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.planned_at:%Y-%m-%dT%H:%MZ}"
+
+
+# ── Getting it there ───────────────────────────────────────────────────────────────────────────
+
+
+class Delivery(Base):
+    """Getting one station its day. A changed day is a new delivery with a higher seq."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("station_id", "seq"),
+        Index("ix_delivery_station_id_for_date", "station_id", "for_date"),
+        Index("ix_delivery_state_next_try_at", "state", "next_try_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"))
+    for_date: Mapped[date]  # the broadcast date
+    seq: Mapped[int] = mapped_column(BigInteger)  # of the manifest; only grows at a station
+    content_sha256: Mapped[str] = mapped_column(String(64))  # of what the day holds, without seq
+    manifest_sha256: Mapped[str | None] = mapped_column(String(64))  # as it was sent
+    generated_at: Mapped[datetime]
+    first_air_at: Mapped[datetime]  # earliest first: the order of dispatch
+    last_air_at: Mapped[datetime]  # the latest moment at which it still helps
+    state: Mapped[DeliveryState]
+    attempts: Mapped[int] = mapped_column(default=0)  # also the fencing number of a lease
+    next_try_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None] = mapped_column(String(80))
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_fields: Mapped[dict[str, Any] | None]  # of the error's sentence
+    delivered_at: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
+
+    station: Mapped[Station] = relationship()
+    tries: Mapped[list[Attempt]] = relationship(back_populates="delivery")
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.for_date} seq {self.seq}"
+
+
+class Attempt(Base):
+    """One try at a delivery."""
+
+    __tablename__ = "attempt"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
+    number: Mapped[int]
+    worker: Mapped[str] = mapped_column(String(80))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(40))  # delivered, or the error's code
+    bytes_sent: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes_resumed: Mapped[int] = mapped_column(BigInteger, default=0)  # that lay there already
+
+    delivery: Mapped[Delivery] = relationship(back_populates="tries")
+
+
+class AsrunFile(Base):
+    """A log as the station gave it, kept whole in the archive under its hash."""
+
+    __tablename__ = "asrun_file"
+    __table_args__ = (UniqueConstraint("station_id", "for_date", "sha256"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"))
+    for_date: Mapped[date]
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int]
+    fetched_at: Mapped[datetime]
+    lines: Mapped[int]
+    is_chained: Mapped[bool]
+    rejected: Mapped[list[Any]]  # [line, reason] …, bounded
+
+
+class LedgerEntry(Base):
+    """What a person or Loa did that somebody may have to account for. Never changed, never removed."""
+
+    __tablename__ = "ledger"
+
+    seq: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str] = mapped_column(String(80))
+    what: Mapped[str] = mapped_column(String(80))  # past participle: programme_approved
+    object: Mapped[str] = mapped_column(String(200))
+    detail: Mapped[dict[str, Any]]
+    prev_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))

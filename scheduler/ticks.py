@@ -1,0 +1,75 @@
+"""The clock's hands: the only file that knows APScheduler.
+
+A tick says "look again" and does no work itself; any of them may be lost or come twice.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from scheduler import collect, dispatch
+from scheduler.engine import Engine
+from scheduler.hub import Hub
+
+log = structlog.get_logger()
+
+DISPATCH_EVERY_S = 15
+SETTLE_EVERY_S = 600
+BEAT_EVERY_S = 10
+
+
+class Ticks:
+    """Plan, dispatch, collect, settle, beat."""
+
+    def __init__(self, hub: Hub, engine: Engine) -> None:
+        self.hub, self.engine = hub, engine
+        self.last_beat: datetime | None = None
+        self._scheduler = BackgroundScheduler(
+            timezone=hub.settings.zone,
+            job_defaults={
+                "coalesce": True,
+                "max_instances": 1,
+                # The default of 1 s drops every job that a busy moment delays.
+                "misfire_grace_time": None,
+            },
+        )
+
+    def start(self) -> None:
+        settings = self.hub.settings
+        zone, plan_at = settings.zone, settings.plan.at
+        every_day = CronTrigger(hour=plan_at.hour, minute=plan_at.minute, timezone=zone)
+        self._every("plan", self.engine.plan, every_day)
+        self._every("dispatch", self._dispatch, IntervalTrigger(seconds=DISPATCH_EVERY_S))
+        self._every("collect", self._collect, IntervalTrigger(seconds=settings.collect.every_s))
+        self._every("settle", self._settle, IntervalTrigger(seconds=SETTLE_EVERY_S))
+        self._every("beat", self._beat, IntervalTrigger(seconds=BEAT_EVERY_S))
+        self._beat()
+        self._scheduler.start()
+        # Whatever the last process left behind is looked at now, not at the next tick.
+        self.engine.plan()
+        self._dispatch()
+
+    def stop(self) -> None:
+        self._scheduler.shutdown(wait=True)
+
+    def _every(self, name: str, tick: object, trigger: object) -> None:
+        self._scheduler.add_job(tick, trigger, id=name, name=name)
+
+    def _dispatch(self) -> None:
+        for station_id in dispatch.admit(self.hub):
+            self.engine.visit(station_id)
+
+    def _collect(self) -> None:
+        for station_id in collect.to_collect(self.hub):
+            self.engine.collect(station_id)
+
+    def _settle(self) -> None:
+        collect.settle(self.hub)
+
+    def _beat(self) -> None:
+        self.last_beat = self.hub.clock.now()

@@ -1,0 +1,248 @@
+"""The administrative map, which changes: who is where on which day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from scheduler.csvrows import Column, rows_of
+from scheduler.errors import FileRefused, NotFound, RowProblem
+from scheduler.store import ledger
+from scheduler.store.models import StationUnit, Unit
+
+UNIT_COLUMNS = (
+    Column("valid_from", True, "first day of this map, YYYY-MM-DD", "2020-01-01"),
+    Column("code", True, "code of the statistics office", "13579"),
+    Column("name", True, "name with its level", "Xã Đạo Lý"),
+    Column("level", True, "tỉnh, huyện, xã, phường, thị trấn …", "xã"),
+    Column("parent_code", False, "code of the unit above; empty for the province", "353"),
+)
+
+
+@dataclass(frozen=True)
+class UnitsImported:
+    added: int
+    ended: int
+    unchanged: int
+    stations_without_unit: int  # whose unit has ended with no successor of the same name
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    code: str
+    name: str
+    level: str
+    parent_code: str
+
+
+def import_units(
+    session: Session, text: str, *, name: str, now: datetime, by: str
+) -> UnitsImported:
+    """
+    Import one or several complete maps of the province, each with the day from which it holds.
+
+    A unit that is the same on the next map (code, name, level, parent) goes on; one that is not
+    ends, and another begins. Stations follow a unit that only moved below another parent.
+
+    Raises:
+        FileRefused: with every bad row; nothing was imported.
+    """
+    maps = _checked(text, name)
+    counts = [0, 0, 0]
+    for on, rows in sorted(maps.items()):
+        for index, count in enumerate(_apply(session, on, rows)):
+            counts[index] += count
+    lost = _stations_without_unit(session, max(maps))
+    result = UnitsImported(*counts, stations_without_unit=lost)
+    ledger.record(
+        session, at=now, who=by, what="units_imported", object=name, added=result.added,
+        ended=result.ended,
+    )  # fmt: skip
+    return result
+
+
+def units_on(session: Session, on: date) -> list[Unit]:
+    """All units of the map of one day."""
+    return list(session.scalars(select(Unit).where(*valid_on(Unit, on)).order_by(Unit.code)))
+
+
+def find_unit(session: Session, code: str, on: date) -> Unit:
+    """
+    The unit that has this code on this day.
+
+    Raises:
+        NotFound: no unit has it on that day.
+    """
+    unit = session.scalar(select(Unit).where(Unit.code == code, *valid_on(Unit, on)))
+    if unit is None:
+        raise NotFound(what="unit", key=code)
+    return unit
+
+
+def unit_path(session: Session, unit: Unit) -> list[Unit]:
+    """The unit and those above it, the province last."""
+    path = [unit]
+    while path[-1].parent_id is not None:
+        parent = session.get(Unit, path[-1].parent_id)
+        assert parent is not None
+        path.append(parent)
+    return path
+
+
+def unit_ids_below(session: Session, unit_id: int | None, on: date) -> set[int] | None:
+    """The unit and all below it on that day; ``None`` (everywhere) stays ``None``."""
+    if unit_id is None:
+        return None
+    children: dict[int | None, list[int]] = defaultdict(list)
+    for unit in units_on(session, on):
+        children[unit.parent_id].append(unit.id)
+    found, open_ids = {unit_id}, [unit_id]
+    while open_ids:
+        below = children[open_ids.pop()]
+        found.update(below)
+        open_ids.extend(below)
+    return found
+
+
+def stations_by_unit(session: Session, on: date) -> dict[int, set[int]]:
+    """For each unit of that day the stations in it and in all that is below it."""
+    parents = {unit.id: unit.parent_id for unit in units_on(session, on)}
+    inside: dict[int, set[int]] = defaultdict(set)
+    served = session.execute(
+        select(StationUnit.station_id, StationUnit.unit_id).where(*valid_on(StationUnit, on))
+    )
+    for station_id, unit_id in served:
+        above: int | None = unit_id
+        while above is not None:
+            inside[above].add(station_id)
+            above = parents.get(above)
+    return inside
+
+
+def valid_on(model: type[Unit] | type[StationUnit], on: date) -> tuple[ColumnElement[bool], ...]:
+    return (model.valid_from <= on, or_(model.valid_to.is_(None), model.valid_to > on))
+
+
+def _checked(text: str, name: str) -> Mapping[date, Sequence[_Row]]:
+    maps: dict[date, list[_Row]] = defaultdict(list)
+    problems: list[RowProblem] = []
+    for line, cells in rows_of(text, UNIT_COLUMNS, name):
+        try:
+            on = date.fromisoformat(cells["valid_from"])
+        except ValueError:
+            reason = f'"{cells["valid_from"]}" is not a date like 2020-01-31'
+            problems.append(RowProblem(line=line, reason=reason))
+            continue
+        row = _Row(line, cells["code"], cells["name"], cells["level"], cells.get("parent_code", ""))
+        problems += _row_problems(row)
+        maps[on].append(row)
+    for rows in maps.values():
+        problems += _map_problems(rows)
+    if not maps and not problems:
+        problems.append(RowProblem(line=1, reason="the file has no rows"))
+    if problems:
+        raise FileRefused(name=name, problems=sorted(problems, key=lambda p: p.fields["line"]))
+    return maps
+
+
+def _row_problems(row: _Row) -> Iterable[RowProblem]:
+    for value, column, limit in ((row.code, "code", 20), (row.name, "name", 120),
+                                 (row.level, "level", 30)):  # fmt: skip
+        if not value:
+            yield RowProblem(line=row.line, reason=f'"{column}" is empty')
+        elif len(value) > limit:
+            yield RowProblem(line=row.line, reason=f'"{column}" is longer than {limit} letters')
+
+
+def _map_problems(rows: Sequence[_Row]) -> Iterable[RowProblem]:
+    lines: dict[str, int] = {}
+    for row in rows:
+        if row.code in lines:
+            reason = f'code "{row.code}" stands on line {lines[row.code]} already'
+            yield RowProblem(line=row.line, reason=reason)
+        lines.setdefault(row.code, row.line)
+    parents = {row.code: row.parent_code for row in rows}
+    for row in rows:
+        if row.parent_code and row.parent_code not in lines:
+            yield RowProblem(line=row.line, reason=f'parent "{row.parent_code}" is not on this map')
+        elif _is_circle(row.code, parents):
+            yield RowProblem(line=row.line, reason=f'"{row.code}" lies below itself')
+
+
+def _is_circle(code: str, parents: Mapping[str, str]) -> bool:
+    seen: set[str] = set()
+    while code:
+        if code in seen:
+            return True
+        seen.add(code)
+        code = parents.get(code, "")
+    return False
+
+
+def _apply(session: Session, on: date, rows: Sequence[_Row]) -> tuple[int, int, int]:
+    """Lay one map over what holds on that day; gives added, ended, unchanged."""
+    roots = {row.code for row in rows if not row.parent_code}
+    now_valid = {unit.code: unit for unit in units_on(session, on)}
+    # Another province's units are none of this map's business.
+    mine = {c: u for c, u in now_valid.items() if unit_path(session, u)[-1].code in roots}
+    kept: dict[str, Unit] = {}
+    added: list[tuple[Unit | None, Unit]] = []
+    for row in _parents_first(rows):
+        parent = kept.get(row.parent_code)
+        old = mine.pop(row.code, None)
+        same = old and (old.name, old.level, old.parent_id) == (
+            row.name, row.level, parent.id if parent else None,
+        )  # fmt: skip
+        if old and same:
+            kept[row.code] = old
+            continue
+        unit = Unit(code=row.code, name=row.name, level=row.level, valid_from=on,
+                    parent_id=parent.id if parent else None)  # fmt: skip
+        if old and old.valid_from == on:  # the same day told anew: a correction, not an event
+            old.name, old.level, old.parent_id = unit.name, unit.level, unit.parent_id
+            kept[row.code] = old
+            continue
+        session.add(unit)
+        session.flush()
+        kept[row.code] = unit
+        added.append((old, unit))
+    ended = [old for old, _ in added if old] + list(mine.values())
+    for unit in ended:
+        unit.valid_to = on
+    for old, unit in added:
+        if old and old.name == unit.name:
+            _move_stations(session, old, unit, on)
+    session.flush()
+    return len(added), len(ended), len(rows) - len(added)
+
+
+def _parents_first(rows: Sequence[_Row]) -> list[_Row]:
+    by_code = {row.code: row for row in rows}
+
+    def depth(row: _Row) -> int:
+        return 1 + depth(by_code[row.parent_code]) if row.parent_code else 0
+
+    return sorted(rows, key=depth)
+
+
+def _move_stations(session: Session, old: Unit, new: Unit, on: date) -> None:
+    for served in session.scalars(
+        select(StationUnit).where(StationUnit.unit_id == old.id, *valid_on(StationUnit, on))
+    ):
+        served.valid_to = on
+        session.add(StationUnit(station_id=served.station_id, unit_id=new.id, valid_from=on))
+
+
+def _stations_without_unit(session: Session, on: date) -> int:
+    statement = (
+        select(StationUnit.station_id)
+        .join(Unit)
+        .where(*valid_on(StationUnit, on), Unit.valid_to.is_not(None), Unit.valid_to <= on)
+    )
+    return len(set(session.scalars(statement)))

@@ -124,7 +124,7 @@ def confirm_airing(
         airing.reason = note.strip()[:80] or None
         ledger.record(
             session, at=now, who=by.username, what="airing_confirmed",
-            object=f"station {station_id} {planned_at.isoformat()}", aired=aired, note=note[:500],
+            subject=f"station {station_id} {planned_at.isoformat()}", aired=aired, note=note[:500],
         )  # fmt: skip
     return airing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -29,7 +29,7 @@ from scheduler.store.states import (
     move,
     moving,
 )
-from stations.asrun import AsrunDay, airings_of, read_asrun
+from stations.asrun import AsrunAiring, AsrunDay, AsrunRecord, airings_of, read_asrun
 from stations.errors import StationError
 from stations.layout import ASRUN_MAX_BYTES, RECEIPT, RECEIPT_MAX_BYTES, asrun_path
 from stations.manifest import station_key
@@ -41,6 +41,8 @@ log = structlog.get_logger()
 # A box that was off for two weeks still gets its proof in; what is older stays unknown.
 _LOOK_BACK = timedelta(days=14)
 _REJECTED_KEPT = 100
+# A player looks every half minute; hashing a week of programmes on a slow card takes some more.
+_RECEIPT_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,7 @@ def collect_station(hub: Hub, station_id: int) -> CollectResult:
     try:
         with hub.connect(hub, station, lambda name: None) as visit:
             result = _take_receipt(hub, station, visit, result)
-            for on in dates:
-                result = _take_log(hub, station, visit, on, result)
+            result = _take_logs(hub, station, visit, dates, result)
     except (StationError, CoreError) as error:
         result = replace(result, error=error)
     log.info(
@@ -142,7 +143,7 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
                 delivery.verified_at = now
                 _on_station(session, delivery)
                 verified += 1
-            elif not holds and _was_looked_at(receipt, delivery):
+            elif not holds and _is_lost(receipt, delivery):
                 move(delivery, DeliveryState.DUE)
                 delivery.next_try_at = now
                 delivery.error_code = "lost_at_station"
@@ -162,14 +163,18 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
 def _confirms(receipt: Receipt, delivery: Delivery) -> bool:
     """The station has checked every file of exactly this manifest."""
     day = receipt.days.get(delivery.for_date)
-    return day is not None and day.manifest_sha256 == delivery.manifest_sha256 and day.is_complete
+    if day is None or day.manifest_sha256 != delivery.manifest_sha256:
+        return False
+    return day.is_complete
 
 
-def _was_looked_at(receipt: Receipt, delivery: Delivery) -> bool:
-    """Whether the receipt speaks of a moment after the delivery: only then is silence a finding."""
+def _is_lost(receipt: Receipt, delivery: Delivery) -> bool:
+    """Whether the station has looked since and found less than was delivered."""
+    day = receipt.days.get(delivery.for_date)
+    if day is not None and day.manifest_sha256 == delivery.manifest_sha256:
+        return bool(day.missing or day.wrong)
     assert delivery.delivered_at is not None
-    settled = delivery.delivered_at + timedelta(minutes=15)
-    return receipt.written_at > settled
+    return receipt.at > delivery.delivered_at + _RECEIPT_AFTER
 
 
 def _on_station(session: Session, delivery: Delivery) -> None:
@@ -186,8 +191,8 @@ def _on_station(session: Session, delivery: Delivery) -> None:
 
 
 def _dates_to_fetch(hub: Hub, session: Session, station_id: int) -> list[date]:
-    """The days of which something is not proved yet, and today."""
-    now = hub.clock.now()
+    """The days of which something is not proved yet, each with the one after it."""
+    now, today = hub.clock.now(), hub.today()
     days = session.scalars(
         select(Airing.broadcast_date)
         .where(
@@ -197,28 +202,33 @@ def _dates_to_fetch(hub: Hub, session: Session, station_id: int) -> list[date]:
         )
         .distinct()
     )
-    return sorted(set(days))
+    found = set(days)
+    return sorted(found | {on + timedelta(days=1) for on in found if on < today})
 
 
-def _take_log(
-    hub: Hub, station: Station, visit: Visit, on: date, result: CollectResult
+def _take_logs(
+    hub: Hub, station: Station, visit: Visit, dates: Collection[date], result: CollectResult
 ) -> CollectResult:
-    data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
-    if not data:
-        return result
-    key = station_key(hub.master_secret(), station.code)
-    now = hub.clock.now()
-    day = read_asrun(data, station=station.code, key=key, for_date=on, now=now)
-    sha256 = _archive(hub, data)
+    """Fetch the logs of these days; an item that ran over midnight stands in two of them."""
+    records: list[AsrunRecord] = []
+    for on in dates:
+        data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
+        if not data:
+            continue
+        key = station_key(hub.master_secret(), station.code)
+        day = read_asrun(data, station=station.code, key=key, for_date=on, now=hub.clock.now())
+        sha256 = _archive(hub, data)
+        with hub.database.write() as session:
+            _remember_log(hub, session, station, on, sha256, len(data), day)
+        records += day.records
+        result = replace(
+            result,
+            logs=result.logs + 1,
+            rejected_lines=result.rejected_lines + len(day.rejected),
+        )
     with hub.database.write() as session:
-        _remember_log(hub, session, station, on, sha256, len(data), day)
-        changed = _apply(hub, session, station, day, sha256)
-    return replace(
-        result,
-        logs=result.logs + 1,
-        airings_changed=result.airings_changed + changed,
-        rejected_lines=result.rejected_lines + len(day.rejected),
-    )
+        changed = _apply(hub, session, station, airings_of(records))
+    return replace(result, airings_changed=changed)
 
 
 def _archive(hub: Hub, data: bytes) -> str:
@@ -249,7 +259,7 @@ def _remember_log(
     if known is not None:
         return
     now = hub.clock.now()
-    rejected = [[one.line, one.reason] for one in day.rejected[:_REJECTED_KEPT]]
+    rejected = [[one.number, one.reason] for one in day.rejected[:_REJECTED_KEPT]]
     session.add(
         AsrunFile(
             station_id=station.id, for_date=on, sha256=sha256, size_bytes=size, fetched_at=now,
@@ -257,20 +267,28 @@ def _remember_log(
         )
     )  # fmt: skip
     ledger.record(
-        session, at=now, who="loa", what="log_collected", object=f"{station.code} {on}",
+        session, at=now, who="loa", what="log_collected", subject=f"{station.code} {on}",
         sha256=sha256, lines=len(day.records), rejected=len(day.rejected),
         is_chained=day.is_chained,
     )  # fmt: skip
 
 
-def _apply(hub: Hub, session: Session, station: Station, day: AsrunDay, sha256: str) -> int:
+def _apply(hub: Hub, session: Session, station: Station, said_of: Mapping[str, AsrunAiring]) -> int:
     changed = 0
-    for item_id, said in airings_of(day.records).items():
+    for item_id, said in said_of.items():
         airing = _airing(session, station, item_id)
         if airing is None:
             continue  # an item that we never planned proves nothing of ours
-        proof = proof_of(said, airing, hub.settings.collect, now=hub.clock.now())
-        changed += proof is not None and _believe(airing, proof, sha256)
+        proof = proof_of(
+            said,
+            planned_at=airing.planned_at,
+            ms=airing.ms,
+            rules=hub.settings.collect,
+            now=hub.clock.now(),
+        )
+        if proof is not None and _believe(airing, proof):
+            airing.evidence = {"source": "player_log", "device": said.device}
+            changed += 1
     return changed
 
 
@@ -282,16 +300,17 @@ def _airing(session: Session, station: Station, item_id: str) -> Airing | None:
     return session.get(Airing, (station.id, planned_at))
 
 
-def _believe(airing: Airing, proof: Proof, sha256: str) -> bool:
+def _believe(airing: Airing, proof: Proof) -> bool:
     """Raise an airing to what is proved; the same log again changes nothing."""
     same = (airing.state, airing.started_at, airing.played_ms) == (
-        proof.state, proof.started_at, proof.played_ms,
-    )  # fmt: skip
+        proof.state,
+        proof.started_at,
+        proof.played_ms,
+    )
     if same or not can_move(airing.state, proof.state):
         return False
     move(airing, proof.state)
     airing.grade = proof.grade
     airing.started_at, airing.played_ms = proof.started_at, proof.played_ms
     airing.reason = proof.reason
-    airing.evidence = {"source": "player_log", "asrun_sha256": sha256, "lines": list(proof.lines)}
     return True

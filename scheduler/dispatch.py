@@ -178,7 +178,7 @@ def retry(session: Session, station: Station, *, by: str, now: datetime) -> int:
     ids |= set(session.scalars(waiting.values(next_try_at=now).returning(Delivery.id)))
     if ids:
         ledger.record(
-            session, at=now, who=by, what="delivery_retried", object=station.code, count=len(ids)
+            session, at=now, who=by, what="delivery_retried", subject=station.code, count=len(ids)
         )
     return len(ids)
 

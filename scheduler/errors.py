@@ -60,7 +60,7 @@ class DatabaseBusy(CoreError):
 
 
 class SchemaDiffers(CoreError):
-    """The database is at revision {found}, this program needs {needed}. Run "loa init --upgrade"."""
+    """The database is at revision {found}, this program needs {needed}. Run: loa init --upgrade"""
 
     code = "schema_differs"
 
@@ -72,7 +72,7 @@ class DataNotWritable(CoreError):
 
 
 class SecretMissing(CoreError):
-    """The secret file {path} is missing. Restore it from the backup; without it no station obeys."""
+    """The secret file {path} is missing. Restore it from the backup: no station obeys without."""
 
     code = "secret_missing"
 

@@ -183,7 +183,7 @@ def _first_administrator(database: Database, clock: Clock, username: str) -> str
             by="loa init",
         )
         ledger.record(
-            session, at=clock.now(), who="loa init", what="loa_initialised", object=username
+            session, at=clock.now(), who="loa init", what="loa_initialised", subject=username
         )
     return secret
 

@@ -1,4 +1,4 @@
-"""A file comes in: copied whole, named by its hash, flushed, or refused with nothing left behind."""
+"""A file comes in: copied whole, hashed, flushed; or refused with nothing left behind."""
 
 from __future__ import annotations
 

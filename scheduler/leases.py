@@ -201,8 +201,8 @@ def _lease(
     held = [delivery for delivery in deliveries if delivery.id in attempts]
     leases = [Lease(delivery.id, attempts[delivery.id], worker) for delivery in held]
     session.add_all(
-        Attempt(delivery_id=l.delivery_id, number=l.attempt, worker=worker, started_at=now)
-        for l in leases
+        Attempt(delivery_id=lease.delivery_id, number=lease.attempt, worker=worker, started_at=now)
+        for lease in leases
     )
     return tuple(held), tuple(leases)
 

@@ -93,7 +93,7 @@ def add_person(
     session.add(person)
     session.flush()
     ledger.record(
-        session, at=now, who=by, what="person_added", object=username, role=role,
+        session, at=now, who=by, what="person_added", subject=username, role=role,
         unit=unit.code if unit else None,
     )  # fmt: skip
     return secret
@@ -125,7 +125,7 @@ def renew_secret(session: Session, person: Person, *, now: datetime, by: str) ->
     person.must_change_password = True
     person.failed_sign_ins, person.locked_until = 0, None
     sign_out_all(session, person)
-    ledger.record(session, at=now, who=by, what="secret_renewed", object=person.username)
+    ledger.record(session, at=now, who=by, what="secret_renewed", subject=person.username)
     return secret
 
 
@@ -142,7 +142,7 @@ def set_active(session: Session, person: Person, active: bool, *, now: datetime,
     if not active:
         sign_out_all(session, person)
     what = "person_opened" if active else "person_closed"
-    ledger.record(session, at=now, who=by, what=what, object=person.username)
+    ledger.record(session, at=now, who=by, what=what, subject=person.username)
 
 
 # ── Signing in ─────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +237,7 @@ def change_password(session: Session, person: Person, *, old: str, new: str, now
     person.must_change_password = False
     sign_out_all(session, person)
     ledger.record(
-        session, at=now, who=person.username, what="password_changed", object=person.username
+        session, at=now, who=person.username, what="password_changed", subject=person.username
     )
 
 
@@ -304,7 +304,7 @@ def _count_try(database: Database, username: str, now: datetime) -> Person | Non
             person.failed_sign_ins, person.locked_until = 0, now + LOCKED_FOR
             ledger.record(
                 session, at=now, who=person.username, what="sign_in_locked",
-                object=person.username, minutes=LOCKED_FOR.seconds // 60,
+                subject=person.username, minutes=LOCKED_FOR.seconds // 60,
             )  # fmt: skip
         return person
 

@@ -73,7 +73,7 @@ def plan(
         if result.airings_added or result.airings_changed or result.airings_cancelled:
             ledger.record(
                 session, at=hub.clock.now(), who=by, what="days_planned",
-                object=f"{dates[0]}..{dates[-1]}", added=result.airings_added,
+                subject=f"{dates[0]}..{dates[-1]}", added=result.airings_added,
                 changed=result.airings_changed, cancelled=result.airings_cancelled,
             )  # fmt: skip
     return result

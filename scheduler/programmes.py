@@ -5,19 +5,21 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
-from audio.render import Rendition as RenderedFile
-from audio.render import render
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from audio.errors import AudioError
 from audio.measure import Facts, measure
 from audio.profiles import PROFILES, Profile
+from audio.render import Rendition as RenderedFile
+from audio.render import render
 from scheduler import people
+from scheduler.config import Settings
 from scheduler.errors import AlreadyExists, FourEyes, InputInvalid, NotFound
 from scheduler.hub import Hub
 from scheduler.intake import Incoming, incoming
@@ -155,15 +157,23 @@ def list_programmes(
     return [p for p in found if all(word in without_tones(p.title) for word in wanted)]
 
 
-def profiles_of(hub: Hub) -> Mapping[str, Profile]:
-    """The shipped sound profiles with the changes of the settings."""
-    return {
-        **PROFILES,
-        **{
-            name: Profile.from_settings(name, values, base=PROFILES.get(name))
-            for name, values in hub.settings.profiles.items()
-        },
+def profiles_of(settings: Settings) -> dict[str, Profile]:
+    """
+    The shipped sound profiles with the changes and additions of the settings.
+
+    Raises:
+        AudioError: a key or a value of the settings that no profile can have.
+    """
+    changed = {
+        name: Profile.from_config(name, {**_as_table(name), **values})
+        for name, values in settings.profiles.items()
     }
+    return {**PROFILES, **changed}
+
+
+def _as_table(name: str) -> dict[str, Any]:
+    base = PROFILES.get(name)
+    return {key: value for key, value in asdict(base).items() if key != "name"} if base else {}
 
 
 def without_tones(text: str) -> str:
@@ -227,7 +237,7 @@ def _note(
     hub: Hub, session: Session, what: str, programme: Programme, who: str, **detail: str
 ) -> None:
     ledger.record(
-        session, at=hub.clock.now(), who=who, what=what, object=f"programme {programme.id}",
+        session, at=hub.clock.now(), who=who, what=what, subject=f"programme {programme.id}",
         title=programme.title, **detail,
     )  # fmt: skip
 
@@ -236,7 +246,8 @@ def _note(
 
 
 def _wanted_profiles(hub: Hub) -> Sequence[str]:
-    unknown = [name for name in hub.settings.programmes.profiles if name not in profiles_of(hub)]
+    known = profiles_of(hub.settings)
+    unknown = [name for name in hub.settings.programmes.profiles if name not in known]
     if unknown:
         raise NotFound(what="profile", key=unknown[0])
     return hub.settings.programmes.profiles
@@ -279,7 +290,7 @@ def _claim_renditions(hub: Hub, programme_id: int | None) -> list[list[Rendition
 
 def _build(hub: Hub, claimed: list[Rendition], progress: Progress | None) -> list[Rendition]:
     programme = claimed[0].programme
-    profiles = profiles_of(hub)
+    profiles = profiles_of(hub.settings)
     assert programme.facts is not None, "only measured programmes are approved"
     try:
         files = render(

@@ -102,7 +102,7 @@ def import_stations(
         outcome = _add(session, row, on) if station is None else _change(session, station, row, on)
         counts[outcome] += 1
     result = StationsImported(**counts)
-    ledger.record(session, at=now, who=by, what="stations_imported", object=name, **counts)
+    ledger.record(session, at=now, who=by, what="stations_imported", subject=name, **counts)
     return result
 
 
@@ -114,7 +114,7 @@ def accept_host_key(
 
     before, station.host_key = station.host_key, host_key
     ledger.record(
-        session, at=now, who=by, what="host_key_accepted", object=station.code,
+        session, at=now, who=by, what="host_key_accepted", subject=station.code,
         before=before, after=host_key,
     )  # fmt: skip
     retry(session, station, by=by, now=now)

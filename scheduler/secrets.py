@@ -1,4 +1,4 @@
-"""The secret files of one Loa: made once at ``loa init``, mode 0600, never logged, never in a row."""
+"""The secret files of one Loa: made once by ``loa init``, mode 0600, never in a row or a log."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def add_slot(hub: Hub, details: SlotDetails, *, by: Person) -> Slot:
         session.flush()
         ledger.record(
             session, at=hub.clock.now(), who=by.username, what="slot_added",
-            object=f"slot {slot.id}", title=slot.title, rrule=slot.rrule,
+            subject=f"slot {slot.id}", title=slot.title, rrule=slot.rrule,
             starts_at=f"{slot.starts_at:%H:%M}", stations=len(reached),
         )  # fmt: skip
     return slot
@@ -103,7 +103,7 @@ def remove_slot(hub: Hub, slot_id: int, *, by: Person) -> Slot:
             slot.removed_at = hub.clock.now()
             ledger.record(
                 session, at=slot.removed_at, who=by.username, what="slot_removed",
-                object=f"slot {slot.id}", title=slot.title,
+                subject=f"slot {slot.id}", title=slot.title,
             )  # fmt: skip
     return slot
 

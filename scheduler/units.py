@@ -54,14 +54,12 @@ def import_units(
         FileRefused: with every bad row; nothing was imported.
     """
     maps = _checked(text, name)
-    counts = [0, 0, 0]
-    for on, rows in sorted(maps.items()):
-        for index, count in enumerate(_apply(session, on, rows)):
-            counts[index] += count
+    counts = [_apply(session, on, rows) for on, rows in sorted(maps.items())]
+    added, ended, unchanged = (sum(column) for column in zip(*counts, strict=True))
     lost = _stations_without_unit(session, max(maps))
-    result = UnitsImported(*counts, stations_without_unit=lost)
+    result = UnitsImported(added, ended, unchanged, lost)
     ledger.record(
-        session, at=now, who=by, what="units_imported", object=name, added=result.added,
+        session, at=now, who=by, what="units_imported", subject=name, added=result.added,
         ended=result.ended,
     )  # fmt: skip
     return result

@@ -65,8 +65,7 @@ class Database:
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database and changes nothing."""
         with self._session(write=False) as session:
-            yield session
-            session.rollback()
+            yield session  # closing rolls back and leaves what was loaded usable
 
     @contextmanager
     def write(self) -> Iterator[Session]:

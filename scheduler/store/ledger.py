@@ -19,7 +19,7 @@ _LEDGER_LOCK = 0x4C6F61  # "Loa": one writer of the chain at a time
 
 
 def record(
-    session: Session, *, at: datetime, who: str, what: str, object: str, **detail: Any
+    session: Session, *, at: datetime, who: str, what: str, subject: str, **detail: Any
 ) -> LedgerEntry:
     """Append one entry in the caller's transaction, so that the deed and its record are one."""
     lock(session, _LEDGER_LOCK)
@@ -29,7 +29,7 @@ def record(
         at=at,
         who=who,
         what=what,
-        object=object,
+        subject=subject,
         detail=detail,
         prev_hash=last.hash if last else GENESIS,
     )
@@ -58,7 +58,7 @@ def _hash(entry: LedgerEntry) -> str:
             entry.at.isoformat(timespec="microseconds"),
             entry.who,
             entry.what,
-            entry.object,
+            entry.subject,
             entry.detail,
         ],
         sort_keys=True,

@@ -404,7 +404,7 @@ class AsrunFile(Base):
 
 
 class LedgerEntry(Base):
-    """What a person or Loa did that somebody may have to account for. Never changed, never removed."""
+    """What somebody may have to account for. An entry is never changed and never removed."""
 
     __tablename__ = "ledger"
 
@@ -412,7 +412,7 @@ class LedgerEntry(Base):
     at: Mapped[datetime]
     who: Mapped[str] = mapped_column(String(80))
     what: Mapped[str] = mapped_column(String(80))  # past participle: programme_approved
-    object: Mapped[str] = mapped_column(String(200))
+    subject: Mapped[str] = mapped_column(String(200))
     detail: Mapped[dict[str, Any]]
     prev_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))

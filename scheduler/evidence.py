@@ -1,0 +1,60 @@
+"""From what a station's log says of an item to what we hold for proved. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from scheduler.config import CollectSettings
+from scheduler.store.states import AiringState, Grade
+from stations.asrun import AsrunAiring
+
+# How long after its planned end an item without an end is taken to have been cut off.
+_SETTLES_AFTER = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a sealed log proves of one airing."""
+
+    state: AiringState
+    grade: Grade
+    started_at: datetime | None
+    played_ms: int
+    reason: str | None
+
+
+def proof_of(
+    said: AsrunAiring,
+    *,
+    planned_at: datetime,
+    ms: int,
+    rules: CollectSettings,
+    now: datetime,
+) -> Proof | None:
+    """What the log proves, or ``None`` while the item may still be on air."""
+    if said.outcome == "missed":
+        return Proof(AiringState.MISSED, Grade.A, None, 0, said.reason or "missed")
+    if said.outcome != "ended" and now < planned_at + timedelta(milliseconds=ms) + _SETTLES_AFTER:
+        return None
+    state = _played(said, planned_at, ms, rules)
+    return Proof(state, Grade.A, said.started_at, said.played_ms, _reason(said))
+
+
+def _played(
+    said: AsrunAiring, planned_at: datetime, ms: int, rules: CollectSettings
+) -> AiringState:
+    if said.played_ms * 100 < ms * rules.partial_below_percent:
+        return AiringState.PARTIAL if said.played_ms > 0 else AiringState.MISSED
+    late = timedelta(seconds=rules.late_after_s)
+    if said.started_at is not None and said.started_at - planned_at > late:
+        return AiringState.LATE
+    return AiringState.AIRED
+
+
+def _reason(said: AsrunAiring) -> str | None:
+    if not said.clock_ok:
+        return "untrusted_time"
+    if said.outcome == "open":
+        return "no_end"
+    return said.reason or None

@@ -102,3 +102,30 @@ class ManifestRefused(StationError):
 
     code = "manifest_refused"
     retry = False
+
+
+# --- met on the way to a station (stations/visit.py) ---
+
+
+class LinkCut(LinkDown):
+    """The link broke after {acknowledged_bytes} bytes. It is tried again."""
+
+
+class BadAnswer(StationError):
+    """The server of the station answers against the rules of SFTP: {detail}."""
+
+    code = "bad_answer"
+
+
+class FileTooLong(StationError):
+    """The file {path} at the station is longer than the {max_bytes} bytes that are read of it."""
+
+    code = "file_too_long"
+    retry = False
+
+
+class RenditionDamaged(StationError):
+    """The rendition {name} on this machine is not what its name says. Make it again."""
+
+    code = "rendition_damaged"
+    retry = False

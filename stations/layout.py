@@ -20,6 +20,9 @@ FOLDERS = ("in", AUDIO_DIR, MANIFEST_DIR, "out", ASRUN_DIR)
 MANIFEST_MAX_BYTES = 1 << 20
 RECEIPT_MAX_BYTES = 1 << 20
 ASRUN_MAX_BYTES = 8 << 20  # a day; a real one is under 40 kB
+ASRUN_MAX_LINE_BYTES = 64 << 10  # a real one is under 700
+ASRUN_MAX_LINES = 50_000
+ASRUN_MAX_REJECTED = 1_000  # kept with their reasons; more of them say nothing new
 
 _AUDIO_NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{2,4}")
 

@@ -1,0 +1,175 @@
+"""The same visit to a folder of this machine: a USB stick that a person carries, and tests."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from stations.disk import FLUSH_EVERY_BYTES, Stat
+from stations.errors import NotWritable, StationError, StationFull
+from stations.samples import Block
+from stations.visit import Step, Visit, VisitLimits
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def open_folder(
+    root: Path, limits: VisitLimits | None = None, *, step: Step = lambda name: None
+) -> Visit:
+    """
+    Start a visit to a folder that holds, or will hold, the files of a station.
+
+    Raises:
+        NotWritable: there is no such folder.
+    """
+    if not root.is_dir():
+        raise NotWritable(path=str(root), detail="no such folder")
+    step("connected")
+    return Visit(FolderDisk(root), limits, step)
+
+
+class FolderDisk:
+    """The station's disk as a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.bytes_sent = 0
+
+    def describe(self) -> dict[str, str]:
+        return {"server": "folder"}
+
+    def free_bytes(self) -> int | None:
+        with _in_our_words(""):
+            state = os.statvfs(self._root)
+        return state.f_frsize * state.f_bavail
+
+    def stat(self, path: str) -> Stat | None:
+        with _in_our_words(path):
+            try:
+                return _stat(self._at(path).stat())
+            except FileNotFoundError:
+                return None
+
+    def list_folder(self, path: str) -> dict[str, Stat]:
+        with _in_our_words(path):
+            try:
+                return {entry.name: _stat(entry.stat()) for entry in os.scandir(self._at(path))}
+            except FileNotFoundError:
+                return {}
+
+    def open_part(self, path: str) -> FolderFile:
+        with _in_our_words(path):
+            if self._root.is_dir():
+                self._at(path).parent.mkdir(parents=True, exist_ok=True)
+            return FolderFile(self, path, os.open(self._at(path), os.O_RDWR | os.O_CREAT, 0o644))
+
+    def open_read(self, path: str) -> FolderFile | None:
+        with _in_our_words(path):
+            try:
+                return FolderFile(self, path, os.open(self._at(path), os.O_RDONLY))
+            except FileNotFoundError:
+                return None
+
+    def rename_over(self, source: str, target: str) -> bool:
+        self.replace(source, target)
+        return True
+
+    def replace(self, source: str, target: str) -> None:
+        with _in_our_words(target):
+            self._at(source).replace(self._at(target))
+
+    def remove(self, path: str) -> None:
+        with _in_our_words(path):
+            self._at(path).unlink(missing_ok=True)
+
+    def flush_folder(self, path: str) -> bool:
+        with _in_our_words(path), contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(self._at(path), os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            return True
+        return False
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _at(self, path: str) -> Path:
+        return self._root / path
+
+
+class FolderFile:
+    """One open file of the folder."""
+
+    def __init__(self, disk: FolderDisk, path: str, descriptor: int) -> None:
+        self._disk = disk
+        self._path = path
+        self._descriptor = descriptor
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with _in_our_words(self._path):
+            os.close(self._descriptor)
+
+    def stat(self) -> Stat:
+        with _in_our_words(self._path):
+            return _stat(os.fstat(self._descriptor))
+
+    def write(self, source: BinaryIO, start: int, acknowledged: Callable[[int], None]) -> None:
+        source.seek(start)
+        offset = start
+        while chunk := source.read(FLUSH_EVERY_BYTES - offset % FLUSH_EVERY_BYTES):
+            with _in_our_words(self._path, len(chunk)):
+                self._write_all(chunk, offset)
+                if len(chunk) + offset % FLUSH_EVERY_BYTES == FLUSH_EVERY_BYTES:
+                    os.fsync(self._descriptor)  # a part is resumed here after a power cut
+            offset += len(chunk)
+            self._disk.bytes_sent += len(chunk)
+            acknowledged(len(chunk))
+
+    def read(self, blocks: Iterable[Block]) -> Iterator[bytes]:
+        for block in blocks:
+            with _in_our_words(self._path):
+                data = os.pread(self._descriptor, block.length, block.offset)
+            yield data
+
+    def flush(self) -> bool:
+        with _in_our_words(self._path, 1):
+            os.fsync(self._descriptor)
+        return True
+
+    def _write_all(self, chunk: bytes, offset: int) -> None:
+        written = 0
+        while written < len(chunk):
+            written += os.pwrite(self._descriptor, chunk[written:], offset + written)
+
+
+def _stat(found: os.stat_result) -> Stat:
+    return Stat(found.st_size, found.st_mtime)
+
+
+@contextlib.contextmanager
+def _in_our_words(path: str, needed_bytes: int = 0) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _explained(error, path, needed_bytes) from error
+
+
+def _explained(error: OSError, path: str, needed_bytes: int) -> StationError:
+    if error.errno in _NO_ROOM:
+        return StationFull(needed_bytes=needed_bytes, free_bytes=0)
+    return NotWritable(path=path, detail=error.strerror or str(error))

@@ -1,0 +1,257 @@
+"""The files of a station over SFTP: a window of requests under way, every refusal in our words."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import paramiko
+
+from stations import channel as wire
+from stations.channel import RefusedError, SftpChannel
+from stations.disk import Stat
+from stations.errors import BadAnswer, NotWritable, StationError, StationFull
+from stations.login import Connection, open_channel, scan_host_key
+from stations.pace import Pace
+from stations.sftpfile import FSYNC, SftpFile, handle_of, stat_of, take_stat
+from stations.visit import Address, Step, Visit, VisitLimits
+
+__all__ = ["SftpDisk", "SftpFile", "open_visit", "scan_host_key"]
+
+_POSIX_RENAME = "posix-rename@openssh.com"
+_STATVFS = "statvfs@openssh.com"
+_LIMITS = "limits@openssh.com"
+
+_READ, _WRITE, _CREATE = 0x1, 0x2, 0x8
+_DIRECT_WRITE_BYTES = 32_640  # what every server takes; larger only where the server is known to
+_MOST_NAMES = 50_000  # in one folder; a station keeps a few hundred
+
+# What newer servers say in plain words and OpenSSH says as 'Failure'.
+_NO_SPACE, _QUOTA, _WRITE_PROTECTED = 14, 15, 12
+
+
+def open_visit(
+    address: Address,
+    private_key: Path | paramiko.PKey,
+    limits: VisitLimits | None = None,
+    *,
+    step: Step = lambda name: None,
+    pace: Pace | None = None,
+) -> Visit:
+    """
+    Connect to a station and start a visit.
+
+    Only the pinned host key is accepted; it is never learnt here. ``pace`` is shared by the
+    visits that go over one link; without it ``limits.bandwidth_kbps`` holds for this one alone.
+
+    Raises:
+        Unreachable: nothing answers, or not in time.
+        HostKeyUnknown, HostKeyChanged: a person decides. Nothing was sent.
+        LoginRefused, NoCommonCipher: a person must act at the station.
+    """
+    limits = limits or VisitLimits()
+    if pace is None and limits.bandwidth_kbps is not None:
+        pace = Pace(limits.bandwidth_kbps)
+    connection, channel = open_channel(address, private_key, limits)
+    step("connected")
+    return Visit(SftpDisk(connection, channel, address.root, limits, pace), limits, step)
+
+
+class SftpDisk:
+    """The station's disk as its SFTP server shows it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        channel: SftpChannel,
+        root: str,
+        limits: VisitLimits,
+        pace: Pace | None = None,
+    ) -> None:
+        self.connection = connection
+        self.channel = channel
+        self.limits = limits
+        self.pace = pace
+        self._root = PurePosixPath(root)
+
+    @property
+    def bytes_sent(self) -> int:
+        return self.channel.bytes_sent
+
+    def offers(self, extension: str) -> bool:
+        return extension in self.channel.extensions
+
+    def describe(self) -> dict[str, str]:
+        transport, host_key = self.connection.transport, self.connection.host_key
+        return {
+            "server": transport.remote_version,
+            "cipher": transport.local_cipher,
+            "host_key": f"{host_key.type} {host_key.fingerprint}",
+            "extensions": " ".join(sorted(self.channel.extensions)),
+            "largest_packet_bytes": str(self._largest_packet_bytes() or "unknown"),
+        }
+
+    def free_bytes(self) -> int | None:
+        if not self.offers(_STATVFS):
+            return None
+        try:
+            answer = self.channel.answer(self.channel.extended(_STATVFS, self._path("")))
+        except RefusedError:
+            return None
+        if answer.kind != wire.EXTENDED_REPLY:
+            raise BadAnswer(detail="free space of another kind")
+        _, fragment, _, _, available = struct.unpack(">5Q", answer.take(40))
+        return int(fragment * available)
+
+    def stat(self, path: str) -> Stat | None:
+        try:
+            return stat_of(self.channel.ask(wire.STAT, self._path(path)))
+        except RefusedError as refused:
+            if refused.code == wire.NO_SUCH_FILE:
+                return None
+            raise self.failed(refused, path) from refused
+
+    def list_folder(self, path: str) -> dict[str, Stat]:
+        try:
+            folder = handle_of(self.channel.ask(wire.OPENDIR, self._path(path)))
+        except RefusedError as refused:
+            if refused.code == wire.NO_SUCH_FILE:
+                return {}
+            raise self.failed(refused, path) from refused
+        found: dict[str, Stat] = {}
+        try:
+            for name, stat in self._read_folder(folder):
+                found[name] = stat
+                if len(found) > _MOST_NAMES:
+                    raise BadAnswer(detail=f"more than {_MOST_NAMES} names in {path}")
+        finally:
+            self.channel.ask(wire.CLOSE, folder)
+        return found
+
+    def open_part(self, path: str) -> SftpFile:
+        for is_first in (True, False):
+            try:
+                return self._open(path, _READ | _WRITE | _CREATE)
+            except RefusedError as refused:
+                if refused.code != wire.NO_SUCH_FILE or not is_first:
+                    raise self.failed(refused, path) from refused
+            self._make_folders(path)
+        raise AssertionError("unreachable")
+
+    def open_read(self, path: str) -> SftpFile | None:
+        try:
+            return self._open(path, _READ)
+        except RefusedError as refused:
+            if refused.code == wire.NO_SUCH_FILE:
+                return None
+            raise self.failed(refused, path) from refused
+
+    def rename_over(self, source: str, target: str) -> bool:
+        names = (self._path(source), self._path(target))
+        try:
+            if self.offers(_POSIX_RENAME):
+                self.channel.answer(self.channel.extended(_POSIX_RENAME, *names))
+            else:
+                self.channel.ask(wire.RENAME, *names)
+        except RefusedError:
+            return False
+        return True
+
+    def replace(self, source: str, target: str) -> None:
+        if not self.rename_over(source, target):
+            self._rename_around(source, target)
+
+    def remove(self, path: str) -> None:
+        try:
+            self.channel.ask(wire.REMOVE, self._path(path))
+        except RefusedError as refused:
+            if refused.code != wire.NO_SUCH_FILE:
+                raise self.failed(refused, path) from refused
+
+    def flush_folder(self, path: str) -> bool:
+        """
+        OpenSSH opens a folder like a file, and fsync then makes its names last.
+
+        Without it a station that lost power just after a rename had the part, not the final name.
+        """
+        if not self.offers(FSYNC):
+            return False
+        try:
+            with self._open(path, _READ) as folder:
+                return folder.flush()
+        except (RefusedError, NotWritable):
+            return False
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def failed(self, refused: RefusedError, path: str, needed_bytes: int = 0) -> StationError:
+        """Say in our words what the server refused."""
+        is_about_space = refused.code in (_NO_SPACE, _QUOTA)
+        if is_about_space or (needed_bytes and refused.code == wire.FAILURE):
+            free = self.free_bytes()
+            return StationFull(needed_bytes=needed_bytes, free_bytes="?" if free is None else free)
+        return NotWritable(path=path, detail=refused.text)
+
+    @property
+    def largest_write_bytes(self) -> int:
+        """OpenSSH takes 256 KiB and says so by its extensions; others promise 32 KiB."""
+        is_openssh = self.offers(_STATVFS) or self.offers(FSYNC)
+        return self.limits.chunk_bytes if is_openssh else _DIRECT_WRITE_BYTES
+
+    def _largest_packet_bytes(self) -> int | None:
+        if not self.offers(_LIMITS):
+            return None
+        try:
+            return self.channel.answer(self.channel.extended(_LIMITS)).take_long()
+        except RefusedError:
+            return None
+
+    def _path(self, path: str) -> bytes:
+        return str(self._root / path).encode()
+
+    def _open(self, path: str, flags: int) -> SftpFile:
+        answer = self.channel.ask(wire.OPEN, self._path(path), flags, 0)
+        return SftpFile(self, path, handle_of(answer))
+
+    def _read_folder(self, folder: bytes) -> Iterator[tuple[str, Stat]]:
+        while True:
+            try:
+                answer = self.channel.ask(wire.READDIR, folder)
+            except RefusedError as refused:
+                if refused.code == wire.EOF:
+                    return
+                raise BadAnswer(detail=refused.text) from refused
+            count = answer.take_int() if answer.kind == wire.NAME else 0
+            if count == 0:
+                raise BadAnswer(detail="a listing without names")
+            for _ in range(count):
+                name = answer.take_bytes().decode("utf-8", "surrogateescape")
+                answer.take_bytes()  # the line of 'ls -l'
+                yield name, take_stat(answer)
+
+    def _make_folders(self, path: str) -> None:
+        """Make what is missing between the root and a file. The root itself is a person's work."""
+        for parent in reversed(PurePosixPath(path).parents[:-1]):
+            try:
+                self.channel.ask(wire.MKDIR, self._path(str(parent)), 0)
+            except RefusedError as refused:
+                # There already: servers say so with 'Failure' or, some, with a code of their own.
+                if refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
+                    raise self.failed(refused, str(parent)) from refused
+
+    def _rename_around(self, source: str, target: str) -> None:
+        """
+        Replace a file on a server that does not rename over another.
+
+        The old file steps aside first, so that a crash in between leaves the new one verified
+        under its part name and the old one under another: never a half one under the final name.
+        """
+        aside = f"{target}.old.part"
+        self.remove(aside)
+        self.rename_over(target, aside)
+        if not self.rename_over(source, target):
+            self.rename_over(aside, target)
+            raise NotWritable(path=target, detail="it refuses to rename")
+        self.remove(aside)

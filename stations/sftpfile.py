@@ -1,0 +1,213 @@
+"""One open file at a station: a window of writes or reads under way, read back as it lies there."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from stations import channel as wire
+from stations.channel import Answer, RefusedError
+from stations.disk import FLUSH_EVERY_BYTES, Stat
+from stations.errors import BadAnswer, LinkDown, StationError, WrongBytes
+from stations.samples import Block
+
+if TYPE_CHECKING:
+    from stations.sftp import SftpDisk
+
+FSYNC = "fsync@openssh.com"
+
+_FIRST_WRITE_BYTES = 8_160  # grows while answers come fast, so that a thin link is felt early
+_LEAST_WRITE_BYTES = 2_040
+
+
+class SftpFile:
+    """One open file at the station."""
+
+    def __init__(self, disk: SftpDisk, path: str, handle: bytes) -> None:
+        self._disk = disk
+        self._channel = disk.channel
+        self._path = path
+        self._handle = handle
+        self._framed_handle = len(handle).to_bytes(4) + handle
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._ask(wire.CLOSE, self._handle)
+        elif isinstance(error, StationError) and not isinstance(error, LinkDown | BadAnswer):
+            with contextlib.suppress(StationError):  # the first error is the one to hear of
+                self._ask(wire.CLOSE, self._handle)
+
+    def stat(self) -> Stat:
+        return stat_of(self._ask(wire.FSTAT, self._handle))
+
+    def write(self, source: BinaryIO, start: int, acknowledged: Callable[[int], None]) -> None:
+        source.seek(0, 2)
+        end = source.tell()
+        source.seek(start)
+        writer = _Writer(self._disk, acknowledged)
+        offset = start
+        while offset < end:
+            until_flush = FLUSH_EVERY_BYTES - offset % FLUSH_EVERY_BYTES
+            chunk = source.read(min(writer.chunk_bytes, until_flush))
+            if not chunk:
+                raise WrongBytes(path=self._path)  # our own file became shorter under us
+            writer.add(self._send_write(offset, chunk), len(chunk), self._path, end - offset)
+            offset += len(chunk)
+            if offset % FLUSH_EVERY_BYTES == 0 and self._disk.offers(FSYNC):
+                writer.add(self._channel.extended(FSYNC, self._handle), 0, self._path, 0)
+        writer.finish()
+
+    def read(self, blocks: Iterable[Block]) -> Iterator[bytes]:
+        under_way: deque[tuple[Block, int]] = deque()
+        ahead = iter(blocks)
+        for block in itertools.islice(ahead, self._disk.limits.window):
+            under_way.append((block, self._send_read(block)))
+        while under_way:
+            block, number = under_way.popleft()
+            yield self._whole_block(block, number)
+            for following in itertools.islice(ahead, 1):
+                under_way.append((following, self._send_read(following)))
+
+    def flush(self) -> bool:
+        if not self._disk.offers(FSYNC):
+            return False
+        try:
+            self._channel.answer(self._channel.extended(FSYNC, self._handle))
+        except RefusedError as refused:
+            if refused.code == wire.UNSUPPORTED:
+                return False
+            raise self._disk.failed(refused, self._path, needed_bytes=1) from refused
+        return True
+
+    def _ask(self, kind: int, *fields: bytes | int) -> Answer:
+        try:
+            return self._channel.ask(kind, *fields)
+        except RefusedError as refused:
+            raise self._disk.failed(refused, self._path) from refused
+
+    def _send_write(self, offset: int, chunk: bytes) -> int:
+        where = self._framed_handle + offset.to_bytes(8) + len(chunk).to_bytes(4)
+        return self._channel.send_raw(wire.WRITE, where, chunk)
+
+    def _send_read(self, block: Block) -> int:
+        where = self._framed_handle + block.offset.to_bytes(8) + block.length.to_bytes(4)
+        return self._channel.send_raw(wire.READ, where)
+
+    def _whole_block(self, block: Block, number: int) -> bytes:
+        """Servers may answer with less than was asked for: ask on, until the file ends."""
+        data = self._data(number, block.length)
+        while data and len(data) < block.length:
+            rest = Block(block.offset + len(data), block.length - len(data))
+            more = self._data(self._send_read(rest), rest.length)
+            if not more:
+                break
+            data += more
+        return data
+
+    def _data(self, number: int, most: int) -> bytes:
+        try:
+            answer = self._channel.answer(number)
+        except RefusedError as refused:
+            if refused.code == wire.EOF:
+                return b""
+            raise self._disk.failed(refused, self._path) from refused
+        if answer.kind != wire.DATA or len(data := answer.take_bytes()) > most:
+            raise BadAnswer(detail="other data than was asked for")
+        return data
+
+
+class _Writer:
+    """
+    Keeps a window of writes under way and counts what the station acknowledged.
+
+    Acknowledged, not sent: pipelined paramiko reports progress while the bytes still sit in our
+    own buffer. The size of a write follows the link: one answer must come well within the idle
+    limit, so that a slow station is never taken for a dead one.
+    """
+
+    def __init__(self, disk: SftpDisk, acknowledged: Callable[[int], None]) -> None:
+        self.chunk_bytes = min(_FIRST_WRITE_BYTES, disk.limits.chunk_bytes)
+        self._disk = disk
+        self._acknowledged = acknowledged
+        self._slow_s = disk.limits.idle_s / 4
+        self._under_way: deque[tuple[int, int, str, int, float]] = deque()
+
+    def add(self, number: int, count: int, path: str, needed_bytes: int) -> None:
+        self._under_way.append((number, count, path, needed_bytes, time.monotonic()))
+        if len(self._under_way) >= self._disk.limits.window:
+            self._settle()
+        if self._disk.pace is not None and count:
+            self._disk.pace.spend(count)
+
+    def finish(self) -> None:
+        while self._under_way:
+            self._settle()
+
+    def _settle(self) -> None:
+        number, count, path, needed_bytes, sent_at = self._under_way.popleft()
+        try:
+            self._disk.channel.answer(number)
+        except RefusedError as refused:
+            self._drain()
+            raise self._disk.failed(refused, path, needed_bytes) from refused
+        if count:
+            self._disk.channel.acknowledged_bytes += count
+            self._fit_chunk(time.monotonic() - sent_at)
+            self._acknowledged(count)
+
+    def _fit_chunk(self, took_s: float) -> None:
+        if took_s > self._slow_s:
+            self.chunk_bytes = max(_LEAST_WRITE_BYTES, self.chunk_bytes // 2)
+        else:
+            self.chunk_bytes = min(self._disk.largest_write_bytes, self.chunk_bytes * 2)
+
+    def _drain(self) -> None:
+        """Hear the answers to what is still under way, so that the visit can go on after a no."""
+        for number, *_ in self._under_way:
+            try:
+                self._disk.channel.answer(number)
+            except RefusedError:
+                continue
+
+
+def stat_of(answer: Answer) -> Stat:
+    if answer.kind != wire.ATTRS:
+        raise BadAnswer(detail="no attributes")
+    return take_stat(answer)
+
+
+def take_stat(answer: Answer) -> Stat:
+    flags = answer.take_int()
+    size = answer.take_long() if flags & 0x1 else 0
+    if flags & 0x2:
+        answer.take(8)  # owner and group
+    if flags & 0x4:
+        answer.take(4)  # rights
+    modified = None
+    if flags & 0x8:
+        answer.take(4)  # last access
+        modified = float(answer.take_int())
+    if flags & 0x8000_0000:
+        for _ in range(answer.take_int()):
+            answer.take_bytes()
+            answer.take_bytes()
+    return Stat(size, modified)
+
+
+def handle_of(answer: Answer) -> bytes:
+    if answer.kind != wire.HANDLE:
+        raise BadAnswer(detail="no handle")
+    return answer.take_bytes()

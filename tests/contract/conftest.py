@@ -1,0 +1,112 @@
+"""The same promises, kept by every way of reaching a station: simulator, OpenSSH, a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from stations.folder import open_folder
+from stations.layout import FOLDERS
+from stations.sftp import open_visit
+from stations.simulator import Fleet
+from stations.visit import Address, Step, Visit, VisitLimits
+from tests.faults.harness.renditions import RenditionMaker
+from tests.faults.harness.sshd import Sshd, make_key, sshd_path
+
+LIMITS = VisitLimits(connect_s=10, idle_s=10, reserve_bytes=0)
+
+
+@dataclass
+class Site:
+    """One station as a test sees it: the folder behind it, and the way to it."""
+
+    kind: str
+    root: Path
+    way: Callable[[VisitLimits, Step], Visit]
+    address: Address | None = None
+
+    def visit(self, limits: VisitLimits = LIMITS, step: Step = lambda name: None) -> Visit:
+        return self.way(limits, step)
+
+    def files(self) -> set[str]:
+        """Every file that lies at the station, by its path."""
+        return {str(p.relative_to(self.root)) for p in self.root.rglob("*") if p.is_file()}
+
+
+def need_sshd() -> None:
+    """Locally a missing sshd is a reason to skip; where CI runs it is a failure."""
+    if sshd_path() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("sshd is missing: install openssh-server")
+        pytest.skip("sshd is missing: install openssh-server to run this")
+
+
+@pytest.fixture(scope="session")
+def private_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The hub's key for this run."""
+    return make_key(tmp_path_factory.mktemp("keys") / "hub")
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory, private_key: Path) -> Iterator[Sshd]:
+    """One OpenSSH server for the run; every test gets a folder of its own behind it."""
+    need_sshd()
+    folder = tmp_path_factory.mktemp("sshd")
+    with Sshd(folder / "server", folder / "root", private_key) as server:
+        yield server
+
+
+def folder_site(root: Path) -> Site:
+    return Site("folder", root, lambda limits, step: open_folder(root, limits, step=step))
+
+
+def simulated_site(root: Path, private_key: Path, stack: ExitStack, *, is_old: bool) -> Site:
+    public = private_key.with_suffix(".pub").read_text()
+    fleet = stack.enter_context(Fleet(root.parent, [root.name], public))
+    station = fleet[root.name]
+    station.faults.is_old = is_old
+    return Site(
+        "simulator",
+        root,
+        lambda limits, step: open_visit(station.address, private_key, limits, step=step),
+        station.address,
+    )
+
+
+def openssh_site(root: Path, private_key: Path, sshd: Sshd) -> Site:
+    address = Address(
+        "127.0.0.1", sshd.port, sshd.address().username, str(root), sshd.address().host_key
+    )
+    return Site(
+        "openssh",
+        root,
+        lambda limits, step: open_visit(address, private_key, limits, step=step),
+        address,
+    )
+
+
+@pytest.fixture(params=["simulator", "old_simulator", "openssh", "folder"])
+def site(request: pytest.FixtureRequest, tmp_path: Path, private_key: Path) -> Iterator[Site]:
+    """A station, once for each way of reaching one. The old one offers no extension at all."""
+    root = tmp_path / "HN-13579"
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True)
+    with ExitStack() as stack:
+        if request.param == "openssh":
+            yield openssh_site(root, private_key, request.getfixturevalue("sshd"))
+        elif request.param == "folder":
+            yield folder_site(root)
+        else:
+            is_old = request.param == "old_simulator"
+            yield simulated_site(root, private_key, stack, is_old=is_old)
+
+
+@pytest.fixture
+def make_rendition(tmp_path: Path) -> RenditionMaker:
+    """Make renditions of any length in a folder of this test."""
+    return RenditionMaker(tmp_path / "renditions")

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler import people
-from scheduler.errors import InputInvalid, NotFound
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit
 from scheduler.hub import Hub
 from scheduler.store import ledger
 from scheduler.store.models import Airing, Person, Station, StationUnit
@@ -49,6 +49,7 @@ def airing_log(
     station_id: int | None = None,
     unit_ids: Collection[int] | None = None,
     state: AiringState | None = None,
+    grade: Grade | None = None,
     after: Cursor | None = None,
     limit: int = PAGE_ROWS,
 ) -> list[Airing]:
@@ -63,6 +64,8 @@ def airing_log(
         statement = statement.where(Airing.station_id == station_id)
     if state is not None:
         statement = statement.where(Airing.state == state)
+    if grade is not None:
+        statement = statement.where(Airing.grade == grade)
     if after is not None:
         statement = statement.where(tuple_(Airing.planned_at, Airing.station_id) < tuple_(*after))
     return list(session.scalars(_below(statement, unit_ids, last)))
@@ -158,4 +161,4 @@ def _refuse_foreign(session: Session, airing: Airing, by: Person) -> None:
         )
     ).all()
     if not mine & set(served):
-        raise InputInvalid(problem="this station does not belong to your unit")
+        raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler import people
-from scheduler.errors import InputInvalid, NotFound, SlotsOverlap, WrongState
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit, SlotsOverlap, WrongState
 from scheduler.hub import Hub
 from scheduler.programmes import CLASSES, get_programme
 from scheduler.registry import find_station
@@ -206,7 +206,7 @@ def _refuse_foreign_unit(session: Session, slot: Slot, by: Person) -> None:
     inside = stations_by_unit(session, slot.valid_from)
     my_stations = set().union(*(inside.get(unit_id, set()) for unit_id in mine))
     if not ({slot.unit_id} | reached) <= mine or not stations <= my_stations:
-        raise InputInvalid(problem="this slot reaches beyond your own unit")
+        raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")
 
 
 def _refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) -> None:

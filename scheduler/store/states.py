@@ -64,39 +64,48 @@ class Grade(StrEnum):
 
 _P, _R, _D, _A = ProgrammeState, RenditionState, DeliveryState, AiringState
 
-_PROVED = frozenset({_A.AIRED, _A.LATE, _A.PARTIAL, _A.MISSED})
+_PROVABLE = frozenset(AiringState)
 
-STEPS: Mapping[StrEnum, frozenset[StrEnum]] = {
-    # state → the states from which it may be reached
-    _P.MEASURING: frozenset({_P.UPLOADED}),
-    _P.READY: frozenset({_P.UPLOADED, _P.MEASURING}),
-    _P.REJECTED: frozenset({_P.UPLOADED, _P.MEASURING, _P.READY}),
-    _P.APPROVED: frozenset({_P.READY}),
-    _P.WITHDRAWN: frozenset({_P.READY, _P.APPROVED}),
-    _P.EXPIRED: frozenset({_P.READY, _P.APPROVED}),
-    _R.DUE: frozenset({_R.BUILDING, _R.FAILED}),
-    _R.BUILDING: frozenset({_R.DUE, _R.FAILED}),
-    _R.READY: frozenset({_R.BUILDING}),
-    _R.FAILED: frozenset({_R.BUILDING}),
-    # Back to due: a failed try, a lost queue message, a person who says "send again", or an audit
-    # that finds a delivered day gone from the station.
-    _D.DUE: frozenset({_D.QUEUED, _D.LEASED, _D.FAILED, _D.DELIVERED, _D.VERIFIED}),
-    _D.QUEUED: frozenset({_D.DUE}),
-    _D.LEASED: frozenset({_D.DUE, _D.QUEUED}),
-    _D.DELIVERED: frozenset({_D.LEASED}),
-    _D.VERIFIED: frozenset({_D.DELIVERED}),
-    _D.FAILED: frozenset({_D.DUE, _D.QUEUED, _D.LEASED}),
-    _D.SUPERSEDED: frozenset({_D.DUE, _D.QUEUED, _D.LEASED, _D.DELIVERED, _D.VERIFIED, _D.FAILED}),
-    # A slot taken out and put back before air time is planned again.
-    _A.PLANNED: frozenset({_A.CANCELLED, _A.ON_STATION}),
-    _A.ON_STATION: frozenset({_A.PLANNED}),
-    # Proof may come late (it lifts unknown) and may grow: a power cut seen first as partial.
-    _A.AIRED: frozenset({_A.PLANNED, _A.ON_STATION, _A.UNKNOWN, _A.CANCELLED, *_PROVED}),
-    _A.LATE: frozenset({_A.PLANNED, _A.ON_STATION, _A.UNKNOWN, _A.CANCELLED, *_PROVED}),
-    _A.PARTIAL: frozenset({_A.PLANNED, _A.ON_STATION, _A.UNKNOWN, _A.CANCELLED, *_PROVED}),
-    _A.MISSED: frozenset({_A.PLANNED, _A.ON_STATION, _A.UNKNOWN, _A.MISSED}),
-    _A.UNKNOWN: frozenset({_A.PLANNED, _A.ON_STATION}),
-    _A.CANCELLED: frozenset({_A.PLANNED, _A.ON_STATION}),
+# State → the states from which it may be reached. By kind, because words of two kinds are equal:
+# a ready programme and a ready rendition are the same text.
+_STEPS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
+    ProgrammeState: {
+        _P.MEASURING: frozenset({_P.UPLOADED}),
+        _P.READY: frozenset({_P.UPLOADED, _P.MEASURING}),
+        _P.REJECTED: frozenset({_P.UPLOADED, _P.MEASURING, _P.READY}),
+        _P.APPROVED: frozenset({_P.READY}),
+        _P.WITHDRAWN: frozenset({_P.READY, _P.APPROVED}),
+        _P.EXPIRED: frozenset({_P.READY, _P.APPROVED}),
+    },
+    RenditionState: {
+        _R.DUE: frozenset({_R.BUILDING, _R.FAILED}),
+        _R.BUILDING: frozenset({_R.DUE, _R.FAILED}),
+        _R.READY: frozenset({_R.BUILDING}),
+        _R.FAILED: frozenset({_R.BUILDING}),
+    },
+    DeliveryState: {
+        # A failed try, a lost queue message, a person who says "send again", or an audit that
+        # finds a delivered day gone from the station.
+        _D.DUE: frozenset({_D.QUEUED, _D.LEASED, _D.FAILED, _D.DELIVERED, _D.VERIFIED}),
+        _D.QUEUED: frozenset({_D.DUE}),
+        _D.LEASED: frozenset({_D.DUE, _D.QUEUED}),
+        _D.DELIVERED: frozenset({_D.LEASED}),
+        _D.VERIFIED: frozenset({_D.DELIVERED}),
+        _D.FAILED: frozenset({_D.DUE, _D.QUEUED, _D.LEASED}),
+        _D.SUPERSEDED: frozenset(set(DeliveryState) - {_D.SUPERSEDED}),
+    },
+    AiringState: {
+        # A slot taken out and put back before air time is planned again.
+        _A.PLANNED: frozenset({_A.CANCELLED, _A.ON_STATION}),
+        _A.ON_STATION: frozenset({_A.PLANNED}),
+        # Proof may come late (it lifts unknown) and may grow (a log fetched again is longer).
+        _A.AIRED: _PROVABLE,
+        _A.LATE: _PROVABLE,
+        _A.PARTIAL: _PROVABLE,
+        _A.MISSED: frozenset({_A.PLANNED, _A.ON_STATION, _A.UNKNOWN, _A.MISSED}),
+        _A.UNKNOWN: frozenset({_A.PLANNED, _A.ON_STATION}),
+        _A.CANCELLED: frozenset({_A.PLANNED, _A.ON_STATION}),
+    },
 }
 
 # What may still be planned anew; everything else is history.
@@ -110,7 +119,7 @@ CURRENT_DELIVERIES = tuple(
 
 
 def can_move(old: StrEnum, new: StrEnum) -> bool:
-    return old in STEPS.get(new, frozenset())
+    return old in _STEPS[type(new)].get(new, frozenset())
 
 
 def move(row: Any, new: StrEnum) -> None:
@@ -128,4 +137,4 @@ def move(row: Any, new: StrEnum) -> None:
 
 def moving(model: Any, new: StrEnum) -> Update:
     """An UPDATE to the new state of those rows that may take the step; add the WHERE and values."""
-    return update(model).where(model.state.in_(list(STEPS[new]))).values(state=new)
+    return update(model).where(model.state.in_(list(_STEPS[type(new)][new]))).values(state=new)

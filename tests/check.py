@@ -1,0 +1,124 @@
+"""``./loa check``: format, lint, types, and the rules that would air the wrong thing if broken."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("api", "scheduler", "audio", "stations")
+
+# api → scheduler → {audio, stations}: who may import whom.
+MAY_IMPORT = {
+    "api": {"api", "scheduler", "audio", "stations"},
+    "scheduler": {"scheduler", "audio", "stations"},
+    "audio": {"audio"},
+    "stations": {"stations"},
+}
+# A library behind one file (or one folder) and nowhere else.
+ONLY_IN = {
+    "apscheduler": ("scheduler/ticks.py",),
+    "huey": ("scheduler/engine.py",),
+    "paramiko": ("stations/",),
+    "pydub": ("audio/",),
+    "sqlalchemy": ("scheduler/", "api/"),
+    "subprocess": ("audio/", "stations/player.py", "stations/lineprocess.py"),
+}
+# Reading the clock: the clock, and what must measure a silence on a wire or a process of its own.
+CLOCK_READERS = ("scheduler/clock.py", "stations/", "audio/", "api/demo/", "api/cli/")
+CLOCK_CALLS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
+
+
+def main() -> int:
+    commands = [
+        [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "."],
+        [sys.executable, "-m", "ruff", "check", "--quiet", "."],
+        [sys.executable, "-m", "mypy"],
+    ]
+    failed = 0
+    for command in commands:
+        failed += subprocess.run(command, cwd=ROOT, check=False).returncode != 0
+    problems = sorted(problem for path in sources() for problem in house_rules(path))
+    problems += docs_problems()
+    for problem in problems:
+        print(problem)
+    print(f"{len(commands) - failed} tools content, {len(problems)} house rules broken")
+    return 1 if failed or problems else 0
+
+
+def sources() -> Iterator[Path]:
+    for room in ROOMS:
+        yield from sorted((ROOT / room).rglob("*.py"))
+
+
+def house_rules(path: Path) -> Iterator[str]:
+    """What this file does that its room may not do."""
+    name = path.relative_to(ROOT).as_posix()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        where = f"{name}:{getattr(node, 'lineno', 0)}"
+        for module in _imported(node):
+            top = module.split(".")[0]
+            if top in ROOMS and top not in MAY_IMPORT[name.split("/")[0]]:
+                yield f"{where}: {name.split('/')[0]} must not import {module}"
+            if top in ONLY_IN and not name.startswith(ONLY_IN[top]):
+                yield f"{where}: {top} is used only in {', '.join(ONLY_IN[top])}"
+        yield from _calls(node, name, where)
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield node.module
+
+
+def _calls(node: ast.AST, name: str, where: str) -> Iterator[str]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
+        if (owner, node.func.attr) in CLOCK_CALLS and not name.startswith(CLOCK_READERS):
+            yield f"{where}: only scheduler/clock.py reads the time"
+        if node.func.attr == "put" and "sftp" in owner:
+            yield f"{where}: sftp.put() confirms nothing"
+    if isinstance(node, ast.Attribute | ast.Name):
+        word = node.attr if isinstance(node, ast.Attribute) else node.id
+        if word in ("AutoAddPolicy", "WarningPolicy"):
+            yield f"{where}: a host key is accepted by a person, never by itself"
+    if isinstance(node, ast.keyword) and node.arg == "shell" and _is_true(node.value):
+        yield f"{where}: no shell strings"
+    if isinstance(node, ast.Assign) and name != "scheduler/store/states.py":
+        for target in node.targets:
+            if name.startswith("scheduler/") and _is_state(target):
+                yield f"{where}: states change in scheduler/store/states.py only"
+
+
+def _is_true(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
+
+
+def _is_state(target: ast.expr) -> bool:
+    return isinstance(target, ast.Attribute) and target.attr == "state"
+
+
+def docs_problems() -> list[str]:
+    """Pages that point at files which are not there."""
+    problems = []
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for link in _links(page.read_text(encoding="utf-8")):
+            if not (page.parent / link).exists():
+                problems.append(f"{page.relative_to(ROOT)}: {link} is not there")
+    return problems
+
+
+def _links(text: str) -> Iterator[str]:
+    for part in text.split("](")[1:]:
+        target = part.split(")")[0].split("#")[0]
+        if target and "://" not in target:
+            yield target
+
+
+if __name__ == "__main__":
+    sys.exit(main())

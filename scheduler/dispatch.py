@@ -214,6 +214,7 @@ class _Visiting:
         self.sent: list[Sent] = []
         self.sent_before = 0  # of self.sent, those that earlier deliveries carry
         self.delivered = 0
+        self.acknowledged = 0  # bytes in this visit, those of an unfinished file included
         with hub.database.read() as session:
             self.coming: list[Manifest] = coming_manifests(hub, session, self.station)
 
@@ -260,6 +261,7 @@ class _Visiting:
         return day
 
     def _progress(self, acknowledged: int) -> None:
+        self.acknowledged = acknowledged
         if self.on_progress is not None:
             self.on_progress(self.station.code, acknowledged)
         now = self.hub.clock.monotonic()
@@ -277,6 +279,9 @@ class _Visiting:
             )
 
     def _ended(self, error: StationError | CoreError) -> VisitResult:
+        unfinished = self.acknowledged - sum(sent.bytes_sent for sent in self.sent)
+        if unfinished > 0:
+            self.sent.append(Sent(unfinished, 0, was_there=False))
         give_back(
             self.hub, list(self.held), code=error.code, fields=error.fields, retry=error.retry,
             sent=self.sent[self.sent_before :],

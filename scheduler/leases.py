@@ -110,7 +110,11 @@ def give_back(
     hub: Hub, leases: Iterable[Lease], *, code: str, fields: dict[str, Any], retry: bool,
     sent: Sequence[Sent] = (),
 ) -> None:  # fmt: skip
-    """A visit that failed: due again after a back-off, or failed until a person decides."""
+    """
+    A visit that failed: due again after a back-off, or failed until a person decides.
+
+    The bytes that it sent belong to the first of them, which was under way.
+    """
     now = hub.clock.now()
     state = DeliveryState.DUE if retry else DeliveryState.FAILED
     with hub.database.write() as session:
@@ -127,6 +131,7 @@ def give_back(
             )
             if changed:
                 _close_attempt(session, lease, now, code, sent)
+            sent = ()
 
 
 def rescue(session: Session, now: datetime) -> int:

@@ -105,12 +105,12 @@ def _is_state(target: ast.expr) -> bool:
 
 def docs_problems() -> list[str]:
     """Pages that point at files which are not there."""
-    problems = []
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        for link in _links(page.read_text(encoding="utf-8")):
-            if not (page.parent / link).exists():
-                problems.append(f"{page.relative_to(ROOT)}: {link} is not there")
-    return problems
+    return [
+        f"{page.relative_to(ROOT)}: {link} is not there"
+        for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+        for link in _links(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
 
 
 def _links(text: str) -> Iterator[str]:

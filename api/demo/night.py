@@ -23,6 +23,7 @@ from scheduler import collect, dispatch, people, planner, programmes, registry, 
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
 from scheduler.config import PathSettings, PlanSettings, Settings
+from scheduler.day import day_from_rows, rendition_files
 from scheduler.errors import ProgrammeRefused
 from scheduler.hub import Hub
 from scheduler.programmes import ProgrammeDetails
@@ -30,6 +31,7 @@ from scheduler.slots import SlotDetails
 from scheduler.store.models import Airing, Attempt, Delivery, Person, Programme, Station, Unit
 from scheduler.store.states import CURRENT_DELIVERIES, AiringState, DeliveryState, ProgrammeState
 from scheduler.timetable import to_utc
+from stations.disk import FLUSH_EVERY_BYTES
 from stations.manifest import station_key
 from stations.simulated_player import SimulatedPlayer
 from stations.simulator import Fleet, FleetProcess
@@ -40,6 +42,8 @@ PLAY_RATE = 600.0  # ten minutes of sound pass in a second
 MORNING, AFTERNOON = time(5), time(17)
 # Longer than the late rule allows: what was cut off must not be finished later and called aired.
 POWER_OFF = timedelta(minutes=20)
+SLOWLY = 110  # words a minute: an announcer who is heard over a rice field
+_HANDSHAKE_BYTES = 64 << 10  # more than an SSH connection spends before the first byte of a file
 _UNITS = Path(units.__file__).parent / "reference" / "ha_nam_units.csv"
 _ROUNDS = 3  # of sending: the cut link comes back in the second
 
@@ -206,7 +210,7 @@ class Demo:
             self.tell("Making two programmes", number, len(PROGRAMMES))
             into = sounds / f"{number}.wav"
             if speech.has_speech():
-                speech.speak(text, into)
+                speech.speak(text, into, words_per_minute=SLOWLY)
             else:
                 speech.hum(into, seconds=180, seed=number)
             spoken.append((title, into))
@@ -259,16 +263,19 @@ class Demo:
             elif fault is Fault.HOST_KEY_CHANGED:
                 self.fleet.change_host_key(code)
             elif fault is Fault.LINK_CUT:
-                self.fleet.cut_after(code, self._half_a_file())
+                self._cut_link(code)
 
-    def _half_a_file(self) -> int:
+    def _cut_link(self, code: str) -> None:
+        """Cut inside the first file, behind what the station has flushed: so it can be resumed."""
         with self.hub.database.read() as session:
-            sizes = [
-                rendition.size_bytes or 0
-                for made in programmes.list_programmes(session)
-                for rendition in made.renditions
-            ]
-        return min(sizes) // 2
+            station = registry.find_station(session, code)
+            day = day_from_rows(session, station, self.dates[0])
+        first = rendition_files(self.hub, day)[0]
+        cut_at = FLUSH_EVERY_BYTES + _HANDSHAKE_BYTES
+        if first.size_bytes > cut_at + _HANDSHAKE_BYTES:
+            self.fleet.cut_after(code, cut_at)
+        else:  # under a minute and a half of sound there is nothing to resume
+            self.faults[code] = Fault.NONE
 
     def _bytes_to_send(self) -> int:
         with self.hub.database.read() as session:

@@ -142,7 +142,6 @@ class Demo:
                 session, self._csv(names), name="stations.csv", now=self.clock.now(), by="demo",
                 on=FIRST_NIGHT,
             )  # fmt: skip
-        self.players = {code: self._player(code) for code in names}
 
     def _code(self, unit: Unit) -> str:
         slug = programmes.without_tones(unit.name).replace(" ", "-")
@@ -241,6 +240,7 @@ class Demo:
         self.clock.move_to(self.at(on - timedelta(days=1), time(20)))
         planner.plan(self.hub)
         if is_first:
+            self.players = {code: self._player(code) for code in self.faults}
             self._break_links()
         waiting = self._bytes_to_send()
         done: Counter[str] = Counter()

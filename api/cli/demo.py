@@ -1,0 +1,141 @@
+"""``loa demo``: a whole night on simulated stations, with real sound, real SFTP, real faults."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from api.cli.logs import only_errors
+from api.cli.options import command
+from api.cli.run import FAILED, Run
+from api.demo import report
+from api.demo.night import Demo, Outcome, Tell
+from scheduler.errors import InputInvalid
+
+
+@command(
+    "demo",
+    "loa demo",
+    "loa demo --stations 30 --programme phong-su.mp3 --nights 2",
+    "loa demo --json > night.json",
+    "loa demo --keep ./night --serve",
+)
+@click.option(
+    "--stations", "count", type=click.IntRange(1, 109), default=12, show_default=True,
+    help="How many communes of Hà Nam take part.",
+)  # fmt: skip
+@click.option(
+    "--programme", "files", multiple=True, metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A sound file of your own; may be given several times. Two are made when none is given.",
+)  # fmt: skip
+@click.option(
+    "--nights", type=click.IntRange(1, 30), default=1, show_default=True,
+    help="How many nights pass; faults come in the first.",
+)  # fmt: skip
+@click.option(
+    "--keep", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Keep everything in this new folder; otherwise it is removed at the end.",
+)  # fmt: skip
+@click.option("--serve", is_flag=True, help="Then keep the web pages up on the night's data.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8730, show_default=True, help="For --serve."
+)
+@click.pass_obj
+def demo(
+    run: Run,
+    count: int,
+    files: tuple[Path, ...],
+    nights: int,
+    keep: Path | None,
+    serve: bool,
+    port: int,
+) -> None:
+    """Show a whole night on simulated stations: from a programme file to the proof of airing.
+
+    Makes a province of communes below one folder, each with a real SFTP server and the player that
+    ships, then lets a night pass in seconds. Some stations fail on purpose; the exit code is 0 only
+    if the airing log tells of each of them what really happened.
+    """
+    only_errors()
+    began = time.monotonic()
+    with _folder(keep) as folder:
+        with _bars(run) as tell, Demo(folder, count=count, nights=nights, tell=tell) as night:
+            outcome = night.run(files)
+        seconds = time.monotonic() - began
+        run.tell(
+            report.document(outcome, seconds), lambda screen: report.show(screen, outcome, seconds)
+        )
+        if keep:
+            run.note("Everything lies in {folder}.", folder=folder)
+        if serve:
+            _serve(run, night, port)
+        night.hub.database.close()
+    _end(run, outcome)
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """
+    A new folder: kept where the person wants it, else removed at the end.
+
+    Raises:
+        InputInvalid: the folder holds something already.
+    """
+    if keep is not None:
+        if keep.exists() and any(keep.iterdir()):
+            raise InputInvalid(problem=f'"{keep}" is not empty')
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="loa-demo-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _bars(run: Run) -> Iterator[Tell]:
+    """One bar a phase, on the standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with run.progress(*columns) as bars:
+        yield _Phases(run, bars)
+
+
+class _Phases:
+    """Draws what the demonstration tells: which phase, how much of it is done."""
+
+    def __init__(self, run: Run, bars: Progress) -> None:
+        self.run, self.bars = run, bars
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, phase: str, done: float, total: float) -> None:
+        if phase not in self.tasks:
+            self.tasks[phase] = self.bars.add_task(self.run.translator.text(phase), total=total)
+        self.bars.update(self.tasks[phase], completed=done, total=total)
+
+
+def _serve(run: Run, night: Demo, port: int) -> None:
+    """Keep the pages up until Ctrl-C; the clock stands where the demonstration ended."""
+    from api.app import create_app
+    from api.cli.web import listen, serve_until_stopped
+
+    with listen("127.0.0.1", port) as door:
+        run.note("The pages are at http://127.0.0.1:{port}/ (Ctrl-C ends).", port=port)
+        people = {"admin": night.administrator.one_time_secret, **night.secrets}
+        for username, secret in people.items():
+            run.note("Sign in as {username} with {secret}", username=username, secret=secret)
+        serve_until_stopped(create_app(night.hub), door)
+
+
+def _end(run: Run, outcome: Outcome) -> None:
+    if not outcome.is_as_expected:
+        run.end(FAILED)

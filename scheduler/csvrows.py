@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scheduler.errors import FileRefused, RowProblem, WrongEncoding
+from scheduler.errors import FileRefused, RowProblem, Said, WrongEncoding, said
 
 MAX_BYTES = 8 << 20
 MAX_ROWS = 20_000
@@ -39,7 +39,7 @@ def read_csv_text(source: Path | bytes, name: str) -> str:
         data = source
     if len(data) > MAX_BYTES:
         raise FileRefused(
-            name=name, problems=[RowProblem(line=1, reason="the file is larger than 8 MiB")]
+            name=name, problems=[RowProblem(line=1, reason=said("the file is larger than 8 MiB"))]
         )
     try:
         return data.decode("utf-8-sig")
@@ -63,15 +63,24 @@ def rows_of(
         _check_header(header, columns, known, name)
         for count, cells in enumerate(reader):
             if count >= MAX_ROWS:
-                raise _refused(name, reader.line_num, f"more than {MAX_ROWS} rows")
+                raise _refused(
+                    name,
+                    reader.line_num,
+                    said("the file has more than {limit} rows", limit=MAX_ROWS),
+                )
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) > len(header):
-                raise _refused(name, reader.line_num, f"{len(cells)} cells, {len(header)} columns")
+                reason = said(
+                    "{cells} cells, but {columns} columns", cells=len(cells), columns=len(header)
+                )
+                raise _refused(name, reader.line_num, reason)
             padded = cells + [""] * (len(header) - len(cells))
             yield reader.line_num, dict(zip(header, (cell.strip() for cell in padded), strict=True))
     except csv.Error as error:
-        raise _refused(name, reader.line_num, str(error)) from error
+        raise _refused(
+            name, reader.line_num, said("not a table: {detail}", detail=error)
+        ) from error
 
 
 def _check_header(
@@ -79,15 +88,17 @@ def _check_header(
 ) -> None:
     missing = [column.name for column in columns if column.required and column.name not in header]
     unknown = [cell for cell in header if cell not in known]
-    doubled = {cell for cell in header if header.count(cell) > 1}
-    problems = [f'the column "{cell}" is missing' for cell in missing]
-    problems += [f'the column "{cell}" is unknown' for cell in unknown]
-    problems += [f'the column "{cell}" stands twice' for cell in sorted(doubled)]
+    doubled = sorted({cell for cell in header if header.count(cell) > 1})
+    problems = [said('the column "{column}" is missing', column=cell) for cell in missing]
+    problems += [said('the column "{column}" is unknown', column=cell) for cell in unknown]
+    problems += [
+        said('the column "{column}" stands twice', column=cell) for cell in sorted(doubled)
+    ]
     if problems:
         raise FileRefused(
             name=name, problems=[RowProblem(line=1, reason=reason) for reason in problems]
         )
 
 
-def _refused(name: str, line: int, reason: str) -> FileRefused:
+def _refused(name: str, line: int, reason: Said) -> FileRefused:
     return FileRefused(name=name, problems=[RowProblem(line=line, reason=reason)])

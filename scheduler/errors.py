@@ -7,7 +7,24 @@ filled from the keyword arguments, and the message catalogues translate it whole
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Said:
+    """A part of a sentence that has fields of its own; translated where it is shown."""
+
+    msgid: str
+    fields: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return self.msgid.format_map(self.fields)
+
+
+def said(msgid: str, **fields: object) -> Said:
+    return Said(msgid, fields)
 
 
 class CoreError(Exception):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from scheduler.errors import InputInvalid
+from scheduler.errors import InputInvalid, said
 
 _CHUNK = 1 << 20
 
@@ -38,7 +38,7 @@ def incoming(source: Path, tmp: Path, *, max_bytes: int) -> Iterator[Incoming]:
         InputInvalid: not a file, empty, or larger than allowed.
     """
     if not source.is_file():
-        raise InputInvalid(problem=f'"{source}" is not a file')
+        raise InputInvalid(problem=said('"{name}" is not a file', name=source))
     with NamedTemporaryFile(dir=tmp, prefix="intake-", suffix=".part", delete=False) as copy:
         path = Path(copy.name)
         try:
@@ -47,12 +47,16 @@ def incoming(source: Path, tmp: Path, *, max_bytes: int) -> Iterator[Incoming]:
                 while chunk := file.read(_CHUNK):
                     size += len(chunk)
                     if size > max_bytes:
-                        problem = f'"{source.name}" is larger than {max_bytes >> 20} MiB'
+                        problem = said(
+                            '"{name}" is larger than {limit} MiB',
+                            name=source.name,
+                            limit=max_bytes >> 20,
+                        )
                         raise InputInvalid(problem=problem)
                     digest.update(chunk)
                     copy.write(chunk)
             if size == 0:
-                raise InputInvalid(problem=f'"{source.name}" is empty')
+                raise InputInvalid(problem=said('"{name}" is empty', name=source.name))
             copy.flush()
             os.fsync(copy.fileno())
             yield Incoming(path, digest.hexdigest(), size)

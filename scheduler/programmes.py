@@ -20,7 +20,7 @@ from audio.render import Rendition as RenderedFile
 from audio.render import render
 from scheduler import people
 from scheduler.config import Settings
-from scheduler.errors import AlreadyExists, FourEyes, InputInvalid, NotFound
+from scheduler.errors import AlreadyExists, FourEyes, InputInvalid, NotFound, said
 from scheduler.hub import Hub
 from scheduler.intake import Incoming, incoming
 from scheduler.store import ledger
@@ -54,9 +54,13 @@ class ProgrammeDetails:
         if not 1 <= len(title) <= 200 or not title.isprintable():
             raise InputInvalid(problem="a title has 1 to 200 letters, on one line")
         if self.programme_class not in CLASSES:
-            raise InputInvalid(problem=f"the class is one of {', '.join(CLASSES)}")
+            raise InputInvalid(
+                problem=said("the class is one of {choices}", choices=", ".join(CLASSES))
+            )
         if self.plan_group not in PLAN_GROUPS:
-            raise InputInvalid(problem=f"the group is one of {', '.join(PLAN_GROUPS)}")
+            raise InputInvalid(
+                problem=said("the group is one of {choices}", choices=", ".join(PLAN_GROUPS))
+            )
         if not (2 <= len(self.language) <= 8 and self.language.isalpha()):
             raise InputInvalid(problem="the language is a code like vi, or ISO 639-3 like tay")
 

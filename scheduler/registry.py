@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from audio.profiles import PROFILES
 from scheduler.csvrows import Column, rows_of
-from scheduler.errors import FileRefused, NotFound, RowProblem
+from scheduler.errors import FileRefused, NotFound, RowProblem, Said, said
 from scheduler.store import ledger
 from scheduler.store.models import Station, StationUnit, Unit
 from scheduler.units import units_on, valid_on
@@ -131,45 +131,67 @@ def _checked(text: str, name: str, units: Mapping[str, Unit]) -> list[dict[str, 
         values, reasons = _row(cells, units)
         code = cells["code"]
         if code in lines:
-            reasons.append(f'code "{code}" stands on line {lines[code]} already')
+            reasons.append(
+                said('code "{code}" stands on line {other} already', code=code, other=lines[code])
+            )
         lines.setdefault(code, line)
         problems += [RowProblem(line=line, reason=reason) for reason in reasons]
         rows.append(values)
     if not rows and not problems:
-        problems.append(RowProblem(line=1, reason="the file has no rows"))
+        problems.append(RowProblem(line=1, reason=said("the file has no rows")))
     if problems:
         raise FileRefused(name=name, problems=problems)
     return rows
 
 
-def _row(cells: Mapping[str, str], units: Mapping[str, Unit]) -> tuple[dict[str, Any], list[str]]:
+def _row(cells: Mapping[str, str], units: Mapping[str, Unit]) -> tuple[dict[str, Any], list[Said]]:
     """One row as values, and what is wrong with it."""
-    reasons: list[str] = []
+    reasons: list[Said] = []
     values: dict[str, Any] = {}
     for column, read in _READERS.items():
         try:
             values[column] = read(cells.get(column, ""))
-        except ValueError as error:
-            reasons.append(str(error))
+        except BadCell as error:
+            reasons.append(error.reason)
     unit = units.get(cells["unit_code"])
     if unit is None:
-        reasons.append(f'there is no unit with code "{cells["unit_code"]}" on this day')
+        reasons.append(
+            said('there is no unit with code "{code}" on this day', code=cells["unit_code"])
+        )
     values["unit"] = unit
     if cells["kind"] != "person" and not cells.get("host"):
-        reasons.append('"host" is empty')
+        reasons.append(said('"{column}" is empty', column="host"))
     if bool(cells.get("push_from")) != bool(cells.get("push_until")):
-        reasons.append('"push_from" and "push_until" go together')
+        reasons.append(said('"push_from" and "push_until" go together'))
     return values, reasons
+
+
+class BadCell(Exception):
+    """A cell that cannot be what its column wants."""
+
+    def __init__(self, reason: Said) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _unwanted(column: str, cell: str, wanted: str) -> BadCell:
+    return BadCell(
+        said(
+            '"{column}" is "{cell}", wanted: {wanted}', column=column, cell=cell[:60], wanted=wanted
+        )
+    )
 
 
 def _text(column: str, limit: int, *, required: bool = False) -> Callable[[str], str | None]:
     def read(cell: str) -> str | None:
         if not cell and required:
-            raise ValueError(f'"{column}" is empty')
+            raise BadCell(said('"{column}" is empty', column=column))
         if len(cell) > limit:
-            raise ValueError(f'"{column}" is longer than {limit} letters')
+            raise BadCell(
+                said('"{column}" is longer than {limit} letters', column=column, limit=limit)
+            )
         if not cell.isprintable():
-            raise ValueError(f'"{column}" has a control character')
+            raise BadCell(said('"{column}" has a control character', column=column))
         return cell or None
 
     return read
@@ -182,7 +204,7 @@ def _matching(
         if not cell:
             return default
         if not pattern.fullmatch(cell):
-            raise ValueError(f'"{column}" is "{cell[:60]}", wanted: {wanted}')
+            raise _unwanted(column, cell, wanted)
         return cell
 
     return read
@@ -196,7 +218,7 @@ def _one_of(
     def read(cell: str) -> str | None:
         value = cell or default
         if value not in allowed:
-            raise ValueError(f'"{column}" is "{cell[:60]}", wanted: {", ".join(allowed)}')
+            raise _unwanted(column, cell, ", ".join(allowed))
         return value
 
     return read
@@ -206,7 +228,7 @@ def _port(cell: str) -> int:
     if not cell:
         return 22
     if not cell.isascii() or not cell.isdigit() or not 1 <= int(cell) <= 65535:
-        raise ValueError(f'"port" is "{cell[:60]}", wanted: 1 to 65535')
+        raise _unwanted("port", cell, "1-65535")
     return int(cell)
 
 
@@ -217,14 +239,14 @@ def _time(column: str) -> Callable[[str], time | None]:
         try:
             return datetime.strptime(cell, "%H:%M").time()  # noqa: DTZ007 - a local time of day
         except ValueError:
-            raise ValueError(f'"{column}" is "{cell[:60]}", wanted: HH:MM') from None
+            raise _unwanted(column, cell, "HH:MM") from None
 
     return read
 
 
 def _code(cell: str) -> str:
     if not _CODE.fullmatch(cell):
-        raise ValueError(f'"code" is "{cell[:60]}", wanted: 1 to 40 of a-z, 0-9 and -')
+        raise _unwanted("code", cell, "a-z 0-9 -")
     return cell
 
 
@@ -233,11 +255,11 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "name": _text("name", 120, required=True),
     "technology": _one_of("technology", TECHNOLOGIES),
     "kind": _one_of("kind", KINDS),
-    "host": _matching("host", _HOST, "an address without spaces"),
+    "host": _matching("host", _HOST, "10.20.0.15"),
     "port": _port,
-    "username": _matching("username", _USERNAME, "letters, digits, . _ -", "loa"),
+    "username": _matching("username", _USERNAME, "a-z A-Z 0-9 . _ -", "loa"),
     "root": lambda cell: _text("root", 255)(cell) or ".",
-    "host_key": _matching("host_key", _HOST_KEY, "ssh-ed25519 AAAA… as ssh-keyscan prints it"),
+    "host_key": _matching("host_key", _HOST_KEY, "ssh-ed25519 AAAA…"),
     "profile": _one_of("profile", PROFILES, "loa-48"),
     "phone": _text("phone", 40),
     "push_from": _time("push_from"),

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler import people
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit, SlotsOverlap, WrongState
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit, SlotsOverlap, WrongState, said
 from scheduler.hub import Hub
 from scheduler.programmes import CLASSES, get_programme
 from scheduler.registry import find_station
@@ -53,7 +53,9 @@ class SlotDetails:
         if not self.audience:
             raise InputInvalid(problem="an audience is needed: unit:CODE or station:CODE")
         if self.programme_class not in CLASSES:
-            raise InputInvalid(problem=f"the class is one of {', '.join(CLASSES)}")
+            raise InputInvalid(
+                problem=said("the class is one of {choices}", choices=", ".join(CLASSES))
+            )
         if self.seconds is not None and not 1 <= self.seconds <= 86_400:
             raise InputInvalid(problem="a slot lasts 1 second to 24 hours")
         if not 0 <= self.late_ok_s <= 86_400:
@@ -194,7 +196,9 @@ def _targets(
         elif kind == "station":
             yield SlotTarget(station_id=find_station(session, code).id, excluded=excluded)
         else:
-            raise InputInvalid(problem=f'"{entry}" is neither unit:CODE nor station:CODE')
+            raise InputInvalid(
+                problem=said('"{entry}" is neither unit:CODE nor station:CODE', entry=entry)
+            )
 
 
 def _refuse_foreign_unit(session: Session, slot: Slot, by: Person) -> None:

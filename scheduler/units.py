@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.csvrows import Column, rows_of
-from scheduler.errors import FileRefused, NotFound, RowProblem
+from scheduler.errors import FileRefused, NotFound, RowProblem, said
 from scheduler.store import ledger
 from scheduler.store.models import StationUnit, Unit
 
@@ -134,7 +134,7 @@ def _checked(text: str, name: str) -> Mapping[date, Sequence[_Row]]:
         try:
             on = date.fromisoformat(cells["valid_from"])
         except ValueError:
-            reason = f'"{cells["valid_from"]}" is not a date like 2020-01-31'
+            reason = said('"{cell}" is not a date like 2020-01-31', cell=cells["valid_from"])
             problems.append(RowProblem(line=line, reason=reason))
             continue
         row = _Row(line, cells["code"], cells["name"], cells["level"], cells.get("parent_code", ""))
@@ -143,7 +143,7 @@ def _checked(text: str, name: str) -> Mapping[date, Sequence[_Row]]:
     for rows in maps.values():
         problems += _map_problems(rows)
     if not maps and not problems:
-        problems.append(RowProblem(line=1, reason="the file has no rows"))
+        problems.append(RowProblem(line=1, reason=said("the file has no rows")))
     if problems:
         raise FileRefused(name=name, problems=sorted(problems, key=lambda p: p.fields["line"]))
     return maps
@@ -153,24 +153,30 @@ def _row_problems(row: _Row) -> Iterable[RowProblem]:
     for value, column, limit in ((row.code, "code", 20), (row.name, "name", 120),
                                  (row.level, "level", 30)):  # fmt: skip
         if not value:
-            yield RowProblem(line=row.line, reason=f'"{column}" is empty')
+            yield RowProblem(line=row.line, reason=said('"{column}" is empty', column=column))
         elif len(value) > limit:
-            yield RowProblem(line=row.line, reason=f'"{column}" is longer than {limit} letters')
+            reason = said('"{column}" is longer than {limit} letters', column=column, limit=limit)
+            yield RowProblem(line=row.line, reason=reason)
 
 
 def _map_problems(rows: Sequence[_Row]) -> Iterable[RowProblem]:
     lines: dict[str, int] = {}
     for row in rows:
         if row.code in lines:
-            reason = f'code "{row.code}" stands on line {lines[row.code]} already'
+            reason = said(
+                'code "{code}" stands on line {other} already', code=row.code, other=lines[row.code]
+            )
             yield RowProblem(line=row.line, reason=reason)
         lines.setdefault(row.code, row.line)
     parents = {row.code: row.parent_code for row in rows}
     for row in rows:
         if row.parent_code and row.parent_code not in lines:
-            yield RowProblem(line=row.line, reason=f'parent "{row.parent_code}" is not on this map')
+            reason = said('parent "{code}" is not on this map', code=row.parent_code)
+            yield RowProblem(line=row.line, reason=reason)
         elif _is_circle(row.code, parents):
-            yield RowProblem(line=row.line, reason=f'"{row.code}" lies below itself')
+            yield RowProblem(
+                line=row.line, reason=said('"{code}" lies below itself', code=row.code)
+            )
 
 
 def _is_circle(code: str, parents: Mapping[str, str]) -> bool:

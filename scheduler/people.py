@@ -278,8 +278,9 @@ def _check_password(new: str, person: Person, old: str) -> None:
         raise PasswordTooWeak(at_least=MIN_PASSWORD)
 
 
-def _by_name(session: Session, username: str) -> Person | None:
-    return session.scalar(select(Person).where(Person.username == username.strip().lower()))
+def _by_name(session: Session, username: str, *, for_update: bool = False) -> Person | None:
+    statement = select(Person).where(Person.username == username.strip().lower())
+    return session.scalar(statement.with_for_update() if for_update else statement)
 
 
 def _other_administrator(session: Session, person: Person) -> bool:
@@ -292,7 +293,8 @@ def _other_administrator(session: Session, person: Person) -> bool:
 def _count_try(database: Database, username: str, now: datetime) -> Person | None:
     """Count one more try of this name; it starts at nought again with the right password."""
     with database.write() as session:
-        person = _by_name(session, username)
+        # Locks the row on PostgreSQL: of many guesses at once each sees the count of the one before.
+        person = _by_name(session, username, for_update=True)
         if person is None or not person.active:
             return None
         if person.locked_until is not None and person.locked_until > now:

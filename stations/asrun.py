@@ -40,6 +40,7 @@ class AsrunRecord:
     offset_ms: int = 0  # where inside the item this stretch began
     played_ms: int = 0  # length of the stretch that ends here
     device: str = ""
+    source: str = ""  # of a start: file or stream
     exit_code: int | None = None
     last_known_at: datetime | None = None  # after a power cut: it certainly played until here
 
@@ -216,6 +217,7 @@ def _record_of(raw: fields.Raw, *, is_future: bool) -> AsrunRecord:
         offset_ms=fields.whole(raw, "offset_ms", 0, _DAY_MS) if event == "started" else 0,
         played_ms=fields.whole(raw, "played_ms", 0, 2 * _DAY_MS) if ends else 0,
         device=fields.word(raw, "device", can_be_empty=True),
+        source=fields.word(raw, "source", can_be_empty=True),
         exit_code=fields.whole(raw, "exit", -255, 255) if "exit" in raw else None,
         last_known_at=fields.instant(raw, "last_known_at") if "last_known_at" in raw else None,
     )
@@ -255,7 +257,8 @@ def _airing_of(item_id: str, story: list[AsrunRecord]) -> AsrunAiring:
 def _outcome_of(last: AsrunRecord) -> Outcome:
     match last.event:
         case "ended":
-            return "interrupted" if last.reason == "partial" else "ended"
+            # Overran: the sound program hung and was ended; what it played, nobody knows.
+            return "interrupted" if last.reason in ("partial", "overran") else "ended"
         case "interrupted":
             return "interrupted"
         case "missed":

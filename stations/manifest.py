@@ -43,6 +43,7 @@ class ManifestItem:
     bulletin_class: str  # normal, priority, urgent
     title: str  # for people; the player does not need it
     files: tuple[str, ...]  # names out of the manifest's files, played one after the other
+    stream: str = ""  # address of a live relay; the files are then what plays if it fails
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,8 @@ def _item_to_json(item: ManifestItem) -> dict[str, Any]:
         "class": item.bulletin_class,
         "title": item.title,
         "files": list(item.files),
+        # Not critical: a player that does not know it plays the local files.
+        **({"stream": item.stream} if item.stream else {}),
     }
 
 
@@ -174,6 +177,7 @@ def _item_from_json(raw: dict[str, Any]) -> ManifestItem:
         bulletin_class=raw["class"],
         title=raw["title"],
         files=tuple(raw["files"]),
+        stream=raw.get("stream", ""),
     )
 
 

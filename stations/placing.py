@@ -64,30 +64,28 @@ class Placer:
         return self._free_bytes
 
     def holds(self, path: str, content: Content) -> bool:
-        """A final name is trusted only after a look at what it holds."""
-        there = self._disk.stat(path)
-        if there is None or there.size_bytes != content.size_bytes:
-            return False
+        """Look at what lies there: neither a name nor a size is trusted."""
         file = self._disk.open_read(path)
         if file is None:
             return False
         with file:
-            return self._is_same(file, content, content.size_bytes)
+            is_whole = file.stat().size_bytes == content.size_bytes
+            return is_whole and self._is_same(file, content, content.size_bytes)
 
     def write_part(self, path: str, content: Content, progress: Progress | None, step: Step) -> int:
         """Bring a part to its whole length, verified; return where it was resumed."""
         start = self._resume_at(path, content)
         self._make_room(content.size_bytes - start, content)
         with self._disk.open_part(path) as file:
+            if start and file.stat().size_bytes < start:
+                start = 0  # rclone empties what it opens to write
             step("part_opened")
             self._send(file, path, content, start, progress, step)
             step("all_sent")
             file.flush()
             step("flushed")
-            is_right = file.stat().size_bytes == content.size_bytes and self._is_same(
-                file, content, content.size_bytes
-            )
-        if not is_right:
+        # Through another handle: what a reader sees. Some servers cannot read where they write.
+        if not self.holds(path, content):
             self._disk.remove(path)
             raise WrongBytes(path=path)
         step("verified")
@@ -131,16 +129,14 @@ class Placer:
 
     def _resume_at(self, path: str, content: Content) -> int:
         """Return how much of a part to keep; a part that is not ours is removed."""
-        there = self._disk.stat(path)
-        if there is None:
+        file = self._disk.open_read(path)
+        if file is None:
             return 0
-        kept = self._kept_bytes(there.size_bytes)
-        if 0 < there.size_bytes <= content.size_bytes:
-            file = self._disk.open_read(path)
-            if file is not None:
-                with file:
-                    if self._is_same(file, content, there.size_bytes):
-                        return kept
+        with file:
+            size = file.stat().size_bytes
+            is_ours = size <= content.size_bytes and self._is_same(file, content, size)
+        if is_ours:
+            return self._kept_bytes(size)
         self._disk.remove(path)
         return 0
 

@@ -132,7 +132,7 @@ class SftpDisk:
     def open_part(self, path: str) -> SftpFile:
         for is_first in (True, False):
             try:
-                return self._open(path, _READ | _WRITE | _CREATE)
+                return self._open(path, _WRITE | _CREATE)
             except RefusedError as refused:
                 if refused.code != wire.NO_SUCH_FILE or not is_first:
                     raise self.failed(refused, path) from refused
@@ -220,7 +220,8 @@ class SftpDisk:
             try:
                 answer = self.channel.ask(wire.READDIR, folder)
             except RefusedError as refused:
-                if refused.code == wire.EOF:
+                # asyncssh opens a folder that is not there, and says so only here.
+                if refused.code in (wire.EOF, wire.NO_SUCH_FILE):
                     return
                 raise BadAnswer(detail=refused.text) from refused
             count = answer.take_int() if answer.kind == wire.NAME else 0

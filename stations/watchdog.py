@@ -11,11 +11,13 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
+import struct
 import threading
 import time
 from typing import ClassVar
 
 _LOOK_EVERY_S = 0.5
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Watchdog:
@@ -56,8 +58,11 @@ class Watchdog:
     def _bite(self) -> None:
         self.has_bitten = True
         self._deadline = math.inf
-        # Shutting down wakes every thread that waits on the socket; closing alone does not.
         with contextlib.suppress(OSError):
+            # What still waits to be sent is dropped with the connection: a thin link has better
+            # to do than to carry what nobody will ask for again.
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            # Shutting down wakes every thread that waits on the socket; closing alone does not.
             self._sock.shutdown(socket.SHUT_RDWR)
 
     @classmethod

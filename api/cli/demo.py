@@ -17,7 +17,7 @@ from api.cli.options import command
 from api.cli.run import FAILED, Run
 from api.demo import report
 from api.demo.night import Demo, Outcome, Tell
-from scheduler.errors import InputInvalid
+from scheduler.errors import InputInvalid, said
 
 
 @command(
@@ -91,7 +91,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     """
     if keep is not None:
         if keep.exists() and any(keep.iterdir()):
-            raise InputInvalid(problem=f'"{keep}" is not empty')
+            raise InputInvalid(problem=said('"{name}" is not empty', name=keep))
         keep.mkdir(parents=True, exist_ok=True)
         yield keep.resolve()
         return

@@ -1,7 +1,8 @@
-"""The same promises, kept by every way of reaching a station: simulator, OpenSSH, a folder."""
+"""The same promises, kept by every way of reaching a station and every server we could find."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,10 +16,11 @@ from stations.layout import FOLDERS
 from stations.sftp import open_visit
 from stations.simulator import Fleet
 from stations.visit import Address, Step, Visit, VisitLimits
+from tests.contract.servers import OTHERS, MissingError
 from tests.faults.harness.renditions import RenditionMaker
 from tests.faults.harness.sshd import Sshd, make_key, sshd_path
 
-LIMITS = VisitLimits(connect_s=10, idle_s=10, reserve_bytes=0)
+LIMITS = VisitLimits(connect_s=20, idle_s=20, reserve_bytes=0)
 
 
 @dataclass
@@ -71,26 +73,44 @@ def simulated_site(root: Path, private_key: Path, stack: ExitStack, *, is_old: b
     station = fleet[root.name]
     station.faults.is_old = is_old
     return Site(
-        "simulator",
+        "old_simulator" if is_old else "simulator",
         root,
         lambda limits, step: open_visit(station.address, private_key, limits, step=step),
         station.address,
     )
 
 
-def openssh_site(root: Path, private_key: Path, sshd: Sshd) -> Site:
-    address = Address(
-        "127.0.0.1", sshd.port, sshd.address().username, str(root), sshd.address().host_key
-    )
+@pytest.fixture(scope="session")
+def others(
+    tmp_path_factory: pytest.TempPathFactory, private_key: Path
+) -> Iterator[Callable[[str], Address]]:
+    """Start other people's servers when they are first asked for; skip what is not installed."""
+    running: dict[str, Address] = {}
+    with ExitStack() as stack:
+
+        def address_of(kind: str) -> Address:
+            if kind not in running:
+                folder = tmp_path_factory.mktemp(kind)
+                try:
+                    running[kind] = stack.enter_context(OTHERS[kind](folder, private_key))
+                except MissingError as missing:
+                    pytest.skip(str(missing))
+            return running[kind]
+
+        yield address_of
+
+
+def server_site(kind: str, root: Path, private_key: Path, server: Address) -> Site:
+    address = dataclasses.replace(server, root=str(root))
     return Site(
-        "openssh",
+        kind,
         root,
         lambda limits, step: open_visit(address, private_key, limits, step=step),
         address,
     )
 
 
-@pytest.fixture(params=["simulator", "old_simulator", "openssh", "folder"])
+@pytest.fixture(params=["simulator", "old_simulator", "openssh", "folder", *OTHERS])
 def site(request: pytest.FixtureRequest, tmp_path: Path, private_key: Path) -> Iterator[Site]:
     """A station, once for each way of reaching one. The old one offers no extension at all."""
     root = tmp_path / "HN-13579"
@@ -98,7 +118,12 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, private_key: Path) -> I
         (root / folder).mkdir(parents=True)
     with ExitStack() as stack:
         if request.param == "openssh":
-            yield openssh_site(root, private_key, request.getfixturevalue("sshd"))
+            yield server_site(
+                "openssh", root, private_key, request.getfixturevalue("sshd").address()
+            )
+        elif request.param in OTHERS:
+            address = request.getfixturevalue("others")(request.param)
+            yield server_site(request.param, root, private_key, address)
         elif request.param == "folder":
             yield folder_site(root)
         else:

@@ -52,8 +52,9 @@ class Proxy:
             for sock in (client, server):
                 sock.settimeout(None)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                # A thin line holds little: otherwise seconds of it would lie in our own buffers.
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+                if self.bytes_per_s is not None:
+                    # A thin line holds little: otherwise a minute of it would lie in our buffers.
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
                 self._sockets.append(sock)
             for way in ((client, server, True), (server, client, False)):
                 threading.Thread(target=self._pump, args=way, daemon=True).start()

@@ -12,7 +12,7 @@ from typing import Any
 from stations.asrun import AsrunDay, AsrunRecord, read_asrun
 from stations.layout import Sha256, asrun_path, manifest_path
 from stations.manifest import Manifest, ManifestFile, ManifestItem, sign, station_key
-from stations.player import Device, NullDevice, Player, RehearsalClock, Settings
+from stations.player import Clock, Device, NullDevice, Player, RehearsalClock, Settings
 from stations.receipt import Receipt, read_receipt
 
 STATION = "HN-13579"
@@ -79,6 +79,27 @@ def shifted(manifest: Manifest, days: int, seq: int) -> Manifest:
         expires_at=manifest.expires_at + by,
         items=tuple(replace(item, starts_at=item.starts_at + by) for item in manifest.items),
     )
+
+
+class SetClock(Clock):
+    """A clock that a person or a time server sets; time itself passes evenly."""
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__()
+        self._wall_s = start.timestamp()
+        self.lived_s = 0.0
+
+    def now(self) -> float:
+        return self._wall_s + self.lived_s
+
+    def monotonic(self) -> float:
+        return self.lived_s
+
+    def wait(self, seconds: float, is_playing: bool) -> None:
+        self.lived_s += seconds
+
+    def set(self, by: timedelta) -> None:
+        self._wall_s += by.total_seconds()
 
 
 class Box:

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from stations.asrun import airings_of
 from stations.layout import asrun_path, manifest_path
-from stations.player import Clock, NullDevice, Player, Settings
-from tests.unit.stations.box import MONDAY, STATION, Box, at, day, item, shifted, sound
+from stations.player import NullDevice, Player, Settings
+from tests.unit.stations.box import MONDAY, STATION, Box, SetClock, at, day, item, shifted, sound
 
 MORNING, EVENING = sound("morning"), sound("evening", ms=900_000)
 FILES = [MORNING[0], EVENING[0]]
@@ -185,34 +185,16 @@ def test_a_clock_before_the_manifest_starts_nothing(ready: Box) -> None:
     assert [(r.reason, r.clock_ok) for r in ready.events("clock")] == [("behind_manifest", False)]
 
 
-class WallClock(Clock):
-    """A clock that can be set, as a person or a time server would."""
-
-    def __init__(self, start: datetime) -> None:
-        super().__init__()
-        self.lived_s = 0.0
-        self.wall = start.timestamp()
-
-    def now(self) -> float:
-        return self.wall + self.lived_s
-
-    def monotonic(self) -> float:
-        return self.lived_s
-
-    def wait(self, seconds: float, is_playing: bool) -> None:
-        self.lived_s += seconds
-
-
 def test_a_clock_that_was_wrong_for_a_while_costs_nothing_that_lies_ahead(ready: Box) -> None:
     """What was given up as too late in '2099' is aired when the clock is right again."""
-    clock = WallClock(at("04:00"))
+    clock = SetClock(at("04:00"))
     settings = Settings(str(ready.root), STATION, is_durable=False)
     player = Player(settings, clock, NullDevice(clock))
     player.run_until(at("04:10"))
 
-    clock.wall += 70 * 365 * 86400
+    clock.set(timedelta(days=70 * 365))
     player.run_until(at("05:00") + timedelta(days=70 * 365))
-    clock.wall -= 70 * 365 * 86400
+    clock.set(-timedelta(days=70 * 365))
     player.run_until(at("18:00"))
 
     # Fifty minutes were lived in 2099, and 05:00 came round in the right year all the same.

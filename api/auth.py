@@ -1,0 +1,171 @@
+"""Who asks, and whether the question came from our own page."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Form, Request, Response
+
+from api.errors import ForeignForm, MustChangePassword, NotSignedIn
+from scheduler.hub import Hub
+from scheduler.people import ROLES, Token, person_of, require_role
+from scheduler.store.models import Person
+
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """The person who asks, and the sign-in that says so."""
+
+    person: Person
+    token: str
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.person.role == "administrator"
+
+    def may(self, *roles: str) -> bool:
+        """Whether the person has one of the roles; pages show only what may be used."""
+        return self.is_administrator or self.person.role in roles
+
+    def __repr__(self) -> str:
+        return f"Viewer({self.person})"
+
+
+def hub_of(request: Request) -> Hub:
+    hub: Hub = request.app.state.hub
+    return hub
+
+
+# ── The cookie ─────────────────────────────────────────────────────────────────────────────────
+
+
+def cookie_name(hub: Hub) -> str:
+    # The prefix makes the browser refuse the cookie from a neighbouring host or without TLS.
+    return "__Host-loa" if hub.settings.web.secure_cookies else "loa"
+
+
+def set_session_cookie(response: Response, hub: Hub, token: Token) -> None:
+    response.set_cookie(
+        cookie_name(hub),
+        token.text,
+        max_age=hub.settings.web.session_hours * 3600,
+        httponly=True,
+        samesite="lax",
+        secure=hub.settings.web.secure_cookies,
+    )
+
+
+def clear_session_cookie(response: Response, hub: Hub) -> None:
+    response.delete_cookie(
+        cookie_name(hub), httponly=True, samesite="lax", secure=hub.settings.web.secure_cookies
+    )
+
+
+# ── Who asks ───────────────────────────────────────────────────────────────────────────────────
+
+
+def viewer_of(request: Request) -> Viewer | None:
+    """Whose sign-in the request carries, if any."""
+    hub = hub_of(request)
+    token = request.cookies.get(cookie_name(hub), "")
+    if not token:
+        return None
+    with hub.database.read() as session:
+        person = person_of(session, token, hub.clock.now())
+    return Viewer(person, token) if person else None
+
+
+def half_signed_in(request: Request) -> Viewer:
+    """
+    Somebody with a password or with a one-time secret that still has to be changed.
+
+    Raises:
+        NotSignedIn: nobody is.
+    """
+    viewer = viewer_of(request)
+    if viewer is None:
+        raise NotSignedIn()
+    # Error pages show the name and the menu without asking the database again.
+    request.state.viewer = viewer
+    return viewer
+
+
+def signed_in(viewer: Annotated[Viewer, Depends(half_signed_in)]) -> Viewer:
+    """
+    Somebody with a password of their own.
+
+    Raises:
+        NotSignedIn: nobody is.
+        MustChangePassword: the one-time secret opens nothing but the page that changes it.
+    """
+    if viewer.person.must_change_password:
+        raise MustChangePassword()
+    return viewer
+
+
+def needs(*roles: str) -> Callable[[Viewer], Viewer]:
+    """A dependency: somebody with one of the roles; the administrator has them all."""
+    assert set(roles) <= set(ROLES), roles
+
+    def check(viewer: Annotated[Viewer, Depends(signed_in)]) -> Viewer:
+        require_role(viewer.person, *roles)
+        return viewer
+
+    return check
+
+
+SignedIn = Annotated[Viewer, Depends(signed_in)]
+
+# ── Whether it came from our own page ──────────────────────────────────────────────────────────
+
+
+def same_origin(request: Request) -> None:
+    """
+    Refuse a change that another site's page sent; runs before every route.
+
+    Every current browser says where a POST comes from. One that says nothing (a script, a very old
+    phone) still needs the cookie, which SameSite keeps at home, and in forms the token below.
+
+    Raises:
+        ForeignForm: it came from elsewhere.
+    """
+    if request.method not in UNSAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        if site != "same-origin":
+            raise ForeignForm()
+        return
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise ForeignForm()
+
+
+def form_token(viewer: Viewer) -> str:
+    """A token for one form; it differs on every page, so a compressed page leaks nothing of it."""
+    salt = secrets.token_hex(8)
+    return f"{salt}.{_form_mac(viewer, salt)}"
+
+
+def check_form_token(viewer: Viewer, sent: str) -> None:
+    salt, _, mac = sent.partition(".")
+    if not hmac.compare_digest(mac.encode(), _form_mac(viewer, salt).encode()):
+        raise ForeignForm()
+
+
+def checked_form(
+    viewer: Annotated[Viewer, Depends(half_signed_in)], form_token: Annotated[str, Form()] = ""
+) -> None:
+    """A dependency of every route that takes a form."""
+    check_form_token(viewer, form_token)
+
+
+def _form_mac(viewer: Viewer, salt: str) -> str:
+    return hmac.digest(viewer.token.encode(), f"form:{salt}".encode(), "sha256").hex()

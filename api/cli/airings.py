@@ -1,0 +1,180 @@
+"""``loa today`` and ``loa airings``: what airs, what aired, and how we know."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+
+import click
+from sqlalchemy.orm import Session
+
+from api.cli.documents import Document, airing_document
+from api.cli.options import DATE, command
+from api.cli.run import Run
+from api.cli.screen import Cell, Figures, Screen
+from api.i18n import mark as _
+from scheduler.airings import Cursor, airing_log, day_schedule
+from scheduler.registry import find_station
+from scheduler.store.models import Airing
+from scheduler.store.states import AiringState
+from scheduler.units import find_unit, unit_ids_below
+
+_PAGE = 1000
+_unit = click.option("--unit", metavar="CODE", help="Only stations of this unit and below it.")
+_STATES = click.Choice([state.value for state in AiringState])
+
+
+@command("today", "loa today", "loa today --unit 353", "loa today --json")
+@_unit
+@click.pass_obj
+def today(run: Run, unit: str | None) -> None:
+    """Show what airs today."""
+    with run.hub() as hub, hub.database.read() as session:
+        on = hub.today()
+        found = day_schedule(session, on, unit_ids=_units(session, unit, on))
+    document = {"date": on, "airings": [airing_document(airing) for airing in found]}
+    run.tell(document, lambda screen: _show_day(screen, on, found))
+
+
+@command(
+    "airings",
+    "loa airings",
+    "loa airings --from 01/10/2022 --to 31/10/2022 --unit 353 --state missed",
+    "loa airings --station dao-ly --json",
+)
+@click.option("--from", "first", type=DATE, help="The first day; a week ago when not given.")
+@click.option("--to", "last", type=DATE, help="The last day; today when not given.")
+@click.option("--station", "code", metavar="CODE", help="Only this station.")
+@_unit
+@click.option("--state", type=_STATES, help="Only airings in this state.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True,
+              help="At most so many rows, newest first.")  # fmt: skip
+@click.pass_obj
+def airings(
+    run: Run,
+    first: date | None,
+    last: date | None,
+    code: str | None,
+    unit: str | None,
+    state: str | None,
+    limit: int,
+) -> None:
+    """
+    Show the airing log with its proofs.
+
+    Delivered is not aired, and unknown is not missed: each row says how we know (A the player's
+    log, B a named person, C inferred, D no proof).
+    """
+    with run.hub() as hub, hub.database.read() as session:
+        last = last or hub.today()
+        first = first or date.fromordinal(min(last, hub.today()).toordinal() - 7)
+        rows = _log(
+            session,
+            first=first,
+            last=last,
+            station_id=find_station(session, code).id if code else None,
+            unit_ids=_units(session, unit, last),
+            state=AiringState(state) if state else None,
+        )
+        found = [airing for _, airing in zip(range(limit + 1), rows, strict=False)]
+    shown = found[:limit]
+    run.tell(
+        _log_document(first, last, shown, is_complete=len(found) <= limit),
+        lambda screen: _show_log(screen, shown, is_complete=len(found) <= limit),
+    )
+
+
+def _units(session: Session, code: str | None, on: date) -> set[int] | None:
+    return unit_ids_below(session, find_unit(session, code, on).id, on) if code else None
+
+
+def _log(session: Session, **filters: object) -> Iterator[Airing]:
+    """The whole log, page after page, newest first."""
+    after: Cursor | None = None
+    while True:
+        page = airing_log(session, after=after, limit=_PAGE, **filters)  # type: ignore[arg-type]
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = (page[-1].planned_at, page[-1].station_id)
+
+
+def _log_document(
+    first: date, last: date, shown: Sequence[Airing], *, is_complete: bool
+) -> Document:
+    return {
+        "from": first,
+        "to": last,
+        "airings": [airing_document(airing) for airing in shown],
+        "by_state": dict(Counter(airing.state.value for airing in shown)),
+        "by_grade": dict(sorted(Counter(airing.grade.value for airing in shown).items())),
+        "is_complete": is_complete,
+    }
+
+
+def _show_log(screen: Screen, shown: Sequence[Airing], *, is_complete: bool) -> None:
+    screen.table(
+        [
+            _("Day"),
+            _("Time"),
+            _("Station"),
+            _("Programme"),
+            _("State"),
+            _("Proof"),
+            _("Began"),
+            Figures(_("Sounded")),
+        ],
+        [_log_row(screen, airing) for airing in shown],
+    )
+    counts = Counter(airing.state for airing in shown)
+    screen.line(", ".join(f"{screen.state(state)}: {n}" for state, n in counts.most_common()))
+    if not is_complete:
+        screen.say(_("There are more rows: narrow the search or raise --limit."))
+
+
+def _log_row(screen: Screen, airing: Airing) -> list[Cell]:
+    tr = screen.translator
+    return [
+        tr.day(airing.broadcast_date),
+        tr.time(airing.planned_at),
+        airing.station.name,
+        airing.programme.title,
+        screen.state(airing.state),
+        airing.grade.value,
+        tr.time(airing.started_at) if airing.started_at else None,
+        None if airing.played_ms is None else tr.length(airing.played_ms),
+    ]
+
+
+def _show_day(screen: Screen, on: date, found: Sequence[Airing]) -> None:
+    """One row for each moment and programme: a province has a hundred stations."""
+    tr = screen.translator
+    screen.line(f"{tr.weekday(on)} {tr.day(on)}")
+    together: dict[tuple[datetime, int], list[Airing]] = defaultdict(list)
+    for airing in found:
+        together[airing.planned_at, airing.slot_id].append(airing)
+    screen.table(
+        [
+            _("Time"),
+            _("Slot"),
+            _("Programme"),
+            Figures(_("Length")),
+            Figures(_("Stations")),
+            _("State"),
+        ],
+        [_day_row(screen, same) for same in together.values()],
+    )
+
+
+def _day_row(screen: Screen, same: Sequence[Airing]) -> list[Cell]:
+    tr, one = screen.translator, same[0]
+    states = Counter(airing.state for airing in same)
+    return [
+        tr.time(one.planned_at),
+        one.slot.title,
+        one.programme.title,
+        tr.length(one.ms),
+        len(same),
+        ", ".join(f"{screen.state(state)}: {n}" for state, n in states.most_common()),
+    ]

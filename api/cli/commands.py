@@ -1,0 +1,79 @@
+"""What there is: every command with its place and the line that a list shows of it.
+
+A test holds the lines against the commands themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from api.cli.lazy import Lazy, LazyGroup
+
+_UNIT = LazyGroup(
+    name="unit",
+    help="The administrative map: provinces, districts, communes.",
+    lazy={
+        "import": Lazy("api.cli.unit:import_", "Import one or several maps of the province."),
+        "list": Lazy("api.cli.unit:list_", "Show the map of a day."),
+    },
+)
+_STATION = LazyGroup(
+    name="station",
+    help="The stations: who they are, how they are reached, how they stand.",
+    lazy={
+        "template": Lazy("api.cli.station_table:template", "Print the table to fill in."),
+        "import": Lazy("api.cli.station_table:import_", "Add or change stations by a table."),
+        "list": Lazy("api.cli.station:list_", "Show all stations and how they stand."),
+        "show": Lazy("api.cli.station:show", "Show everything about one station."),
+        "probe": Lazy("api.cli.probe:probe", "Pin the host key, sign in, see what it can do."),
+        "key": Lazy("api.cli.station_key:key", "Give out what the box of a station must hold."),
+        "retry": Lazy("api.cli.station:retry", "Send again what failed or waits."),
+    },
+)
+_PERSON = LazyGroup(
+    name="person",
+    help="The people who work with Loa.",
+    lazy={
+        "add": Lazy("api.cli.person:add", "Add a person; prints the one-time secret."),
+        "list": Lazy("api.cli.person:list_", "Show who may do what."),
+        "renew": Lazy("api.cli.person:renew", "Give a new one-time secret."),
+    },
+)
+_PROGRAMME = LazyGroup(
+    name="programme",
+    help="The programmes: brought, checked, approved, encoded.",
+    lazy={
+        "add": Lazy("api.cli.programme:add", "Bring a sound file and check it to its end."),
+        "list": Lazy("api.cli.programme:list_", "Show the programmes, newest first."),
+        "approve": Lazy("api.cli.approval:approve", "Let a programme on air and encode it."),
+        "reject": Lazy("api.cli.approval:reject", "Send a programme back, with the reason."),
+        "withdraw": Lazy("api.cli.approval:withdraw", "Take a programme off the air."),
+    },
+)
+_SLOT = LazyGroup(
+    name="slot",
+    help="The lines of the timetable.",
+    lazy={
+        "add": Lazy("api.cli.slot:add", "Add a line to the timetable."),
+        "list": Lazy("api.cli.slot:list_", "Show the timetable."),
+        "remove": Lazy("api.cli.slot:remove", "Take a line out of the timetable."),
+    },
+)
+
+COMMANDS: Mapping[str, Lazy | LazyGroup] = {
+    "init": Lazy("api.cli.init:init", "Make a new Loa, or bring its tables up to date."),
+    "config": Lazy("api.cli.config:config", "Show the settings in force."),
+    "unit": _UNIT,
+    "station": _STATION,
+    "person": _PERSON,
+    "programme": _PROGRAMME,
+    "slot": _SLOT,
+    "plan": Lazy("api.cli.plan:plan", "Turn the timetable into airings and deliveries."),
+    "push": Lazy("api.cli.push:push", "Bring the stations what is due."),
+    "collect": Lazy("api.cli.collect:collect", "Fetch receipts and logs from the stations."),
+    "today": Lazy("api.cli.airings:today", "Show what airs today."),
+    "airings": Lazy("api.cli.airings:airings", "Show the airing log with its proofs."),
+    "serve": Lazy("api.cli.serve:serve", "Run the web pages, the clock and the workers."),
+    "worker": Lazy("api.cli.serve:worker", "Run workers only, next to a loa serve elsewhere."),
+    "demo": Lazy("api.cli.demo:demo", "Show a whole night on simulated stations."),
+}

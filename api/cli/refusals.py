@@ -1,0 +1,111 @@
+"""What went wrong, as one clear sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from api.cli.errors import FileTrouble, UnexpectedHere, UnexpectedUnwritten
+from api.cli.run import FAILED, Run, language_of, print_json
+from api.i18n import LoaError, Translator, translator
+from audio.errors import AudioError
+from scheduler.clock import SystemClock
+from scheduler.errors import CoreError, DataNotWritable, FileRefused
+from stations.errors import StationError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DETAILS = "errors.log"  # in the data folder
+
+
+class Refusal(click.ClickException):
+    """An error on its way to the person: every sentence of it, and how it looks in JSON."""
+
+    exit_code = FAILED
+
+    def __init__(self, error: LoaError, run: Run) -> None:
+        self.error, self.run = error, run
+        self.translator = _translator(run)
+        super().__init__("\n".join(self.sentences()))
+
+    def sentences(self) -> Iterator[str]:
+        yield self.translator.error(self.error)
+        if isinstance(self.error, FileRefused):
+            for problem in self.error.problems:
+                yield f"  {self.translator.error(problem)}"
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        for sentence in self.message.splitlines():
+            click.echo(_printable(sentence), err=True)
+        if self.run.as_json:
+            print_json({"error": self.document()})
+
+    def document(self) -> dict[str, Any]:
+        first, *problems = self.sentences()
+        return {
+            "code": self.error.code,
+            "sentence": first,
+            "problems": [problem.strip() for problem in problems],
+        }
+
+
+def refusal_of(error: Exception, ctx: click.Context) -> Refusal:
+    """Make the refusal of any error; with ``LOA_DEBUG=1`` its traceback is shown at once."""
+    if os.environ.get("LOA_DEBUG") == "1":
+        traceback.print_exception(error)
+    run = ctx.find_object(Run) or Run()
+    return Refusal(_named(error, run), run)
+
+
+def _named(error: Exception, run: Run) -> LoaError:
+    if isinstance(error, AudioError | CoreError | StationError):
+        return error
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return _not_writable(run, error.filename, _detail(error))
+    if isinstance(error, OSError) and error.filename is not None:
+        return FileTrouble(path=error.filename, detail=error.strerror)
+    said = str(getattr(error, "orig", ""))  # the words of a database driver
+    if "full" in said or "readonly" in said:
+        return _not_writable(run, None, said)
+    return _unexpected(error, run)
+
+
+def _detail(error: OSError) -> str:
+    return "the disk is full" if error.errno != errno.EROFS else "it is read-only"
+
+
+def _not_writable(run: Run, path: str | None, detail: str) -> LoaError:
+    return DataNotWritable(path=path or run.settings.paths.data, detail=detail)
+
+
+def _unexpected(error: Exception, run: Run) -> LoaError:
+    kind = type(error).__name__
+    try:
+        path = run.settings.paths.data / DETAILS
+        _write_down(path, error)
+    except (OSError, CoreError):
+        return UnexpectedUnwritten(kind=kind)
+    return UnexpectedHere(kind=kind, path=path)
+
+
+def _write_down(path: Path, error: Exception) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.write(f"{SystemClock().now():%Y-%m-%dT%H:%M:%SZ} {' '.join(sys.argv[1:3])}\n")
+        file.writelines(traceback.format_exception(error))
+
+
+def _translator(run: Run) -> Translator:
+    # Not the run's own: the settings, with their zone, may be what went wrong.
+    return translator(language_of(run), ZoneInfo("UTC"))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

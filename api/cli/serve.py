@@ -1,0 +1,113 @@
+"""``loa serve`` and ``loa worker``: the processes that stay."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import click
+
+from api.app import create_app
+from api.cli.logs import everything
+from api.cli.options import command
+from api.cli.run import FAILED, Run
+from api.cli.web import (
+    WORKERS_MAY_TAKE_S,
+    WebServer,
+    address_of,
+    leave_now,
+    listen,
+    stop_asked,
+)
+from api.i18n import mark as _
+from scheduler.engine import Engine
+from scheduler.ticks import Ticks
+
+
+@command(
+    "serve",
+    "loa serve",
+    "loa serve --host 0.0.0.0 --port 8080   # behind a proxy that speaks TLS",
+    "loa serve --no-workers                 # loa worker does the work elsewhere",
+)
+@click.option("--host", help="The address to listen on; as in the settings.")
+@click.option("--port", type=click.IntRange(0, 65535), help="As in the settings; 0: any free one.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Visits at once; as in the settings.")
+@click.option("--no-workers", is_flag=True, help="Only the pages and the clock.")
+@click.pass_obj
+def serve(
+    run: Run, host: str | None, port: int | None, workers: int | None, no_workers: bool
+) -> None:
+    """
+    Run the web pages, the clock and the workers.
+
+    All in one process, until SIGTERM or Ctrl-C: work under way may finish for some seconds, what
+    does not is taken up again at the next start. A second signal ends it at once.
+    """
+    web = run.settings.web
+    with listen(host or web.host, web.port if port is None else port) as door, run.hub() as hub:
+        everything()
+        engine = Engine(hub)
+        ticks = Ticks(hub, engine)
+        app = create_app(hub, engine, last_tick=lambda: ticks.last_beat)
+        count = 0 if no_workers else workers or run.settings.push.workers
+        with stop_asked() as stop:
+            server = WebServer(app, door, stop)
+            if not server.start():
+                run.end(FAILED)  # the log says why
+            ticks.start()
+            if count:
+                engine.start_workers(count)
+            _announce(run, address_of(door), count)
+            stop.wait()
+            has_failed = server.has_failed()
+            server.end()
+            ticks.stop()
+            is_done = engine.stop_workers(WORKERS_MAY_TAKE_S)
+            if not (server.has_ended() and is_done):
+                leave_now()
+    if has_failed:
+        run.end(FAILED)
+
+
+@command("worker", "loa worker", "loa worker -n 32")
+@click.option(
+    "-n", "count", type=click.IntRange(1, 256), help="Visits at once; as in the settings."
+)
+@click.pass_obj
+def worker(run: Run, count: int | None) -> None:
+    """
+    Run workers only, next to a loa serve elsewhere.
+
+    They take what the clock of "loa serve" hands out, on this host or, with PostgreSQL, on any
+    that has the same data folder and settings.
+    """
+    count = count or run.settings.push.workers
+    with run.hub() as hub:
+        everything()
+        engine = Engine(hub)
+        with stop_asked() as stop:
+            engine.start_workers(count)
+            _tell_workers(run, count)
+            _wait(engine, stop)
+
+
+def _wait(engine: Engine, stop: Event) -> None:
+    stop.wait()
+    if not engine.stop_workers(WORKERS_MAY_TAKE_S):
+        leave_now()
+
+
+def _announce(run: Run, address: str, workers: int) -> None:
+    run.tell(
+        {"address": address, "workers": workers},
+        lambda screen: screen.say(_("Loa runs at {address} (Ctrl-C ends it)."), address=address),
+    )
+
+
+def _tell_workers(run: Run, count: int) -> None:
+    run.tell(
+        {"workers": count},
+        lambda screen: screen.say(
+            _("Workers that wait for work: {count} (Ctrl-C ends them)."), count=count
+        ),
+    )

@@ -1,0 +1,156 @@
+"""``loa slot``: the lines of the timetable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, time
+
+import click
+
+from api.cli.documents import slot_document, targets_of
+from api.cli.options import DATE, TIME, acting, command, yes
+from api.cli.run import Run
+from api.cli.screen import Figures, Screen
+from api.i18n import mark as _
+from scheduler import slots
+from scheduler.errors import NotFound
+from scheduler.programmes import CLASSES
+from scheduler.slots import SlotDetails, is_in_quiet_hours, rule_of
+from scheduler.store.models import Slot
+from scheduler.timetable import describe
+
+_QUIET = _("It begins between 21:00 and 06:00, when noise rules hold: ask the communes first.")
+
+
+@command(
+    "add",
+    'loa slot add --title "Bản tin sáng" --programme 7 --at 05:30 --unit 35',
+    'loa slot add --title "Nhà nông" --programme 8 --at 17:00 --unit 35 --to unit:353 \\',
+    '    --rule "FREQ=WEEKLY;BYDAY=MO,WE,FR" --from 17/10/2022 --until 31/12/2022',
+    'loa slot add --title "Họp dân" --programme 9 --at 11:00 --unit 13579 --to station:dao-ly',
+)
+@click.option("--title", required=True, help="As the schedule shows it.")
+@click.option("--programme", "programme_id", type=int, required=True, metavar="ID", help="What.")
+@click.option("--at", "starts_at", type=TIME, required=True, metavar="HH:MM", help="Local time.")
+@click.option("--unit", "unit_code", required=True, metavar="CODE", help="Who owns the line.")
+@click.option("--to", "audience", multiple=True, metavar="unit:CODE|station:CODE",
+              help="Who hears it; the whole unit that owns it when not given.")  # fmt: skip
+@click.option("--not", "exclude", multiple=True, metavar="unit:CODE|station:CODE",
+              help="Who of these does not.")  # fmt: skip
+@click.option("--rule", "rrule", default="FREQ=DAILY", show_default=True,
+              help="RFC 5545, for example FREQ=WEEKLY;BYDAY=MO,FR.")  # fmt: skip
+@click.option("--seconds", type=int, help="Its length; that of the programme when not given.")
+@click.option("--class", "programme_class", type=click.Choice(CLASSES), default="normal",
+              show_default=True)  # fmt: skip
+@click.option("--late-ok", "late_ok_s", type=int, default=600, show_default=True,
+              metavar="SECONDS", help="May start this much late.")  # fmt: skip
+@click.option("--from", "valid_from", type=DATE, help="The first day; today when not given.")
+@click.option("--until", "valid_to", type=DATE, help="The last day, included.")
+@acting
+@click.pass_obj
+def add(
+    run: Run,
+    /,
+    by: str,
+    unit_code: str,
+    audience: tuple[str, ...],
+    **details: str | int | time | date | tuple[str, ...] | None,
+) -> None:
+    """
+    Add a line to the timetable.
+
+    Refused when something else airs at one of the stations at that time. Run "loa plan" after it.
+    """
+    checked = SlotDetails(
+        unit_code=unit_code,
+        audience=audience or (f"unit:{unit_code}",),
+        **details,  # type: ignore[arg-type]
+    )
+    with run.hub() as hub:
+        added = slots.add_slot(hub, checked, by=run.person(hub, by))
+        with hub.database.read() as session:
+            slot = _line(slots.list_slots(session), added.id)
+    run.tell(slot_document(slot, run.translator.language), lambda screen: _show(screen, slot))
+
+
+@command("list", "loa slot list", "loa slot list --json")
+@click.pass_obj
+def list_(run: Run) -> None:
+    """Show the timetable."""
+    with run.hub() as hub, hub.database.read() as session:
+        found = slots.list_slots(session)
+    document = {"slots": [slot_document(slot, run.translator.language) for slot in found]}
+    run.tell(document, lambda screen: _show_list(screen, found))
+
+
+@command("remove", "loa slot remove 3 --by lan", "loa slot remove 3 --by lan --yes")
+@click.argument("id", type=int)
+@yes
+@acting
+@click.pass_obj
+def remove(run: Run, id: int, yes: bool, by: str) -> None:
+    """
+    Take a line out of the timetable.
+
+    What it has aired stays in the log; what it had planned is cancelled by the next "loa plan".
+    """
+    with run.hub() as hub:
+        person = run.person(hub, by)
+        with hub.database.read() as session:
+            slot = _line(slots.list_slots(session), id)
+        run.confirm(_('Take "{title}" out of the timetable?'), yes=yes, title=slot.title)
+        slots.remove_slot(hub, id, by=person)
+    run.tell(
+        {"removed": slot_document(slot, run.translator.language)},
+        lambda screen: screen.say(_('"{title}" is out of the timetable.'), title=slot.title),
+    )
+
+
+def _line(found: Sequence[Slot], slot_id: int) -> Slot:
+    for slot in found:
+        if slot.id == slot_id:
+            return slot
+    raise NotFound(what="slot", key=slot_id)
+
+
+def _show(screen: Screen, slot: Slot) -> None:
+    _show_list(screen, [slot])
+    if is_in_quiet_hours(slot):
+        screen.say(_QUIET)
+
+
+def _show_list(screen: Screen, found: Sequence[Slot]) -> None:
+    tr = screen.translator
+    screen.table(
+        [
+            Figures(_("No.")),
+            _("When"),
+            _("Title"),
+            _("Programme"),
+            Figures(_("Length")),
+            _("Who hears it"),
+            _("From"),
+            _("Until"),
+        ],
+        [
+            (
+                str(slot.id),
+                describe(rule_of(slot), tr.language),
+                slot.title,
+                slot.programme.title,
+                tr.length(slot.seconds * 1000),
+                _audience(screen, slot),
+                tr.day(slot.valid_from),
+                tr.day(slot.valid_to) if slot.valid_to else None,
+            )
+            for slot in found
+        ],
+    )
+
+
+def _audience(screen: Screen, slot: Slot) -> str:
+    heard = ", ".join(targets_of(slot, excluded=False))
+    left_out = ", ".join(targets_of(slot, excluded=True))
+    if not left_out:
+        return heard
+    return screen.translator.text(_("{heard}, without {left_out}"), heard=heard, left_out=left_out)

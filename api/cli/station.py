@@ -1,0 +1,187 @@
+"""``loa station list``, ``show`` and ``retry``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.cli.documents import Document, delivery_document
+from api.cli.options import command, recorded
+from api.cli.run import Run
+from api.cli.screen import Cell, Figures, Screen
+from api.i18n import Translator
+from api.i18n import mark as _
+from scheduler.board import StationLine, station_board
+from scheduler.dispatch import retry as send_again
+from scheduler.registry import find_station, unit_of
+from scheduler.store.models import Delivery, Station
+from scheduler.store.states import CURRENT_DELIVERIES
+from scheduler.units import find_unit, unit_ids_below
+from stations.hostkey import HostKey
+
+
+@command("list", "loa station list", "loa station list --unit 353", "loa station list --json")
+@click.option("--unit", metavar="CODE", help="Only stations of this unit and below it.")
+@click.pass_obj
+def list_(run: Run, unit: str | None) -> None:
+    """Show all stations and how they stand."""
+    with run.hub() as hub, hub.database.read() as session:
+        on = hub.today()
+        ids = unit_ids_below(session, find_unit(session, unit, on).id, on) if unit else None
+        lines = station_board(session, run.clock.now(), on=on, unit_ids=ids)
+    document = {"stations": [_line_document(line, run.translator) for line in lines]}
+    run.tell(document, lambda screen: _show_list(screen, lines))
+
+
+@command("show", "loa station show dao-ly", "loa station show dao-ly --json")
+@click.argument("code")
+@click.pass_obj
+def show(run: Run, code: str) -> None:
+    """Show everything about one station."""
+    with run.hub() as hub, hub.database.read() as session:
+        station = find_station(session, code)
+        unit = unit_of(session, station, hub.today())
+        deliveries = _coming(session, station, hub.today())
+    document = {
+        **_station_document(station),
+        "unit": unit.name if unit else None,
+        "unit_code": unit.code if unit else None,
+        "deliveries": [delivery_document(one, run.translator) for one in deliveries],
+    }
+    run.tell(document, lambda screen: _show_one(screen, station, document, deliveries))
+
+
+@command(
+    "retry", "loa station retry dao-ly", "loa station retry dao-ly && loa push --station dao-ly"
+)
+@click.argument("code")
+@recorded
+@click.pass_obj
+def retry(run: Run, code: str, by: str | None) -> None:
+    """
+    Send again what failed or waits.
+
+    What failed for good, or waits after a failed try, is due at once. Loa sends it by itself in
+    the station's window; "loa push" sends it now.
+    """
+    with run.hub() as hub:
+        who = run.actor(hub, by)
+        with hub.database.write() as session:
+            station = find_station(session, code)
+            count = send_again(session, station, by=who, now=run.clock.now())
+    run.tell(
+        {"station": code, "due": count},
+        lambda screen: screen.say(_("Days that are due again for {station}: {count}."), count=count,
+                                  station=station.name),
+    )  # fmt: skip
+
+
+def _station_document(station: Station) -> Document:
+    columns = (
+        "code", "name", "technology", "kind", "phone", "host", "port", "username", "root",
+        "profile", "push_from", "push_until", "active", "last_seen_at", "clock_skew_s",
+        "free_bytes", "player_version", "server",
+    )  # fmt: skip
+    return {
+        **{name: getattr(station, name) for name in columns},
+        "host_key": HostKey.parse(station.host_key).fingerprint if station.host_key else None,
+    }
+
+
+def _line_document(line: StationLine, translator: Translator) -> Document:
+    return {
+        **_station_document(line.station),
+        "unit": line.unit.name if line.unit else None,
+        "unit_code": line.unit.code if line.unit else None,
+        "delivery": delivery_document(line.delivery, translator) if line.delivery else None,
+        "next_airing_at": line.next_airing.planned_at if line.next_airing else None,
+        "problem": translator.text(line.problem) if line.problem else None,
+    }
+
+
+def _coming(session: Session, station: Station, today: date) -> Sequence[Delivery]:
+    return session.scalars(
+        select(Delivery)
+        .where(
+            Delivery.station_id == station.id,
+            Delivery.for_date >= today,
+            Delivery.state.in_(CURRENT_DELIVERIES),
+        )
+        .order_by(Delivery.for_date)
+    ).all()
+
+
+def _show_list(screen: Screen, lines: Sequence[StationLine]) -> None:
+    screen.table(
+        [
+            _("Station"),
+            _("Code"),
+            _("Unit"),
+            _("Address"),
+            _("Next day"),
+            _("Next airing"),
+            _("Last seen"),
+            _("Problem"),
+        ],
+        [_list_row(screen, line) for line in lines],
+    )
+
+
+def _list_row(screen: Screen, line: StationLine) -> list[Cell]:
+    station, delivery = line.station, line.delivery
+    problem = screen.translator.text(line.problem) if line.problem else None
+    if delivery is not None and delivery.error_code:
+        problem = screen.translator.coded(delivery.error_code, delivery.error_fields)
+    return [
+        station.name,
+        station.code,
+        line.unit.name if line.unit else None,
+        f"{station.host}:{station.port}" if station.host else None,
+        screen.state(delivery.state) if delivery else None,
+        screen.moment(line.next_airing.planned_at if line.next_airing else None),
+        screen.moment(station.last_seen_at),
+        problem,
+    ]
+
+
+def _show_one(
+    screen: Screen, station: Station, document: Document, deliveries: Sequence[Delivery]
+) -> None:
+    tr = screen.translator
+    free = None if station.free_bytes is None else tr.size(station.free_bytes)
+    window = f"{station.push_from:%H:%M}–{station.push_until:%H:%M}" if (
+        station.push_from and station.push_until
+    ) else None  # fmt: skip
+    screen.facts(
+        [
+            (_("Station"), f"{station.name} ({station.code})"),
+            (_("Unit"), document["unit"]),
+            (_("Phone"), station.phone),
+            (_("Address"), f"{station.host}:{station.port}" if station.host else None),
+            (_("User and folder"), f"{station.username} {station.root}" if station.host else None),
+            (_("Host key"), document["host_key"]),
+            (_("Sound profile"), station.profile),
+            (_("Delivery window"), window),
+            (_("Last seen"), screen.moment(station.last_seen_at)),
+            (_("Clock off by (s)"), None if station.clock_skew_s is None
+             else tr.number(station.clock_skew_s, 1)),
+            (_("Free space"), free),
+            (_("Player"), station.player_version),
+        ]
+    )  # fmt: skip
+    screen.table(
+        [_("Day"), _("State"), Figures(_("Tries")), _("Problem")],
+        [
+            (
+                tr.day(one.for_date),
+                screen.state(one.state),
+                one.attempts,
+                tr.coded(one.error_code, one.error_fields) if one.error_code else "",
+            )
+            for one in deliveries
+        ],
+    )

@@ -1,0 +1,90 @@
+"""``loa station key``: what the box of a station must hold to obey us and to let us in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from api.cli.errors import SecretNotShown
+from api.cli.options import command, recorded, yes
+from api.cli.run import Run
+from api.cli.screen import Screen
+from api.i18n import mark as _
+from scheduler.errors import AlreadyExists
+from scheduler.hub import Hub
+from scheduler.registry import find_station
+from scheduler.store import ledger
+from stations.manifest import station_key
+
+
+@command(
+    "key",
+    "loa station key dao-ly --out loa.key    # copy it to state/loa.key on the box",
+    "loa station key dao-ly",
+)
+@click.argument("code")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the key to this new file, readable by you alone.")  # fmt: skip
+@yes
+@recorded
+@click.pass_obj
+def key(run: Run, code: str, out: Path | None, yes: bool, by: str | None) -> None:
+    """
+    Give out what the box of a station must hold.
+
+    The manifest key is a secret: with it anybody can tell the station what to air. It goes to a
+    new file, or to a terminal after a warning, never into a pipe. The hub's public SSH key is
+    none: it belongs into the authorized_keys of the station.
+    """
+    if out is None and (run.as_json or not sys.stdout.isatty()):
+        raise SecretNotShown()
+    with run.hub() as hub:
+        who = run.actor(hub, by)
+        with hub.database.read() as session:
+            station = find_station(session, code)
+        if out is None:
+            run.confirm(_("Show the secret key of {station} on this screen?"), yes=yes,
+                        station=station.name)  # fmt: skip
+        secret = station_key(hub.master_secret(), station.code).hex()
+        if out is not None:
+            _write(out, secret)
+        _record(hub, run, who, station.code)
+        public = hub.ssh_key_path.with_suffix(".pub").read_text().strip()
+    document = {"station": code, "out": out, "public_key": public}
+    run.tell(document, lambda screen: _show(screen, out, secret, public))
+
+
+def _write(out: Path, secret: str) -> None:
+    """
+    Write the key where nobody else reads it, from the first byte on.
+
+    Raises:
+        AlreadyExists: what lies there may be the key of another station.
+    """
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise AlreadyExists(what="file", key=out) from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{secret}\n")
+
+
+def _record(hub: Hub, run: Run, who: str, code: str) -> None:
+    with hub.database.write() as session:
+        ledger.record(
+            session, at=run.clock.now(), who=who, what="station_key_given_out", subject=code
+        )
+
+
+def _show(screen: Screen, out: Path | None, secret: str, public: str) -> None:
+    if out is None:
+        screen.say(_("For the file state/loa.key on the box (secret):"))
+        screen.line(secret)
+    else:
+        screen.say(_("The key is in {path}. Copy it to state/loa.key on the box, then delete it."),
+                   path=str(out))  # fmt: skip
+    screen.say(_("For the file authorized_keys on the box:"))
+    screen.line(public)

@@ -1,0 +1,81 @@
+"""What the face itself refuses; as everywhere, the docstring is what a person reads."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from scheduler import errors as core
+from scheduler.errors import CoreError
+
+
+class NotSignedIn(CoreError):
+    """Sign in first."""
+
+    code = "not_signed_in"
+
+
+class MustChangePassword(CoreError):
+    """Choose a password of your own first; the one-time secret works only once."""
+
+    code = "must_change_password"
+
+
+class ForeignForm(CoreError):
+    """This form is too old or comes from another page. Open the page again and send it anew."""
+
+    code = "foreign_form"
+
+
+class UploadTooLarge(CoreError):
+    """The file is larger than {limit}. Export it as MP3 or FLAC and upload that."""
+
+    code = "upload_too_large"
+
+
+class FormUnreadable(CoreError):
+    """What was sent cannot be read: {detail}. Open the page again and send it once more."""
+
+    code = "form_unreadable"
+
+
+class PageMissing(CoreError):
+    """There is nothing at this address. It may have been mistyped or moved."""
+
+    code = "page_missing"
+
+
+class Unexpected(CoreError):
+    """Something went wrong inside Loa. It was written down; nothing that you sent was lost."""
+
+    code = "unexpected"
+
+
+_STATUS: dict[type[CoreError], HTTPStatus] = {
+    NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    MustChangePassword: HTTPStatus.FORBIDDEN,
+    ForeignForm: HTTPStatus.FORBIDDEN,
+    UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    FormUnreadable: HTTPStatus.BAD_REQUEST,
+    PageMissing: HTTPStatus.NOT_FOUND,
+    Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
+    core.AlreadyExists: HTTPStatus.CONFLICT,
+    core.DataNotWritable: HTTPStatus.INSUFFICIENT_STORAGE,
+    core.DatabaseBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    core.DatabaseDown: HTTPStatus.SERVICE_UNAVAILABLE,
+    core.FourEyes: HTTPStatus.FORBIDDEN,
+    core.NotAllowed: HTTPStatus.FORBIDDEN,
+    core.NotFound: HTTPStatus.NOT_FOUND,
+    core.OutsideUnit: HTTPStatus.FORBIDDEN,
+    core.SignInRefused: HTTPStatus.UNAUTHORIZED,
+    core.SlotsOverlap: HTTPStatus.CONFLICT,
+    core.TooManySignIns: HTTPStatus.TOO_MANY_REQUESTS,
+    core.WrongState: HTTPStatus.CONFLICT,
+}
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """The HTTP status of an error; what a person typed or brought wrongly is 422."""
+    for kind in type(error).__mro__:
+        if kind in _STATUS:
+            return _STATUS[kind]
+    return HTTPStatus.UNPROCESSABLE_ENTITY

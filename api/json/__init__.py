@@ -1,0 +1,27 @@
+"""The API under /api/v1: what the pages do, for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from api.auth import SignedIn
+from api.json import airings, programmes, stations, timetable
+from api.json.problems import PROBLEM_RESPONSES
+
+API_PREFIX = "/api/v1"
+
+
+def api_router() -> APIRouter:
+    router = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
+    for part in (programmes, stations, timetable, airings):
+        router.include_router(part.router)
+    router.add_api_route("/openapi.json", document, include_in_schema=False)
+    return router
+
+
+def document(request: Request, viewer: SignedIn) -> dict[str, Any]:
+    """The OpenAPI document, for those who may use what it describes."""
+    openapi: dict[str, Any] = request.app.openapi()
+    return openapi

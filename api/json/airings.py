@@ -1,0 +1,132 @@
+"""The airing log for programs, in keyset pages."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.auth import SignedIn, hub_of
+from api.pages.airings import check_days, cursor_of, cursor_text
+from api.scope import scope_of
+from scheduler.airings import airing_log, confirm_airing
+from scheduler.registry import find_station
+from scheduler.store.models import Airing
+from scheduler.store.states import AiringState, Grade
+
+router = APIRouter(prefix="/airings", tags=["airings"])
+
+
+class AiringOut(BaseModel):
+    """One programme, at one station, at one moment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "station": "dao-ly",
+                "planned_at": "2022-03-12T22:00:00Z",
+                "broadcast_date": "2022-03-13",
+                "slot_id": 3,
+                "programme_id": 7,
+                "programme_title": "Gương thoát nghèo: chị Lan nuôi bò",
+                "programme_class": "normal",
+                "ms": 840000,
+                "state": "aired",
+                "grade": "A",
+                "started_at": "2022-03-12T22:00:01Z",
+                "played_ms": 840000,
+                "reason": None,
+            }
+        }
+    )
+
+    station: str
+    planned_at: AwareDatetime
+    broadcast_date: date
+    slot_id: int
+    programme_id: int
+    programme_title: str
+    programme_class: str
+    ms: int
+    state: AiringState
+    grade: Grade
+    started_at: AwareDatetime | None
+    played_ms: int | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, airing: Airing) -> Self:
+        return cls(
+            station=airing.station.code,
+            planned_at=airing.planned_at,
+            broadcast_date=airing.broadcast_date,
+            slot_id=airing.slot_id,
+            programme_id=airing.programme_id,
+            programme_title=airing.programme.title,
+            programme_class=airing.programme_class,
+            ms=airing.ms,
+            state=airing.state,
+            grade=airing.grade,
+            started_at=airing.started_at,
+            played_ms=airing.played_ms,
+            reason=airing.reason,
+        )
+
+
+class AiringPage(BaseModel):
+    """Some rows of the log, newest first; ``next`` is the ``after`` of the following page."""
+
+    airings: list[AiringOut]
+    next: str | None
+
+
+class ConfirmIn(BaseModel):
+    """What a named person heard."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"aired": True, "note": "Nghe rõ ở cả hai cụm loa."}},
+    )
+
+    aired: bool
+    note: str = Field("", max_length=500)
+
+
+@router.get("")
+def list_airings(
+    request: Request,
+    viewer: SignedIn,
+    first: date,
+    last: date,
+    unit: Annotated[str, Query(max_length=20, description="code; with all below it")] = "",
+    state: AiringState | None = None,
+    grade: Grade | None = None,
+    after: Annotated[str, Query(max_length=60)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> AiringPage:
+    check_days(first, last)
+    with hub_of(request).database.read() as session:
+        scope = scope_of(session, viewer.person, last, unit)
+        rows = airing_log(
+            session, first=first, last=last, unit_ids=scope.unit_ids, state=state, grade=grade,
+            after=cursor_of(after), limit=limit + 1,
+        )  # fmt: skip
+        shown = [AiringOut.of(row) for row in rows[:limit]]
+    return AiringPage(
+        airings=shown, next=cursor_text(rows[limit - 1]) if len(rows) > limit else None
+    )
+
+
+@router.post("/{station}/{planned_at}/confirm")
+def confirm(
+    request: Request, viewer: SignedIn, station: str, planned_at: AwareDatetime, body: ConfirmIn
+) -> AiringOut:
+    """A person's word (grade B) for an airing that no log has proved."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        station_id = find_station(session, station).id
+    confirm_airing(hub, station_id, planned_at, by=viewer.person, aired=body.aired, note=body.note)
+    with hub.database.read() as session:
+        return AiringOut.of(session.get_one(Airing, (station_id, planned_at)))

@@ -1,0 +1,87 @@
+"""Errors as RFC 9457 problems: the code for programs, the sentence for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from api.errors import status_of
+from api.i18n import LoaError
+from api.pages.render import translator_of
+from scheduler.errors import InputInvalid
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One value that cannot be used."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Conflict",
+                "status": 409,
+                "code": "slots_overlap",
+                "detail": 'Khung giờ này trùng với "Bản tin sáng" tại Đài xã Đạo Lý ngày '
+                "12/03/2022: 05:00-05:30. Hãy chọn giờ khác.",
+            }
+        }
+    )
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str  # stable: programs may rely on it
+    detail: str  # in the language of the request
+    problems: list[FieldProblem] | None = None
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "Refused; `code` says why.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    },
+}
+
+
+def problem(
+    request: Request, error: LoaError, problems: list[FieldProblem] | None = None
+) -> JSONResponse:
+    status = status_of(error)
+    body = Problem(
+        title=status.phrase,
+        status=status,
+        code=error.code,
+        detail=translator_of(request).error(error),
+        problems=problems,
+    )
+    return JSONResponse(body.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE)
+
+
+def validation_problem(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Every value that cannot be used, at once; what was sent is not repeated."""
+    problems = [
+        FieldProblem(field=".".join(str(part) for part in one["loc"][1:]), message=one["msg"])
+        for one in error.errors()
+    ]
+    fields = ", ".join(dict.fromkeys(one.field for one in problems))
+    invalid = FieldsInvalid(fields=fields)
+    return problem(request, invalid, problems)
+
+
+class FieldsInvalid(InputInvalid):
+    """These values cannot be used: {fields}. Correct them and send it again."""
+
+    code = "fields_invalid"

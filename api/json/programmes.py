@@ -1,0 +1,199 @@
+"""Programmes for programs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api import words
+from api.auth import SignedIn, hub_of
+from api.pages.programmes import Approver, Uploader, Withdrawer, keep
+from api.pages.render import translator_of
+from api.uploads import receive
+from audio.facts import Facts
+from scheduler import programmes
+from scheduler.store.models import Programme
+from scheduler.store.states import ProgrammeState, RenditionState
+
+router = APIRouter(prefix="/programmes", tags=["programmes"])
+
+
+class FindingOut(BaseModel):
+    """One thing that the quality check found."""
+
+    code: str
+    severity: str
+    sentence: str
+    at_ms: int | None
+
+
+class RenditionOut(BaseModel):
+    profile: str
+    state: RenditionState
+    sha256: str | None
+    size_bytes: int | None
+    lufs: float | None
+    error: str | None
+
+
+class ProgrammeOut(BaseModel):
+    """A programme as it stands."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": 7,
+                "title": "Gương thoát nghèo: chị Lan nuôi bò",
+                "programme_class": "normal",
+                "language": "vi",
+                "theme": None,
+                "genre": "phóng sự",
+                "plan_group": "communication",
+                "file_name": "chi-lan.wav",
+                "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "size_bytes": 80640044,
+                "ms": 840000,
+                "lufs": -19.4,
+                "state": "ready",
+                "uploaded_at": "2022-03-11T02:10:00Z",
+                "approved_at": None,
+                "expires_on": None,
+                "findings": [],
+                "renditions": [],
+            }
+        }
+    )
+
+    id: int
+    title: str
+    programme_class: str
+    language: str
+    theme: str | None
+    genre: str | None
+    plan_group: str
+    file_name: str
+    sha256: str
+    size_bytes: int
+    ms: int | None
+    lufs: float | None
+    state: ProgrammeState
+    uploaded_at: AwareDatetime
+    approved_at: AwareDatetime | None
+    expires_on: date | None
+    findings: list[FindingOut]
+    renditions: list[RenditionOut]
+
+
+class ReasonIn(BaseModel):
+    """Why a programme is withdrawn; the editor reads it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"reason": "Số liệu ở phút thứ 3 đã cũ."}}
+    )
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+@router.get("")
+def list_programmes(
+    request: Request,
+    viewer: SignedIn,
+    state: ProgrammeState | None = None,
+    search: Annotated[str, Query(max_length=100, description="tones do not matter")] = "",
+) -> list[ProgrammeOut]:
+    with hub_of(request).database.read() as session:
+        found = programmes.list_programmes(session, state=state, search=search)
+    return [_shown(request, programme) for programme in found]
+
+
+_UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "title": {"type": "string", "maxLength": 200},
+                        "programme_class": {"enum": list(programmes.CLASSES)},
+                        "language": {"type": "string", "default": "vi"},
+                        "theme": {"type": "string", "maxLength": 80},
+                        "genre": {"type": "string", "maxLength": 80},
+                        "plan_group": {"enum": list(programmes.PLAN_GROUPS)},
+                        "expires_on": {"type": "string", "format": "date"},
+                        "file": {"type": "string", "format": "binary"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("", status_code=201, openapi_extra=_UPLOAD_BODY)
+async def upload_programme(request: Request, viewer: Uploader) -> ProgrammeOut:
+    """Bring a sound file; it is measured to its end before the answer comes."""
+    hub = hub_of(request)
+    limit = hub.settings.programmes.max_bytes
+    shown = translator_of(request).size(limit)
+    async with receive(request, hub.tmp, max_bytes=limit, shown_limit=shown) as form:
+        programme = await run_in_threadpool(keep, request, viewer, form)
+    return await run_in_threadpool(_found, request, programme.id)
+
+
+@router.get("/{programme_id}")
+def get_programme(request: Request, viewer: SignedIn, programme_id: int) -> ProgrammeOut:
+    return _found(request, programme_id)
+
+
+@router.post("/{programme_id}/approve")
+def approve_programme(request: Request, viewer: Approver, programme_id: int) -> ProgrammeOut:
+    """Let it on air. Whoever brought it may not."""
+    programmes.approve(hub_of(request), programme_id, by=viewer.person)
+    if request.app.state.engine is not None:
+        request.app.state.engine.render(programme_id)
+    return _found(request, programme_id)
+
+
+@router.post("/{programme_id}/withdraw")
+def withdraw_programme(
+    request: Request, viewer: Withdrawer, programme_id: int, body: ReasonIn
+) -> ProgrammeOut:
+    """Take it off the air, out of every day that has not begun."""
+    programmes.withdraw(hub_of(request), programme_id, by=viewer.person, reason=body.reason)
+    if request.app.state.engine is not None:
+        request.app.state.engine.plan()
+    return _found(request, programme_id)
+
+
+def _found(request: Request, programme_id: int) -> ProgrammeOut:
+    with hub_of(request).database.read() as session:
+        return _shown(request, programmes.get_programme(session, programme_id))
+
+
+def _shown(request: Request, programme: Programme) -> ProgrammeOut:
+    tr = translator_of(request)
+    facts = Facts.from_json(programme.facts) if programme.facts else None
+    findings = [
+        FindingOut(
+            code=one.code,
+            severity=one.severity,
+            sentence=words.finding_sentence(tr, one),
+            at_ms=one.at_ms,
+        )
+        for one in (facts.findings if facts else ())
+    ]
+    renditions = [
+        RenditionOut.model_validate(one, from_attributes=True) for one in programme.renditions
+    ]
+    columns = {
+        name: getattr(programme, name)
+        for name in ProgrammeOut.model_fields
+        if name not in ("findings", "renditions")
+    }
+    return ProgrammeOut(**columns, findings=findings, renditions=renditions)

@@ -1,0 +1,148 @@
+"""The timetable for programs."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth import SignedIn, hub_of
+from api.json.airings import AiringOut
+from api.pages.render import translator_of
+from api.pages.timetable import Planner
+from api.scope import scope_of
+from scheduler import slots
+from scheduler.airings import day_schedule
+from scheduler.store.models import Slot, SlotTarget
+from scheduler.timetable import describe
+
+router = APIRouter(tags=["timetable"])
+
+_TARGET = r"^(unit|station):[A-Za-z0-9-]{1,40}$"
+Target = Annotated[str, Field(pattern=_TARGET, description="unit:CODE or station:CODE")]
+
+
+class SlotIn(BaseModel):
+    """A new line of the timetable."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "title": "Bản tin sáng",
+                "unit_code": "35",
+                "audience": ["unit:353"],
+                "exclude": ["station:dao-ly"],
+                "programme_id": 7,
+                "starts_at": "05:00",
+                "rrule": "FREQ=WEEKLY;BYDAY=MO,WE,FR",
+            }
+        },
+    )
+
+    title: str = Field(min_length=1, max_length=200)
+    unit_code: str = Field(min_length=1, max_length=20, description="who owns the line")
+    audience: list[Target] = Field(min_length=1, max_length=500)
+    exclude: list[Target] = Field(default=[], max_length=500)
+    programme_id: int = Field(ge=1, le=2**31 - 1)
+    starts_at: time = Field(description="local")
+    seconds: int | None = Field(None, ge=1, le=86_400, description="none: as the programme")
+    rrule: str = Field("FREQ=DAILY", max_length=200, description="RFC 5545, without DTSTART")
+    programme_class: str = Field("normal", pattern="^(normal|priority|urgent)$")
+    late_ok_s: int = Field(600, ge=0, le=86_400)
+    valid_from: date | None = None
+    valid_to: date | None = Field(None, description="the last day, included")
+
+
+class SlotOut(BaseModel):
+    """A line of the timetable."""
+
+    id: int
+    title: str
+    unit_code: str
+    audience: list[str]
+    exclude: list[str]
+    programme_id: int
+    programme_title: str
+    programme_class: str
+    starts_at: time
+    seconds: int
+    rrule: str
+    in_words: str
+    late_ok_s: int
+    valid_from: date
+    valid_to: date | None
+    in_quiet_hours: bool
+
+
+@router.get("/slots")
+def list_slots(request: Request, viewer: SignedIn) -> list[SlotOut]:
+    with hub_of(request).database.read() as session:
+        found = slots.list_slots(session)
+    return [_shown(request, slot) for slot in found]
+
+
+@router.post("/slots", status_code=201)
+def add_slot(request: Request, viewer: Planner, body: SlotIn) -> SlotOut:
+    hub = hub_of(request)
+    values = body.model_dump()
+    values["starts_at"] = body.starts_at.replace(tzinfo=None)
+    for name in ("audience", "exclude"):
+        values[name] = tuple(values[name])
+    added = slots.add_slot(hub, slots.SlotDetails(**values), by=viewer.person)
+    if request.app.state.engine is not None:
+        request.app.state.engine.plan()
+    with hub.database.read() as session:
+        slot = next(one for one in slots.list_slots(session) if one.id == added.id)
+    return _shown(request, slot)
+
+
+@router.delete("/slots/{slot_id}", status_code=204)
+def remove_slot(request: Request, viewer: Planner, slot_id: int) -> None:
+    """Take a line out; what it has aired stays in the log."""
+    slots.remove_slot(hub_of(request), slot_id, by=viewer.person)
+    if request.app.state.engine is not None:
+        request.app.state.engine.plan()
+
+
+@router.get("/schedule/{on}")
+def get_day(
+    request: Request,
+    viewer: SignedIn,
+    on: date,
+    unit: Annotated[str, Query(max_length=20, description="code; with all below it")] = "",
+) -> list[AiringOut]:
+    """What is planned for a broadcast date, by time."""
+    with hub_of(request).database.read() as session:
+        scope = scope_of(session, viewer.person, on, unit)
+        return [AiringOut.of(one) for one in day_schedule(session, on, unit_ids=scope.unit_ids)]
+
+
+def _shown(request: Request, slot: Slot) -> SlotOut:
+    return SlotOut(
+        id=slot.id,
+        title=slot.title,
+        unit_code=slot.unit.code,
+        audience=[_target(one) for one in slot.targets if not one.excluded],
+        exclude=[_target(one) for one in slot.targets if one.excluded],
+        programme_id=slot.programme_id,
+        programme_title=slot.programme.title,
+        programme_class=slot.programme_class,
+        starts_at=slot.starts_at,
+        seconds=slot.seconds,
+        rrule=slot.rrule,
+        in_words=describe(slots.rule_of(slot), translator_of(request).language),
+        late_ok_s=slot.late_ok_s,
+        valid_from=slot.valid_from,
+        valid_to=slot.valid_to,
+        in_quiet_hours=slots.is_in_quiet_hours(slot),
+    )
+
+
+def _target(target: SlotTarget) -> str:
+    if target.unit is not None:
+        return f"unit:{target.unit.code}"
+    assert target.station is not None
+    return f"station:{target.station.code}"

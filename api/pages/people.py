@@ -1,0 +1,106 @@
+"""People: for the administrator. A one-time secret is shown once, on the answer itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+
+from api.auth import Viewer, checked_form, hub_of, needs
+from api.errors import status_of
+from api.pages.render import page, redirect, translator_of
+from api.scope import scope_of
+from api.vietnamese import sort_key
+from scheduler import people
+from scheduler.errors import CoreError
+from scheduler.units import find_unit
+
+router = APIRouter()
+
+Administrator = Annotated[Viewer, Depends(needs("administrator"))]
+Username = Annotated[str, Form(max_length=64)]
+
+
+@router.get("/people")
+def show(request: Request, viewer: Administrator) -> Response:
+    return _people_page(request, viewer)
+
+
+@router.post("/people", dependencies=[Depends(checked_form)])
+def add(
+    request: Request,
+    viewer: Administrator,
+    username: Username = "",
+    full_name: Annotated[str, Form(max_length=200)] = "",
+    role: Annotated[str, Form(max_length=20)] = "",
+    unit: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    hub = hub_of(request)
+    typed = {"username": username, "full_name": full_name, "role": role, "unit": unit}
+    try:
+        with hub.database.write() as session:
+            secret = people.add_person(
+                session, username=username, full_name=full_name, role=role,
+                unit=find_unit(session, unit, hub.today()) if unit else None,
+                now=hub.clock.now(), by=viewer.person.username,
+            )  # fmt: skip
+    except CoreError as error:
+        return _people_page(request, viewer, error=error, typed=typed)
+    return _people_page(request, viewer, secret=secret, secret_of=username.strip().lower())
+
+
+@router.post("/people/secret", dependencies=[Depends(checked_form)])
+def renew_secret(request: Request, viewer: Administrator, username: Username) -> Response:
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        person = people.find_person(session, username)
+        secret = people.renew_secret(
+            session, person, now=hub.clock.now(), by=viewer.person.username
+        )
+    return _people_page(request, viewer, secret=secret, secret_of=person.username)
+
+
+@router.post("/people/access", dependencies=[Depends(checked_form)])
+def change_access(
+    request: Request,
+    viewer: Administrator,
+    username: Username,
+    active: Annotated[bool, Form()],
+) -> Response:
+    hub = hub_of(request)
+    try:
+        with hub.database.write() as session:
+            person = people.find_person(session, username)
+            people.set_active(
+                session, person, active, now=hub.clock.now(), by=viewer.person.username
+            )
+    except CoreError as error:
+        return _people_page(request, viewer, error=error)
+    return redirect("/people", done="opened" if active else "closed")
+
+
+def _people_page(
+    request: Request,
+    viewer: Viewer,
+    *,
+    error: CoreError | None = None,
+    typed: Mapping[str, str] | None = None,
+    secret: str | None = None,
+    secret_of: str = "",
+) -> Response:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        everybody = people.list_people(session)
+        scope = scope_of(session, viewer.person, hub.today(), None)
+    everybody.sort(key=lambda person: sort_key(person.full_name))
+    response = page(
+        request, "people.html", status=status_of(error) if error else 200, viewer=viewer,
+        people=everybody, scope=scope, roles=people.ROLES, typed=defaultdict(str, typed or {}),
+        secret=secret, secret_of=secret_of,
+        error=translator_of(request).error(error) if error else None,
+    )  # fmt: skip
+    if secret is not None:
+        response.headers["Cache-Control"] = "no-store"  # shown once means once
+    return response

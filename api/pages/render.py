@@ -1,0 +1,126 @@
+"""How a page is drawn: templates, the language of the request, the menu."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api import words
+from api.auth import Viewer, form_token, hub_of
+from api.i18n import LANGUAGES, Translator, mark, translator
+from scheduler.people import ROLES
+
+LANGUAGE_COOKIE = "loa_language"
+
+_API = Path(__file__).parent.parent
+_EVERYBODY = ROLES
+_PROVINCE = ("administrator", "editor", "approver")
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    path: str
+    label: str
+    roles: tuple[str, ...]
+
+
+MENU = (
+    MenuEntry("/", mark("Today"), _EVERYBODY),
+    MenuEntry("/stations", mark("Stations"), _EVERYBODY),
+    MenuEntry("/airings", mark("Log"), _EVERYBODY),
+    MenuEntry("/programmes", mark("Programmes"), _EVERYBODY),
+    MenuEntry("/timetable", mark("Timetable"), _EVERYBODY),
+    MenuEntry("/people", mark("People"), ("administrator",)),
+)
+
+# What a page says after something was done; its name stands in the address behind "?done=".
+DONE: Mapping[str, str] = {
+    "password": mark("Your password was changed."),
+    "confirmed": mark("Thank you. What you confirmed was written down with your name."),
+    "uploaded": mark("The programme was uploaded and checked."),
+    "approved": mark("The programme is approved. It is now encoded for the stations."),
+    "rejected": mark("The programme was returned to its editor."),
+    "withdrawn": mark("The programme was withdrawn. It will not air any more."),
+    "slot_added": mark("The slot was added. It is planned from the next planning on."),
+    "slot_removed": mark("The slot was removed. What it has aired stays in the log."),
+    "retried": mark("It is sent again as soon as a worker is free."),
+    "closed": mark("The access was closed and every sign-in of this person ended."),
+    "opened": mark("The access was opened again."),
+}
+
+
+def language_of(request: Request) -> str:
+    """What the reader chose, else what the settings say: phones here often speak English."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES else hub_of(request).settings.ui.language
+
+
+def translator_of(request: Request) -> Translator:
+    return translator(language_of(request), hub_of(request).settings.zone)
+
+
+def page(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    viewer: Viewer | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    """Draw a page in the language of its reader."""
+    tr = translator_of(request)
+    content = environment().get_template(template).render(
+        tr=tr,
+        _=tr.text,
+        viewer=viewer,
+        menu=[entry for entry in MENU if viewer and viewer.person.role in entry.roles],
+        path=request.url.path,
+        here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        done=DONE.get(request.query_params.get("done", "")),
+        form_token=form_token(viewer) if viewer else "",
+        now=hub_of(request).clock.now(),
+        today=hub_of(request).today(),
+        **context,
+    )  # fmt: skip
+    return HTMLResponse(content, status)
+
+
+def redirect(path: str, **query: str) -> RedirectResponse:
+    """After a form: the browser fetches the next page, so that a reload sends nothing twice."""
+    filled = {key: value for key, value in query.items() if value}
+    return RedirectResponse(f"{path}?{urlencode(filled)}" if filled else path, 303)
+
+
+def local_path(wanted: str) -> str:
+    """A path of ours to go on to; anything that could lead elsewhere becomes the first page."""
+    is_ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_ours and wanted.isprintable() else "/"
+
+
+@lru_cache
+def environment() -> Environment:
+    templates = Environment(
+        loader=FileSystemLoader(_API / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(asset=asset, words=words)
+    return templates
+
+
+@lru_cache
+def asset(name: str) -> str:
+    """The address of a static file; it changes with the content, so it may be kept for a year."""
+    content = (_API / "static" / name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:10]}"

@@ -1,0 +1,173 @@
+"""A form with one large file: streamed to disk, counted while it comes, never trusted by name."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
+
+from api.errors import FormUnreadable, UploadTooLarge
+from scheduler.errors import DataNotWritable
+
+_MAX_FIELDS = 30
+_MAX_FIELD_BYTES = 8 << 10
+_WRITE_BYTES = 1 << 20  # one hop to a thread per MiB: the disk never blocks the other readers
+
+
+@dataclass
+class Upload:
+    """What a form held: its fields, and the file, which is gone after the request."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    file: Path | None = None
+    file_name: str = ""
+
+
+@asynccontextmanager
+async def receive(
+    request: Request,
+    folder: Path,
+    *,
+    max_bytes: int,
+    shown_limit: str,
+    before_file: Callable[[dict[str, str]], None] = lambda fields: None,
+) -> AsyncIterator[Upload]:
+    """
+    Take a multipart form apart while it arrives.
+
+    ``before_file`` sees the fields that stand before the file and may refuse them: a stranger's
+    form costs no disk.
+
+    Raises:
+        UploadTooLarge: the file passed ``max_bytes``; what came was removed.
+        FormUnreadable: not a form, cut off, or far more fields than ours has.
+        DataNotWritable: the disk is full.
+    """
+    _refuse_announced(request, max_bytes, shown_limit)
+    with NamedTemporaryFile(dir=folder, prefix="upload-", suffix=".part") as file:
+        form = _Form(file, max_bytes, shown_limit, before_file)
+        parser = MultipartParser(_boundary(request), form.callbacks())
+        try:
+            async for chunk in request.stream():
+                parser.write(chunk)
+                if form.waiting_bytes >= _WRITE_BYTES:
+                    await run_in_threadpool(form.flush)
+            parser.finalize()
+            await run_in_threadpool(form.flush)
+        except (MultipartParseError, UnicodeDecodeError, ClientDisconnect) as error:
+            raise FormUnreadable(detail=type(error).__name__) from error
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            detail = "the disk is full" if full else str(error.strerror)
+            raise DataNotWritable(path=folder, detail=detail) from error
+        if not form.is_whole:
+            raise FormUnreadable(detail="it ended too early")
+        yield form.upload
+
+
+class _Form:
+    """The state of one form on its way in; the parser calls back for each piece."""
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        max_bytes: int,
+        shown_limit: str,
+        before_file: Callable[[dict[str, str]], None],
+    ) -> None:
+        self.upload = Upload()
+        self.is_whole = False
+        self._file, self._max_bytes, self._shown_limit = file, max_bytes, shown_limit
+        self._before_file = before_file
+        self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
+        self._name = ""
+        self._in_file = False
+        self._text = bytearray()
+        self._waiting = bytearray()
+        self._file_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        return len(self._waiting)
+
+    def callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._part_begin,
+            "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+            "on_header_end": self._header_end,
+            "on_part_data": self._part_data,
+            "on_part_end": self._part_end,
+            "on_end": self._end,
+        }
+
+    def flush(self) -> None:
+        self._file.write(self._waiting)
+        self._file.flush()
+        self._waiting.clear()
+
+    def _part_begin(self) -> None:
+        self._name, self._in_file = "", False
+        self._text.clear()
+
+    def _header_end(self) -> None:
+        field_name, value = (bytes(part) for part in self._header)
+        self._header[0].clear()
+        self._header[1].clear()
+        if field_name.lower() != b"content-disposition":
+            return
+        _, options = parse_options_header(value)
+        self._name = options.get(b"name", b"").decode()
+        if b"filename" in options:
+            if self.upload.file is not None:
+                raise FormUnreadable(detail="more than one file")
+            self._before_file(self.upload.fields)
+            self._in_file = True
+            self.upload.file = Path(self._file.name)
+            self.upload.file_name = options[b"filename"].decode()
+
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._in_file:
+            self._file_bytes += end - start
+            if self._file_bytes > self._max_bytes:
+                raise UploadTooLarge(limit=self._shown_limit)
+            self._waiting += data[start:end]
+        else:
+            self._text += data[start:end]
+            if len(self._text) > _MAX_FIELD_BYTES:
+                raise FormUnreadable(detail=f"the field {self._name[:40]} is too long")
+
+    def _part_end(self) -> None:
+        if self._in_file:
+            return
+        if len(self.upload.fields) >= _MAX_FIELDS:
+            raise FormUnreadable(detail="too many fields")
+        self.upload.fields[self._name] = self._text.decode()
+
+    def _end(self) -> None:
+        self.is_whole = True
+
+
+def _boundary(request: Request) -> bytes:
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise FormUnreadable(detail="no multipart/form-data")
+    return boundary
+
+
+def _refuse_announced(request: Request, max_bytes: int, shown_limit: str) -> None:
+    """What says beforehand that it is too large does not have to come."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes + _MAX_FIELDS * _MAX_FIELD_BYTES:
+        raise UploadTooLarge(limit=shown_limit)

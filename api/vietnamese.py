@@ -1,0 +1,43 @@
+"""Vietnamese letters: sorting (Đ after D, tones last) and search that ignores tones."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+from scheduler.programmes import without_tones
+
+_ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
+_RANK = {letter: rank for rank, letter in enumerate(_ALPHABET, start=1)}
+# Dictionaries order the tones so: none, huyền, hỏi, ngã, sắc, nặng.
+_TONES = {"\u0300": 1, "\u0309": 2, "\u0303": 3, "\u0301": 4, "\u0323": 5}
+
+SortKey = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]
+
+
+def matches(text: str, wanted: str) -> bool:
+    """Whether every word that somebody typed stands in the text, tones and capitals aside."""
+    folded = without_tones(text)
+    return all(word in folded for word in without_tones(wanted).split())
+
+
+@lru_cache(maxsize=4096)
+def sort_key(text: str) -> SortKey:
+    """Letters decide first; tones only between words of the same letters."""
+    letters: list[tuple[int, int]] = []
+    tones: list[int] = []
+    for letter in unicodedata.normalize("NFC", text.casefold()):
+        bare, tone = _without_tone(letter)
+        rank = _RANK.get(bare)
+        # What is no letter (space, digit, dash) stands before every letter.
+        letters.append((0, ord(bare)) if rank is None else (1, rank))
+        tones.append(tone)
+    return tuple(letters), tuple(tones)
+
+
+@lru_cache(maxsize=512)
+def _without_tone(letter: str) -> tuple[str, int]:
+    decomposed = unicodedata.normalize("NFD", letter)
+    tone = next((_TONES[mark] for mark in decomposed if mark in _TONES), 0)
+    kept = "".join(mark for mark in decomposed if mark not in _TONES)
+    return unicodedata.normalize("NFC", kept)[:1], tone

@@ -1,0 +1,179 @@
+"""States as an icon and a word, never as colour alone; and the words for what else has a code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from api.i18n import Translator, mark
+from audio.findings import SENTENCES, Finding
+from scheduler.store.models import Delivery
+from scheduler.store.states import (
+    AiringState,
+    DeliveryState,
+    Grade,
+    ProgrammeState,
+    RenditionState,
+)
+
+
+@dataclass(frozen=True)
+class Word:
+    """How a state looks: the word to translate, a symbol of icons.svg, and good/bad/wait/calm."""
+
+    text: str
+    icon: str
+    tone: str
+
+
+_A, _D, _P, _R = AiringState, DeliveryState, ProgrammeState, RenditionState
+
+# By kind first: a due delivery and a due rendition are equal as text and would share a word.
+_WORDS: Mapping[type[StrEnum], Mapping[StrEnum, Word]] = {
+    AiringState: {
+        _A.PLANNED: Word(mark("planned"), "clock", "calm"),
+        _A.ON_STATION: Word(mark("at the station, ready"), "inbox", "calm"),
+        _A.AIRED: Word(mark("aired"), "check", "good"),
+        _A.LATE: Word(mark("aired late"), "late", "wait"),
+        _A.PARTIAL: Word(mark("cut short"), "half", "wait"),
+        _A.MISSED: Word(mark("not aired"), "cross", "bad"),
+        _A.UNKNOWN: Word(mark("not confirmed yet"), "question", "wait"),
+        _A.CANCELLED: Word(mark("cancelled"), "dash", "calm"),
+    },
+    DeliveryState: {
+        _D.DUE: Word(mark("waiting to be sent"), "clock", "calm"),
+        _D.QUEUED: Word(mark("about to be sent"), "clock", "calm"),
+        _D.LEASED: Word(mark("being sent"), "send", "calm"),
+        _D.DELIVERED: Word(mark("sent, the station has not confirmed it yet"), "inbox", "wait"),
+        _D.VERIFIED: Word(mark("the station has everything"), "check", "good"),
+        _D.SUPERSEDED: Word(mark("replaced by a newer one"), "dash", "calm"),
+        _D.FAILED: Word(mark("could not be sent"), "cross", "bad"),
+    },
+    ProgrammeState: {
+        _P.UPLOADED: Word(mark("uploaded"), "inbox", "calm"),
+        _P.MEASURING: Word(mark("being checked"), "clock", "calm"),
+        _P.REJECTED: Word(mark("returned to the editor"), "cross", "bad"),
+        _P.READY: Word(mark("waiting for approval"), "question", "wait"),
+        _P.APPROVED: Word(mark("approved"), "check", "good"),
+        _P.WITHDRAWN: Word(mark("withdrawn"), "dash", "calm"),
+        _P.EXPIRED: Word(mark("expired"), "dash", "calm"),
+    },
+    RenditionState: {
+        _R.DUE: Word(mark("to be encoded"), "clock", "calm"),
+        _R.BUILDING: Word(mark("being encoded"), "clock", "calm"),
+        _R.READY: Word(mark("encoded"), "check", "good"),
+        _R.FAILED: Word(mark("could not be encoded"), "cross", "bad"),
+    },
+}
+
+
+def word_of(state: StrEnum) -> Word:
+    """How a state is shown."""
+    return _WORDS[type(state)][state]
+
+
+GRADES: Mapping[Grade, str] = {
+    Grade.A: mark("the player of the station wrote it down"),
+    Grade.B: mark("a named person confirmed it"),
+    Grade.C: mark("inferred: it was delivered before, and the station was seen during it"),
+    Grade.D: mark("no proof yet"),
+}
+
+ROLE_WORDS: Mapping[str, str] = {
+    "administrator": mark("administrator"),
+    "editor": mark("editor"),
+    "approver": mark("approver"),
+    "district": mark("district radio staff"),
+    "commune": mark("commune officer"),
+}
+
+CLASS_WORDS: Mapping[str, str] = {
+    "normal": mark("normal"),
+    "priority": mark("priority"),
+    "urgent": mark("urgent"),
+}
+
+PLAN_GROUP_WORDS: Mapping[str, str] = {
+    "communication": mark("communication about poverty reduction"),
+    "information": mark("reducing poverty of information"),
+}
+
+TECHNOLOGY_WORDS: Mapping[str, str] = {
+    "ip": mark("IP loudspeakers"),
+    "fm": mark("FM radio"),
+    "wired": mark("wired loudspeakers"),
+}
+
+# What core errors name in their fields: "There is no {what} …".
+THINGS = (
+    mark("person"),
+    mark("unit"),
+    mark("station"),
+    mark("programme"),
+    mark("slot"),
+    mark("profile"),
+    mark("airing"),
+    mark("delivery"),
+    mark("rendition"),
+)
+
+# States, roles and details as errors name them: "{what} is {state}".
+NAMED = (
+    mark("commune"),
+    mark("district"),
+    mark("ready"),
+    mark("measuring"),
+    mark("rejected"),
+    mark("missed"),
+    mark("unknown"),
+    mark("late"),
+    mark("partial"),
+    mark("on_station"),
+    mark("the disk is full"),
+)
+
+# Why an airing went as it did: the one word of the player's log, and what the hub concludes.
+REASONS: Mapping[str, str] = {
+    "busy": mark("another programme was on air"),
+    "cannot_resume": mark("the sound could not go on where it had stopped"),
+    "device_failed": mark("the amplifier or sound card failed"),
+    "file_damaged": mark("the file at the station was damaged"),
+    "file_missing": mark("the file was not at the station"),
+    "missed": mark("the station says that it did not air"),
+    "no_device": mark("the station has no sound card"),
+    "no_end": mark("the log breaks off: the power may have failed"),
+    "no_proof": mark("no log and no person said how it went"),
+    "overran": mark("it took longer than planned and was stopped"),
+    "partial": mark("there was no time for the rest"),
+    "power_cut": mark("the power failed"),
+    "stopped": mark("the player was stopped"),
+    "too_late": mark("the station was ready too late"),
+    "untrusted_time": mark("the clock of the station was wrong"),
+    "urgent": mark("an urgent bulletin took its place"),
+    "withdrawn": mark("it was withdrawn while it was on air"),
+}
+
+# Why a delivery waits or ended, where no error of ours says it.
+DELIVERY_REASONS: Mapping[str, str] = {
+    "lost_at_station": mark("The files are gone from the station. They are sent again."),
+    "window_over": mark("The time in which it still helped is over. Look why it was not sent."),
+}
+
+
+def delivery_error(tr: Translator, delivery: Delivery) -> str:
+    """Why a delivery waits or ended, with what to do next."""
+    code = delivery.error_code or ""
+    if code in DELIVERY_REASONS:
+        return tr.text(DELIVERY_REASONS[code])
+    return tr.coded(code, delivery.error_fields)
+
+
+def finding_sentence(tr: Translator, finding: Finding) -> str:
+    """What the quality check found, in words and with figures of the language."""
+    return tr.text(SENTENCES[finding.code], **{**finding.fields, "number": finding.number})
+
+
+def reason(text: str) -> str:
+    """The sentence of a reason; what a person wrote stays as it is."""
+    return REASONS.get(text, text)

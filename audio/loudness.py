@@ -1,0 +1,177 @@
+"""
+Find the one linear gain that gives a loudness after the limiter.
+
+A limiter takes loudness away from peaky speech: plain gain and ``alimiter`` end 1.4 to 2.5 LU low,
+and ``loudnorm`` falls silently to its dynamic mode. Here the programme is heard at a few gains side
+by side, through the very limiter that will be used, and the gain between them is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+
+from audio import ffmpeg
+from audio.ffmpeg_log import parse_loudness
+from audio.profiles import Profile
+from audio.programme import Programme
+
+METER_RATE_HZ = 24_000  # speech has no loudness above 12 kHz, and half the rate is half the work
+TRIALS_DB = (-0.6, 0.8, 2.6)  # around the gain that would do without a limiter
+CLOSE_LU = 1.0  # so near to a trial the last slope still holds
+ROUNDS = 4
+STEEPEST_DB = 40.0
+PRESENCE_HZ = 2500
+
+# What a coder adds to the peaks that the limiter left, measured on speech (docs/audio.md).
+CODER_OVERSHOOT_DB = {"mp3": 2.2, "opus": 2.0, "wav": 0.6, "flac": 0.6}
+# LAME scales its input by 0.95 up to 160 kbit/s.
+LAME_LOSS_DB = 0.4455
+
+
+@dataclass(frozen=True)
+class Drive:
+    """How hard one programme is driven into its limiter, and which one."""
+
+    gain_db: float
+    limit_db: float
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """What decides the gain; profiles that share it share the solution."""
+
+    channels: int
+    low_hz: int | None
+    high_hz: int | None
+    presence_db: float
+    target_lufs: float
+    limit_db: float
+
+    @classmethod
+    def of(cls, profile: Profile) -> Shaping:
+        assert profile.target_lufs is not None
+        limit_db = profile.ceiling_dbtp - CODER_OVERSHOOT_DB[profile.codec]
+        band = profile.low_hz, profile.high_hz, profile.presence_db
+        return cls(profile.channels, *band, profile.target_lufs, limit_db)
+
+
+def band_filters(shape: Profile | Shaping, *, rate_hz: int) -> list[str]:
+    """Resampled first: fewer samples to filter; in floating point: nothing clips on the way."""
+    filters = [f"aresample={rate_hz}:osf=dbl"]
+    if shape.low_hz is not None:
+        filters.append(f"highpass=f={shape.low_hz}")
+    if shape.high_hz is not None and shape.high_hz < rate_hz // 2:
+        filters.append(f"lowpass=f={shape.high_hz}")
+    if shape.presence_db:
+        filters.append(f"equalizer=f={PRESENCE_HZ}:t=o:w=1.5:g={shape.presence_db:g}")
+    return filters
+
+
+def channel_filter(given: int, wanted: int) -> list[str]:
+    """Spelt out, because ffmpeg's own matrix is not the same for whole numbers and for floats."""
+    if given == wanted:
+        return []
+    return ["pan=mono|c0=0.5*c0+0.5*c1"] if wanted == 1 else ["pan=stereo|c0=c0|c1=c0"]
+
+
+def drive_filters(drive: Drive) -> list[str]:
+    limit = 10 ** (drive.limit_db / 20)
+    # level=0: alimiter otherwise raises everything to full scale behind our back.
+    return [
+        f"volume={drive.gain_db:.3f}dB:precision=double",
+        f"alimiter=limit={limit:.6f}:attack=5:release=60:level=0",
+    ]
+
+
+def solve(
+    programme: Programme,
+    profiles: Sequence[Profile],
+    guess_db: Callable[[Profile], float],
+    progress: Callable[[float], None],
+) -> dict[str, Drive]:
+    """
+    The drive of every profile that has a loudness target, by the profile's name.
+
+    One pass over the programme is enough unless a guess was off by more than a trial; what is
+    still unsolved after ``ROUNDS`` gets the nearest trial, and the check of the output decides.
+    """
+    wanted = {p.name: Shaping.of(p) for p in profiles if p.target_lufs is not None}
+    guesses = {Shaping.of(p): guess_db(p) for p in profiles if p.target_lufs is not None}
+    solved: dict[Shaping, float] = {}
+    for _ in range(ROUNDS):
+        open_guesses = {s: g for s, g in guesses.items() if s not in solved}
+        if not open_guesses:
+            break
+        for shaping, heard in _hear(programme, open_guesses, progress).items():
+            gain, is_close = interpolate(heard, shaping.target_lufs)
+            guesses[shaping] = gain
+            if is_close:
+                solved[shaping] = gain
+    return {name: Drive(guesses[s], s.limit_db) for name, s in wanted.items()}
+
+
+def interpolate(heard: Sequence[tuple[float, float]], target: float) -> tuple[float, bool]:
+    """
+    The gain for ``target`` from pairs of gain and loudness, and whether it is near enough to trust.
+
+    Loudness never falls when gain rises, but behind a limiter it rises more slowly.
+    """
+    if not heard:
+        return 0.0, True  # nothing was loud enough to be measured
+    points = sorted(heard)
+    for (low, low_lufs), (high, high_lufs) in pairwise(points):
+        if low_lufs <= target <= high_lufs and high_lufs > low_lufs:
+            return low + (high - low) * (target - low_lufs) / (high_lufs - low_lufs), True
+    gain, lufs = points[0] if target < points[0][1] else points[-1]
+    step = target - lufs
+    return max(-STEEPEST_DB, min(STEEPEST_DB, gain + step)), abs(step) <= CLOSE_LU / 4
+
+
+def _hear(
+    programme: Programme, guesses: dict[Shaping, float], progress: Callable[[float], None]
+) -> dict[Shaping, list[tuple[float, float]]]:
+    """Play the programme once into every trial of every shaping."""
+    trials = [(s, g + step) for s, g in guesses.items() for step in TRIALS_DB]
+    graph = _graph(trials, programme.shape.channels)
+    options = [*programme.shape.ffmpeg_input(), "-filter_complex", graph]
+    argv = ffmpeg.ffmpeg_argv(*options, "-map", "[out]", "-f", "null", "-", loglevel="info")
+    done, total = 0, max(1, programme.ms * programme.shape.sample_rate_hz // 1000)
+    cancel, limits = programme.cancel, programme.limits
+    with ffmpeg.start(argv, limits=limits, feeds=True, cancel=cancel) as meter:
+        with suppress(BrokenPipeError):  # finish() tells why
+            for stretch in programme.stretches():
+                meter.stdin.write(stretch)
+                done += len(stretch) // programme.shape.frame_bytes
+                progress(min(1.0, done / total))
+            meter.stdin.close()
+        loudness = parse_loudness(meter.finish())
+    heard: dict[Shaping, list[tuple[float, float]]] = {s: [] for s in guesses}
+    for index, (shaping, gain) in enumerate(trials):
+        lufs = loudness[f"ebur128@t{index}"].lufs
+        if lufs is not None:
+            heard[shaping].append((gain, lufs))
+    return heard
+
+
+def _graph(trials: Sequence[tuple[Shaping, float]], channels: int) -> str:
+    """All trials of a shaping share its band filters."""
+    shapings = list(dict.fromkeys(shaping for shaping, _ in trials))
+    pads = [f"[s{n}]" for n in range(len(shapings))]
+    lines = [f"[0:a:0]asplit={len(shapings)}{''.join(pads)}"]
+    for number, shaping in enumerate(shapings):
+        mine = [(n, gain) for n, (owner, gain) in enumerate(trials) if owner == shaping]
+        common = channel_filter(channels, shaping.channels)
+        common += band_filters(shaping, rate_hz=METER_RATE_HZ)
+        split = "".join(f"[t{n}]" for n, _ in mine)
+        lines.append(f"[s{number}]{','.join(common)},asplit={len(mine)}{split}")
+        for n, gain in mine:
+            chain = [
+                *drive_filters(Drive(gain, shaping.limit_db)),
+                f"ebur128@t{n}=framelog=verbose",
+            ]
+            end = "[out]" if n == len(trials) - 1 else ",anullsink"
+            lines.append(f"[t{n}]{','.join(chain)}{end}")
+    return ";".join(lines)

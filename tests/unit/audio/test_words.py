@@ -1,0 +1,143 @@
+"""Names and tags: Vietnamese stays Vietnamese, and old code pages become readable."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audio.errors import BadProfile
+from audio.measure import measure
+from audio.naming import file_name, is_template, plain
+from audio.profiles import PROFILES, Profile
+from audio.spelling import repair
+
+SENTENCE = "Đài Truyền thanh huyện Bình Lục: gương điển hình thoát nghèo ở xã Bắc Lý"
+
+SPELLINGS = {
+    "Unicode": SENTENCE,
+    "decomposed": unicodedata.normalize("NFD", SENTENCE),
+    "TCVN3": "§µi TruyÒn thanh huyÖn B×nh Lôc: g\xad¬ng ®iÓn h×nh tho¸t nghÌo ë x· B¾c Lý",
+    "VNI": "Ñaøi Truyeàn thanh huyeän Bình Luïc: göông ñieån hình thoaùt ngheøo ôû xaõ Baéc Lyù",
+    "UTF-8 read as Latin-1": SENTENCE.encode().decode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_old_spelling_becomes_the_same_sentence(spelling):
+    """NFC, NFD, TCVN3, VNI and mojibake are one sentence."""
+    assert repair(SPELLINGS[spelling]) == SENTENCE
+
+
+def test_capitals_of_the_old_capital_fonts_stay_capitals():
+    """TCVN3 drew capital vowels with another font on small letters."""
+    assert repair("CH¦¥NG TR×NH") == "CHƯƠNG TRÌNH"
+    assert repair("Hµ Nam") == "Hà Nam"
+
+
+@pytest.mark.parametrize("text", ["HÀ NAM", "Bài 3 (2021).mp3", "Café très bon", "Hello", "", "🎵"])
+def test_what_is_fine_is_left_alone(text):
+    """Repair only changes what reads better afterwards."""
+    assert repair(text) == text
+
+
+@given(st.text())
+def test_repair_never_fails_and_settles(text):
+    """Any text can be given, and a second repair of a repaired title changes nothing much."""
+    assert isinstance(repair(repair(text)), str)
+
+
+def test_tags_of_a_file_are_read_and_repaired(make):
+    """A TCVN3 title in an MP3 is readable in the facts; what is not wanted is left out."""
+    tagged = make("a.mp3", "-metadata", "title=Gi¶m nghÌo ë Hµ Nam", "-metadata", "foo=bar")
+
+    assert measure(tagged).tags == {"title": "Giảm nghèo ở Hà Nam"}
+
+
+def test_title_with_line_breaks_is_one_line(make):
+    """A title cannot write a second line into a list or a log."""
+    tagged = make("a.mp3", "-metadata", "title=a\nb\x1b[31m; c=d\\")
+
+    assert measure(tagged).tags["title"] == "a b [31m; c=d\\"
+
+
+NAMED = {"sha256": "ab" * 32, "on": date(2022, 10, 17), "at": time(5, 0), "position": 3}
+
+
+def test_foreign_player_gets_plain_letters():
+    """Accents in file names break transfers, so there are none."""
+    template = "{date}_{time}_{position}_{title}.{extension}"
+
+    name = file_name(template, extension="mp3", title="Gương điển hình: Đỗ Thị Năm", **NAMED)
+
+    assert name == "20221017_0500_03_Guong-dien-hinh-Do-Thi-Nam.mp3"
+
+
+@given(st.text())
+def test_no_title_makes_a_dangerous_name(title):
+    """No folder, no leading dash or dot, no empty name."""
+    name = file_name("{title}.{extension}", extension="mp3", title=title, **NAMED)
+
+    assert name.isascii() and "/" not in name
+    assert name[0].isalnum() and name.endswith(".mp3") and len(name) > 4
+    assert len(name) <= 68
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["../{title}.{extension}", "{title}", "{0}.{extension}", "{title.__class__}.{extension}",
+     "{title!r}.{extension}", "{title:>99}.{extension}", "{", ""],
+)  # fmt: skip
+def test_template_that_could_do_harm_is_refused(template):
+    """Only known fields, plainly, and an extension."""
+    assert not is_template(template)
+    with pytest.raises(BadProfile, match="file_name"):
+        Profile("x", "wav", None, 22050, 1, file_name=template)
+
+
+def test_plain_keeps_the_letters_of_vietnamese():
+    """Đ is a D, not nothing."""
+    assert plain("Đạo Lý") == "Dao-Ly"
+
+
+def test_profile_comes_from_a_table_of_the_configuration():
+    """The shipped default can be written in the configuration and is the same."""
+    table = {"codec": "mp3", "bitrate_kbps": 48, "sample_rate_hz": 24000, "channels": 1}
+    table |= {"low_hz": 150, "high_hz": 10_000}
+
+    assert Profile.from_config("loa-48", table) == PROFILES["loa-48"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"codec": "aac"}, "codec"),
+        ({"sample_rate_hz": 12345}, "sample_rate_hz"),
+        ({"bitrate_kbps": 5}, "bitrate_kbps"),
+        ({"channels": 3}, "channels"),
+        ({"target_lufs": -3.0}, "target_lufs"),
+        ({"ceiling_dbtp": 1.0}, "ceiling_dbtp"),
+        ({"low_hz": 9000, "high_hz": 300}, "low_hz"),
+        ({"high_hz": 20_000}, "high_hz"),
+        ({"presence_db": 20.0}, "presence_db"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_profile_out_of_bounds_is_refused_by_its_field(change, field):
+    """A wrong number is told with its name, when the configuration is read."""
+    table = {"codec": "mp3", "bitrate_kbps": 48, "sample_rate_hz": 24000, "channels": 1}
+
+    with pytest.raises(BadProfile) as refused:
+        Profile.from_config("mine", table | change)
+
+    assert refused.value.fields["field"] == field
+    assert "mine" in str(refused.value)
+
+
+def test_profile_without_a_codec_is_refused():
+    """What is missing is named too."""
+    with pytest.raises(BadProfile, match="codec is missing"):
+        Profile.from_config("mine", {})

@@ -1,0 +1,98 @@
+"""``loa serve`` and ``loa worker`` as the processes that a supervisor starts and stops."""
+
+from __future__ import annotations
+
+import json
+import select
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.postgres import _free_port
+from tests.unit.cli.conftest import ROOT, Program
+
+_UP_WITHIN_S, _ENDS_WITHIN_S = 60.0, 20.0
+
+
+@contextmanager
+def _running(program: Program, *words: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        program.command(*words), cwd=ROOT, env=program.env(), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _announced(process: subprocess.Popen[str]) -> dict[str, object]:
+    """The document that the process prints once it is up."""
+    assert process.stdout is not None
+    text = ""
+    while not text.rstrip().endswith("}"):
+        readable, _, _ = select.select([process.stdout], [], [], _UP_WITHIN_S)
+        assert readable, "the process did not say that it is up"
+        line = process.stdout.readline()
+        assert line, f"it ended: {process.stderr.read() if process.stderr else ''}"
+        text += line
+    document: dict[str, object] = json.loads(text)
+    return document
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serves_until_it_is_asked_to_stop(shared_program: Program, number: int) -> None:
+    """It answers once it says so, and ends with exit code 0 when it is asked to."""
+    with _running(shared_program, "serve", "--port", "0", "--workers", "2", "--json") as process:
+        address = _announced(process)["address"]
+        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
+            health = json.load(answer)
+        process.send_signal(number)
+        assert process.wait(_ENDS_WITHIN_S) == 0
+    assert health["status"] in ("ok", "starting"), health
+
+
+def test_port_in_use_is_found_before_anything_starts(shared_program: Program) -> None:
+    """A second serve says so and leaves the database alone."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        refused = shared_program("serve", "--port", str(port), code=1)
+    assert f"Port {port} on 127.0.0.1 is used by another program" in refused.stderr
+
+
+def test_address_of_another_machine(shared_program: Program) -> None:
+    """An address that is not ours is told in a sentence."""
+    refused = shared_program("serve", "--host", "192.0.2.1", "--port", str(_free_port()), code=1)
+    assert "192.0.2.1" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_second_signal_ends_at_once(shared_program: Program) -> None:
+    """Whoever presses Ctrl-C twice does not wait for a request that hangs."""
+    with _running(shared_program, "serve", "--port", "0", "--no-workers", "--json") as process:
+        address = str(_announced(process)["address"])
+        host, _, port = address.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as half_a_request:
+            half_a_request.sendall(
+                b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
+            )
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(5) in (0, -signal.SIGINT, -signal.SIGTERM)
+
+
+def test_a_worker_alone(shared_program: Program) -> None:
+    """Workers run without pages and end like them."""
+    with _running(shared_program, "worker", "-n", "2", "--json") as process:
+        assert _announced(process) == {"workers": 2}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(_ENDS_WITHIN_S) == 0

@@ -1,0 +1,67 @@
+"""One filled hub is made once; tests that change something get a copy of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scheduler import hub as hubs
+from scheduler.clock import ManualClock
+from scheduler.config import PathSettings, ProgrammeSettings, Settings
+from tests.conftest import EVENING
+from tests.web.data import Province, fill
+from tests.web.site import Site, serving
+
+MAX_UPLOAD = 1 << 20
+
+
+@dataclass(frozen=True)
+class Filled:
+    folder: Path
+    province: Province
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    """The data folder of a filled hub, closed."""
+    folder = tmp_path_factory.mktemp("province") / "data"
+    settings = _settings(folder)
+    clock = ManualClock(EVENING)
+    hubs.init(settings, clock=clock)
+    hub = hubs.open_hub(settings, clock=clock)
+    province = fill(hub)
+    hub.database.close()
+    return Filled(folder, province)
+
+
+@pytest.fixture(scope="session")
+def shared_site(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """For tests that only look; nobody may change anything here."""
+    yield from _site(filled, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def site(filled: Filled, tmp_path: Path) -> Iterator[Site]:
+    """A fresh copy of the province, for tests that change something."""
+    yield from _site(filled, tmp_path)
+
+
+def _site(filled: Filled, folder: Path) -> Iterator[Site]:
+    data = folder / "data"
+    shutil.copytree(filled.folder, data)
+    hub = hubs.open_hub(_settings(data), clock=ManualClock(EVENING))
+    try:
+        with serving(hub, filled.province) as site:
+            yield site
+    finally:
+        hub.database.close()
+
+
+def _settings(data: Path) -> Settings:
+    return Settings(
+        paths=PathSettings(data=data), programmes=ProgrammeSettings(max_bytes=MAX_UPLOAD)
+    )

@@ -26,7 +26,7 @@ from api.errors import (
 from api.headers import ALWAYS, SecurityHeaders
 from api.i18n import LoaError
 from api.json import API_PREFIX, api_router
-from api.json.problems import problem, validation_problem
+from api.json.problems import fields_invalid, problem, validation_problem
 from api.pages import page_router
 from api.pages.render import page, redirect, translator_of
 from audio.errors import AudioError
@@ -89,7 +89,9 @@ def _told(request: Request, error: Exception) -> Response:
 
 def _told_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return validation_problem(request, error)
+    if request.url.path.startswith(API_PREFIX):
+        return validation_problem(request, error)
+    return _error_page(request, fields_invalid(error))
 
 
 def _told_http(request: Request, error: Exception) -> Response:

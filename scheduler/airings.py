@@ -15,6 +15,7 @@ from scheduler.hub import Hub
 from scheduler.store import ledger
 from scheduler.store.models import Airing, Person, Station, StationUnit
 from scheduler.store.states import AiringState, Grade, move
+from scheduler.text import one_line
 from scheduler.units import unit_ids_below, valid_on
 
 PAGE_ROWS = 100
@@ -113,7 +114,8 @@ def confirm_airing(
     people.require_role(by, "editor", "approver", "district", "commune")
     now = hub.clock.now()
     with hub.database.write() as session:
-        airing = session.get(Airing, (station_id, planned_at))
+        # Locked on PostgreSQL: a log may be proving it at this moment.
+        airing = session.get(Airing, (station_id, planned_at), with_for_update=True)
         if airing is None:
             raise NotFound(what="airing", key=f"{station_id} {planned_at:%d/%m/%Y %H:%M}")
         _refuse_foreign(session, airing, by)
@@ -124,10 +126,11 @@ def confirm_airing(
         move(airing, AiringState.AIRED if aired else AiringState.MISSED)
         airing.grade = Grade.B
         airing.evidence = {"source": "person", "who": by.username, "at": now.isoformat()}
-        airing.reason = note.strip()[:80] or None
+        airing.reason = one_line(note, 80) or None
         ledger.record(
             session, at=now, who=by.username, what="airing_confirmed",
-            subject=f"station {station_id} {planned_at.isoformat()}", aired=aired, note=note[:500],
+            subject=f"station {station_id} {planned_at.isoformat()}", aired=aired,
+            note=one_line(note, 500),
         )  # fmt: skip
     return airing
 

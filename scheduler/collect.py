@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.day import planned_at_of
@@ -22,15 +22,17 @@ from scheduler.leases import end_the_hopeless
 from scheduler.store import ledger
 from scheduler.store.models import Airing, AsrunFile, Delivery, Station
 from scheduler.store.states import (
+    HEARD_AIRINGS,
     OPEN_AIRINGS,
     AiringState,
     DeliveryState,
+    Grade,
     can_move,
     move,
     moving,
 )
 from stations.asrun import AsrunAiring, AsrunDay, AsrunRecord, airings_of, read_asrun
-from stations.errors import StationError
+from stations.errors import BadReceipt, FileTooLong, StationError
 from stations.layout import ASRUN_MAX_BYTES, RECEIPT, RECEIPT_MAX_BYTES, asrun_path
 from stations.manifest import station_key
 from stations.receipt import Receipt, read_receipt
@@ -122,14 +124,18 @@ def settle(hub: Hub) -> int:
 
 
 def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResult) -> CollectResult:
-    data = visit.read_file(RECEIPT, RECEIPT_MAX_BYTES)
-    if data is None:
+    try:
+        receipt = _read_receipt(hub, station, visit)
+    except (BadReceipt, FileTooLong) as error:
+        return replace(result, error=error)  # the logs prove what they prove all the same
+    if receipt is None:
         return result
-    key = station_key(hub.master_secret(), station.code)
-    receipt = read_receipt(data, station=station.code, key=key)
     now = hub.clock.now()
     verified = healed = 0
     with hub.database.write() as session:
+        # Locks the row on PostgreSQL, as a claim and the planner do: nobody replaces a delivery
+        # between our look at it and our word on it.
+        session.get(Station, station.id, with_for_update=True)
         for delivery in session.scalars(
             select(Delivery).where(
                 Delivery.station_id == station.id,
@@ -141,12 +147,13 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
             if holds and delivery.state is DeliveryState.DELIVERED:
                 move(delivery, DeliveryState.VERIFIED)
                 delivery.verified_at = now
-                _on_station(session, delivery)
+                _move_airings(session, delivery, AiringState.PLANNED, AiringState.ON_STATION)
                 verified += 1
             elif not holds and _is_lost(receipt, delivery):
                 move(delivery, DeliveryState.DUE)
                 delivery.next_try_at = now
                 delivery.error_code = "lost_at_station"
+                _move_airings(session, delivery, AiringState.ON_STATION, AiringState.PLANNED)
                 healed += 1
         session.execute(
             update(Station)
@@ -158,6 +165,14 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
             )
         )
     return replace(result, verified=verified, healed=healed)
+
+
+def _read_receipt(hub: Hub, station: Station, visit: Visit) -> Receipt | None:
+    data = visit.read_file(RECEIPT, RECEIPT_MAX_BYTES)
+    if data is None:
+        return None
+    key = station_key(hub.master_secret(), station.code)
+    return read_receipt(data, station=station.code, key=key)
 
 
 def _confirms(receipt: Receipt, delivery: Delivery) -> bool:
@@ -177,12 +192,12 @@ def _is_lost(receipt: Receipt, delivery: Delivery) -> bool:
     return receipt.at > delivery.delivered_at + _RECEIPT_AFTER
 
 
-def _on_station(session: Session, delivery: Delivery) -> None:
+def _move_airings(session: Session, delivery: Delivery, old: AiringState, new: AiringState) -> None:
     session.execute(
-        moving(Airing, AiringState.ON_STATION).where(
+        moving(Airing, new).where(
             Airing.station_id == delivery.station_id,
             Airing.broadcast_date == delivery.for_date,
-            Airing.state == AiringState.PLANNED,
+            Airing.state == old,
         )
     )
 
@@ -193,12 +208,18 @@ def _on_station(session: Session, delivery: Delivery) -> None:
 def _dates_to_fetch(hub: Hub, session: Session, station_id: int) -> list[date]:
     """The days of which something is not proved yet, each with the one after it."""
     now, today = hub.clock.now(), hub.today()
+    fresh = now - timedelta(hours=hub.settings.collect.unknown_after_h)
     days = session.scalars(
         select(Airing.broadcast_date)
         .where(
             Airing.station_id == station_id,
             Airing.planned_at.between(now - _LOOK_BACK, now),
-            Airing.state.in_((*OPEN_AIRINGS, AiringState.UNKNOWN, AiringState.PARTIAL)),
+            or_(
+                Airing.state.in_((*OPEN_AIRINGS, AiringState.UNKNOWN, AiringState.PARTIAL)),
+                Airing.grade == Grade.B,  # a log would be better proof than a person's word
+                # A player with a wrong clock gives an item up, and plays it once it is set.
+                and_(Airing.state == AiringState.MISSED, Airing.planned_at > fresh),
+            ),
         )
         .distinct()
     )
@@ -212,7 +233,11 @@ def _take_logs(
     """Fetch the logs of these days; an item that ran over midnight stands in two of them."""
     records: list[AsrunRecord] = []
     for on in dates:
-        data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
+        try:
+            data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
+        except FileTooLong as error:
+            result = replace(result, error=error)  # one swollen day does not hide the others
+            continue
         if not data:
             continue
         key = station_key(hub.master_secret(), station.code)
@@ -277,8 +302,8 @@ def _apply(hub: Hub, session: Session, station: Station, said_of: Mapping[str, A
     changed = 0
     for item_id, said in said_of.items():
         airing = _airing(session, station, item_id)
-        if airing is None:
-            continue  # an item that we never planned proves nothing of ours
+        if airing is None or airing.planned_at > hub.clock.now():
+            continue  # what we never planned, or what is still to come, cannot have been heard
         proof = proof_of(
             said,
             planned_at=airing.planned_at,
@@ -297,17 +322,27 @@ def _airing(session: Session, station: Station, item_id: str) -> Airing | None:
         planned_at: datetime = planned_at_of(item_id)
     except ValueError:
         return None
-    return session.get(Airing, (station.id, planned_at))
+    # Locked on PostgreSQL: a person may be confirming it at this moment.
+    return session.get(Airing, (station.id, planned_at), with_for_update=True)
 
 
 def _believe(airing: Airing, proof: Proof) -> bool:
-    """Raise an airing to what is proved; the same log again changes nothing."""
-    same = (airing.state, airing.started_at, airing.played_ms) == (
+    """
+    Raise an airing to what is proved; the same log again changes nothing.
+
+    A log overrules a person's word, and not the other way round, whichever came first. What a log
+    has proved to have been heard is not taken back.
+    """
+    same = (airing.state, airing.grade, airing.started_at, airing.played_ms) == (
         proof.state,
+        proof.grade,
         proof.started_at,
         proof.played_ms,
     )
-    if same or not can_move(airing.state, proof.state):
+    taken_back = airing.grade is Grade.A and airing.state in HEARD_AIRINGS
+    if same or (taken_back and proof.state is AiringState.MISSED):
+        return False
+    if not can_move(airing.state, proof.state):
         return False
     move(airing, proof.state)
     airing.grade = proof.grade

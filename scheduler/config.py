@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -31,7 +32,8 @@ class DatabaseSettings(Section):
     @field_validator("url")
     @classmethod
     def _no_password(cls, url: str) -> str:
-        if "@" in url and ":" in url.split("@")[0].split("//")[-1]:
+        parts = urlsplit(url)
+        if parts.password is not None or "password" in parse_qs(parts.query):
             raise ValueError("a password does not belong here: put it into password_file")
         if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("it must begin with sqlite:/// or postgresql+psycopg://")
@@ -136,8 +138,19 @@ def load_settings(path: Path) -> Settings:
         raise ConfigInvalid(path=path, problems="; ".join(_problems(error))) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigInvalid(path=path, problems=str(error)) from error
-    data = (path.parent / settings.paths.data.expanduser()).resolve()
-    return settings.model_copy(update={"paths": PathSettings(data=data)})
+    secret = settings.database.password_file
+    return settings.model_copy(
+        update={
+            "paths": PathSettings(data=_beside(path, settings.paths.data)),
+            "database": settings.database.model_copy(
+                update={"password_file": _beside(path, secret) if secret else None}
+            ),
+        }
+    )
+
+
+def _beside(config: Path, named: Path) -> Path:
+    return (config.parent / named.expanduser()).resolve()
 
 
 def _problems(error: ValidationError) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +77,16 @@ def rows_of(
                 )
                 raise _refused(name, reader.line_num, reason)
             padded = cells + [""] * (len(header) - len(cells))
-            yield reader.line_num, dict(zip(header, (cell.strip() for cell in padded), strict=True))
+            yield reader.line_num, dict(zip(header, map(_clean, padded), strict=True))
     except csv.Error as error:
         raise _refused(
             name, reader.line_num, said("not a table: {detail}", detail=error)
         ) from error
+
+
+def _clean(cell: str) -> str:
+    # Half of Vietnam's keyboards write "ế" as three characters; a name is one name all the same.
+    return unicodedata.normalize("NFC", cell).strip()
 
 
 def _check_header(

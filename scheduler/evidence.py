@@ -35,7 +35,11 @@ def proof_of(
     """What the log proves, or ``None`` while the item may still be on air."""
     if said.outcome == "missed":
         return Proof(AiringState.MISSED, Grade.A, None, 0, said.reason or "missed")
-    if said.outcome != "ended" and now < planned_at + timedelta(milliseconds=ms) + _SETTLES_AFTER:
+    if said.outcome == "open" and said.started_at is None:
+        return None
+    # A late start ends late: an hour of grace must not turn what is on air into "missed".
+    begun_at = max(planned_at, said.started_at or planned_at)
+    if said.outcome != "ended" and now < begun_at + timedelta(milliseconds=ms) + _SETTLES_AFTER:
         return None
     state = _played(said, planned_at, ms, rules)
     return Proof(state, Grade.A, said.started_at, said.played_ms, _reason(said))
@@ -45,7 +49,9 @@ def _played(
     said: AsrunAiring, planned_at: datetime, ms: int, rules: CollectSettings
 ) -> AiringState:
     if said.played_ms * 100 < ms * rules.partial_below_percent:
-        return AiringState.PARTIAL if said.played_ms > 0 else AiringState.MISSED
+        # A start without an end was heard for a while, nobody knows how long.
+        heard = said.played_ms > 0 or said.outcome == "open"
+        return AiringState.PARTIAL if heard else AiringState.MISSED
     late = timedelta(seconds=rules.late_after_s)
     if said.started_at is not None and said.started_at - planned_at > late:
         return AiringState.LATE

@@ -14,7 +14,7 @@ from scheduler import people
 from scheduler.clock import Clock, SystemClock, local_date
 from scheduler.config import Settings
 from scheduler.errors import AlreadyInitialised, DataNotWritable, NotInitialised
-from scheduler.secrets import MASTER, SSH_KEY, make_secrets, read_secret
+from scheduler.secrets import MASTER, SSH_KEY, make_secrets, read_master, read_secret
 from scheduler.store import ledger, schema
 from scheduler.store.db import Database, open_database, sqlite_url
 from scheduler.store.models import Programme, Rendition, Station
@@ -58,7 +58,7 @@ class Hub:
         return self.data / "secret" / SSH_KEY
 
     def master_secret(self) -> bytes:
-        return bytes.fromhex(read_secret(self.data / "secret" / MASTER).decode())
+        return read_master(self.data / "secret")
 
     def master_path(self, programme: Programme) -> Path:
         return self.masters / programme.sha256

@@ -65,6 +65,8 @@ def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
             )
             .order_by(Delivery.for_date)
         ).all()
+        if not any(one.state is DeliveryState.QUEUED or one.next_try_at <= now for one in waiting):
+            return None  # a doubled message after a failure: the back-off holds for it too
         fresh = [_as_of_now(hub, session, station, delivery) for delivery in waiting]
         session.flush()
         leased = _lease(hub, session, fresh, worker, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -42,6 +42,7 @@ _PLANNED_COLUMNS = (
 )
 
 Key = tuple[int, datetime]  # station, planned_at
+DayKey = tuple[int, date]  # station, broadcast date
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,9 @@ class _Planning:
         gone: list[Key],
         found: Mapping[Key, dict[str, Any]],
     ) -> None:
+        # In the order in which workers and collectors lock: the station, then what belongs to it.
+        touched = {row["station_id"] for row in (*added, *changed)} | {key[0] for key in gone}
+        self._locked(touched)
         new = {"state": AiringState.PLANNED, "grade": Grade.D}
         for batch in in_batches(added):
             self.session.execute(insert(Airing), [row | new for row in batch])
@@ -199,14 +203,14 @@ class _Planning:
 
     def _days(
         self, wanted: Mapping[Key, dict[str, Any]], found: Mapping[Key, dict[str, Any]]
-    ) -> tuple[dict[tuple[int, date], Day], set[str]]:
+    ) -> tuple[dict[DayKey, Day], set[str]]:
         """Each station's day: what is wanted, and what of it has begun already."""
         begun = {
             key: row
             for key, row in found.items()
             if key[1] <= self.now and row["state"] != AiringState.CANCELLED
         }
-        items: dict[tuple[int, date], list[PlannedItem]] = defaultdict(list)
+        items: dict[DayKey, list[PlannedItem]] = defaultdict(list)
         for (station_id, planned_at), row in {**begun, **wanted}.items():
             items[station_id, row["broadcast_date"]].append(
                 PlannedItem(
@@ -217,7 +221,7 @@ class _Planning:
                     row["late_ok_s"],
                 )
             )
-        days: dict[tuple[int, date], Day] = {}
+        days: dict[DayKey, Day] = {}
         waiting: set[int] = set()
         for key, planned in items.items():
             station = self.stations.get(key[0])
@@ -232,31 +236,51 @@ class _Planning:
         assert slot is not None
         return slot.title
 
-    def _deliver(self, days: Mapping[tuple[int, date], Day]) -> tuple[int, int]:
-        current = {
-            (delivery.station_id, delivery.for_date): delivery
-            for delivery in self.session.scalars(
-                select(Delivery).where(
-                    Delivery.for_date.between(self.dates[0], self.dates[-1]),
-                    Delivery.state.in_(CURRENT_DELIVERIES),
-                )
-            )
-        }
+    def _deliver(self, days: Mapping[DayKey, Day]) -> tuple[int, int]:
         empty = day_of((), "", {})
+        current = self._current()
+        wanted = {key: days.get(key, empty) for key in sorted(current.keys() | days.keys())}
+        differing = {
+            key: day for key, day in wanted.items() if self._is_new(key, day, current.get(key))
+        }
+        stations = self._locked({station_id for station_id, _ in differing})
+        # Once more, now that no worker can claim there: one may have given the day a newer seq.
+        current = self._current()
         new: list[Delivery] = []
         old: list[int] = []
-        for key in sorted(current.keys() | days.keys()):
-            day, had = days.get(key, empty), current.get(key)
-            if key[0] not in self.stations or (had is None and not self._has_future(day)):
-                continue
+        for key, day in differing.items():
+            station, had = stations[key[0]], current.get(key)
             if had is not None and had.content_sha256 == day.content_sha256:
                 continue
             if had is not None:
                 old.append(had.id)
-            new.append(new_delivery(self.hub, self.stations[key[0]], key[1], day))
+            if station.kind != "person":
+                new.append(new_delivery(self.hub, station, key[1], day))
         supersede(self.session, old)
         self.session.add_all(new)
         return len(new), len(old)
+
+    def _is_new(self, key: DayKey, day: Day, had: Delivery | None) -> bool:
+        """Whether the day is not what was last written down to be delivered."""
+        if key[0] not in self.stations:
+            return False
+        return self._has_future(day) if had is None else had.content_sha256 != day.content_sha256
+
+    def _current(self) -> dict[DayKey, Delivery]:
+        statement = select(Delivery).where(
+            Delivery.for_date.between(self.dates[0], self.dates[-1]),
+            Delivery.state.in_(CURRENT_DELIVERIES),
+        )
+        return {(one.station_id, one.for_date): one for one in self.session.scalars(statement)}
+
+    def _locked(self, station_ids: Collection[int]) -> dict[int, Station]:
+        """These stations as they stand now; on PostgreSQL no worker claims there until we end."""
+        found: dict[int, Station] = {}
+        for batch in in_batches(sorted(station_ids)):
+            statement = select(Station).where(Station.id.in_(batch)).order_by(Station.id)
+            locked = statement.with_for_update().execution_options(populate_existing=True)
+            found |= {station.id: station for station in self.session.scalars(locked)}
+        return found
 
     def _has_future(self, day: Day) -> bool:
         return any(item.starts_at > self.now for item in day.items)

@@ -26,6 +26,7 @@ from scheduler.intake import Incoming, incoming
 from scheduler.store import ledger
 from scheduler.store.models import Person, Programme, Rendition
 from scheduler.store.states import ProgrammeState, RenditionState, move, moving
+from scheduler.text import one_line
 
 CLASSES = ("normal", "priority", "urgent")
 PLAN_GROUPS = ("communication", "information")
@@ -102,7 +103,7 @@ def approve(hub: Hub, programme_id: int, *, by: Person) -> Programme:
     """
     people.require_role(by, "approver")
     with hub.database.write() as session:
-        programme = get_programme(session, programme_id)
+        programme = get_programme(session, programme_id, locked=True)
         if programme.uploaded_by == by.id:
             raise FourEyes(who=by.full_name)
         move(programme, ProgrammeState.APPROVED)
@@ -138,8 +139,14 @@ def render_due(
     return built
 
 
-def get_programme(session: Session, programme_id: int) -> Programme:
-    programme = session.get(Programme, programme_id)
+def get_programme(session: Session, programme_id: int, *, locked: bool = False) -> Programme:
+    """
+    The programme; ``locked`` against another who decides about it (PostgreSQL).
+
+    Raises:
+        NotFound: there is none.
+    """
+    programme = session.get(Programme, programme_id, with_for_update=locked or None)
     if programme is None:
         raise NotFound(what="programme", key=programme_id)
     return programme
@@ -228,10 +235,11 @@ def _remember(
 def _leave(
     hub: Hub, programme_id: int, state: ProgrammeState, by: Person, reason: str
 ) -> Programme:
-    if not reason.strip():
+    reason = one_line(reason, 500)
+    if not reason:
         raise InputInvalid(problem="a reason is needed")
     with hub.database.write() as session:
-        programme = get_programme(session, programme_id)
+        programme = get_programme(session, programme_id, locked=True)
         move(programme, state)
         _note(hub, session, f"programme_{state.value}", programme, by.username, reason=reason)
     return programme

@@ -227,7 +227,7 @@ def _one_of(
 def _port(cell: str) -> int:
     if not cell:
         return 22
-    if not cell.isascii() or not cell.isdigit() or not 1 <= int(cell) <= 65535:
+    if not re.fullmatch(r"[0-9]{1,5}", cell) or not 1 <= int(cell) <= 65535:
         raise _unwanted("port", cell, "1-65535")
     return int(cell)
 

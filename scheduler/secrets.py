@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import stat
 from pathlib import Path
 from secrets import token_bytes
@@ -51,6 +52,20 @@ def read_secret(path: Path) -> bytes:
     if stat.S_IMODE(mode) & 0o077:
         raise SecretExposed(path=path)
     return path.read_bytes().strip()
+
+
+def read_master(folder: Path) -> bytes:
+    """
+    The master secret, whole: what a power cut emptied must not sign a single manifest.
+
+    Raises:
+        SecretMissing: it is not there, or not what ``make_secrets`` wrote.
+        SecretExposed: the group or others may read it.
+    """
+    text = read_secret(folder / MASTER)
+    if not re.fullmatch(rb"[0-9a-f]{64}", text):
+        raise SecretMissing(path=folder / MASTER)
+    return bytes.fromhex(text.decode())
 
 
 def derived_key(master: bytes, purpose: str) -> bytes:

@@ -16,6 +16,7 @@ from scheduler.hub import Hub
 from scheduler.programmes import CLASSES, get_programme
 from scheduler.registry import find_station
 from scheduler.store import ledger
+from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Slot, SlotTarget, Station
 from scheduler.store.states import ProgrammeState
 from scheduler.timetable import Occurrence, Rule, check_rule, occurrences
@@ -26,6 +27,7 @@ from scheduler.units import find_unit, stations_by_unit, unit_ids_below
 CHECKED_DAYS = 62
 # Noise rules: warn, never move silently.
 QUIET_FROM, QUIET_UNTIL = time(21), time(6)
+_SLOT_LOCK = 0x736C6F74  # "slot": two that overlap may not be checked side by side
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def add_slot(hub: Hub, details: SlotDetails, *, by: Person) -> Slot:
     """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
+        lock(session, _SLOT_LOCK)
         slot = _new_slot(hub, session, details, by)
         _refuse_foreign_unit(session, slot, by)
         reached = audience_of(session, slot, slot.valid_from)

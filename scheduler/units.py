@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from scheduler.csvrows import Column, rows_of
@@ -54,9 +55,14 @@ def import_units(
         FileRefused: with every bad row; nothing was imported.
     """
     maps = _checked(text, name)
-    counts = [_apply(session, on, rows) for on, rows in sorted(maps.items())]
+    # One table tells of one territory, also where the province itself was merged away (35 → 37).
+    roots: set[str] = set()
+    counts = []
+    for on, rows in sorted(maps.items()):
+        roots |= {row.code for row in rows if not row.parent_code}
+        counts.append(_apply(session, on, rows, roots, name))
     added, ended, unchanged = (sum(column) for column in zip(*counts, strict=True))
-    lost = _stations_without_unit(session, max(maps))
+    lost = _stations_without_unit(session)
     result = UnitsImported(added, ended, unchanged, lost)
     ledger.record(
         session, at=now, who=by, what="units_imported", subject=name, added=result.added,
@@ -157,6 +163,9 @@ def _row_problems(row: _Row) -> Iterable[RowProblem]:
         elif len(value) > limit:
             reason = said('"{column}" is longer than {limit} letters', column=column, limit=limit)
             yield RowProblem(line=row.line, reason=reason)
+        elif not value.isprintable():
+            reason = said('"{column}" has a control character', column=column)
+            yield RowProblem(line=row.line, reason=reason)
 
 
 def _map_problems(rows: Sequence[_Row]) -> Iterable[RowProblem]:
@@ -189,12 +198,14 @@ def _is_circle(code: str, parents: Mapping[str, str]) -> bool:
     return False
 
 
-def _apply(session: Session, on: date, rows: Sequence[_Row]) -> tuple[int, int, int]:
+def _apply(
+    session: Session, on: date, rows: Sequence[_Row], roots: Collection[str], name: str
+) -> tuple[int, int, int]:
     """Lay one map over what holds on that day; gives added, ended, unchanged."""
-    roots = {row.code for row in rows if not row.parent_code}
     now_valid = {unit.code: unit for unit in units_on(session, on)}
     # Another province's units are none of this map's business.
     mine = {c: u for c, u in now_valid.items() if unit_path(session, u)[-1].code in roots}
+    _refuse_foreign_codes(rows, now_valid, mine, name)
     kept: dict[str, Unit] = {}
     added: list[tuple[Unit | None, Unit]] = []
     for row in _parents_first(rows):
@@ -217,8 +228,9 @@ def _apply(session: Session, on: date, rows: Sequence[_Row]) -> tuple[int, int, 
         kept[row.code] = unit
         added.append((old, unit))
     ended = [old for old, _ in added if old] + list(mine.values())
-    for unit in ended:
-        unit.valid_to = on
+    if added or ended:
+        _refuse_older_map(session, on, rows, roots, name)
+    _end(session, on, ended, rows, name)
     for old, unit in added:
         if old and old.name == unit.name:
             _move_stations(session, old, unit, on)
@@ -235,18 +247,79 @@ def _parents_first(rows: Sequence[_Row]) -> list[_Row]:
     return sorted(rows, key=depth)
 
 
+def _refuse_foreign_codes(
+    rows: Sequence[_Row], now_valid: Mapping[str, Unit], mine: Mapping[str, Unit], name: str
+) -> None:
+    """A code is one place at a time; who takes over another province tells of both in one file."""
+    problems = []
+    for row in rows:
+        if row.code in now_valid and row.code not in mine:
+            reason = said(
+                'code "{code}" is "{other}" of another province on this day: '
+                "give the maps of both in one file",
+                code=row.code,
+                other=now_valid[row.code].name,
+            )
+            problems.append(RowProblem(line=row.line, reason=reason))
+    if problems:
+        raise FileRefused(name=name, problems=problems)
+
+
+def _refuse_older_map(
+    session: Session, on: date, rows: Sequence[_Row], roots: Collection[str], name: str
+) -> None:
+    """An older map laid below a newer one would hold beside it for ever."""
+    newer = session.scalars(select(Unit).where(Unit.valid_from > on).order_by(Unit.valid_from))
+    for unit in newer:
+        if unit_path(session, unit)[-1].code in roots:
+            reason = said("a newer map, of {day}, is here already", day=f"{unit.valid_from}")
+            raise FileRefused(name=name, problems=[RowProblem(line=rows[0].line, reason=reason)])
+
+
+def _end(
+    session: Session, on: date, units: Sequence[Unit], rows: Sequence[_Row], name: str
+) -> None:
+    """End units on a day; one that began on it was a mistake, and goes if nothing hangs on it."""
+    for unit in units:
+        if unit.valid_from < on:
+            unit.valid_to = on
+    mistakes = [unit for unit in units if unit.valid_from == on]
+    deepest_first = sorted(mistakes, key=lambda unit: -len(unit_path(session, unit)))
+    session.flush()
+    for unit in deepest_first:
+        try:
+            with session.begin_nested():
+                session.delete(unit)
+        except IntegrityError as error:
+            reason = said('"{code}" is left out, but something belongs to it', code=unit.code)
+            problem = RowProblem(line=rows[0].line, reason=reason)
+            raise FileRefused(name=name, problems=[problem]) from error
+
+
 def _move_stations(session: Session, old: Unit, new: Unit, on: date) -> None:
+    """Stations of the old unit serve the new one from that day, those that came later too."""
+    still_there = or_(StationUnit.valid_to.is_(None), StationUnit.valid_to > on)
     for served in session.scalars(
-        select(StationUnit).where(StationUnit.unit_id == old.id, *valid_on(StationUnit, on))
+        select(StationUnit).where(StationUnit.unit_id == old.id, still_there)
     ):
-        served.valid_to = on
-        session.add(StationUnit(station_id=served.station_id, unit_id=new.id, valid_from=on))
+        session.add(
+            StationUnit(
+                station_id=served.station_id,
+                unit_id=new.id,
+                valid_from=max(served.valid_from, on),
+                valid_to=served.valid_to,
+            )
+        )
+        if served.valid_from < on:
+            served.valid_to = on
+        else:
+            session.delete(served)
 
 
-def _stations_without_unit(session: Session, on: date) -> int:
+def _stations_without_unit(session: Session) -> int:
     statement = (
         select(StationUnit.station_id)
         .join(Unit)
-        .where(*valid_on(StationUnit, on), Unit.valid_to.is_not(None), Unit.valid_to <= on)
+        .where(StationUnit.valid_to.is_(None), Unit.valid_to.is_not(None))
     )
     return len(set(session.scalars(statement)))

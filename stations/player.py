@@ -8,6 +8,10 @@ player's own. docs/protocol.md explains every field. Three rules carry the rest:
 * Only what the station's key has signed is obeyed, and only files with the signed hash are played.
 * What was accepted is kept in state/, so nothing that happens to in/ afterwards changes the day.
 * What happened is written before anything else happens: one sealed, flushed line an event.
+
+In this order: seals and keys; files and clocks; the timetable (what should be on air); the library
+(which files are right); the log (what was on air); devices and amplifier; the player; the command
+line.
 """
 
 from __future__ import annotations
@@ -54,6 +58,7 @@ RECHECK_S = 86400  # a file's hash is believed for a day while its size, times a
 HASH_STEP_BYTES = 8 << 20  # hashed between two looks at the clock: 0.3 s on a slow card
 ATTEMPTS = 3  # how often a failing device is tried for one item
 RETRY_S = 2
+AMPLIFIER_COMMAND_S = 5  # its command is ended after this
 AMPLIFIER_HOLD_S = 5  # it stays on this long, so that it does not click between two items
 OVERRUN_S = 60  # a device that plays this much longer than the file hangs
 REFUSALS_MAX = 50
@@ -926,35 +931,36 @@ class Amplifier:
     def take_failure(self) -> bool:
         """Whether a command ended badly since the last question."""
         if self._process is not None and self._process.poll() is not None:
-            self._finish()
+            self.settle()
         has_failed, self._has_failed = self._has_failed, False
         return has_failed
+
+    def settle(self) -> None:
+        """Wait until the last command has ended: two at once could end in the wrong order."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            process.wait(timeout=AMPLIFIER_COMMAND_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._has_failed = self._has_failed or process.returncode != 0
 
     def close(self) -> None:
         """Off, and wait for it: nobody comes to switch it off by hand."""
         if self._is_on is not False:
             self._switch(False)
-        self._finish()
+        self.settle()
 
     def _switch(self, is_on: bool) -> None:
-        self._finish()  # two commands at once could end in the wrong order
+        self.settle()
         self._is_on = is_on
         if self._commands[is_on]:
             try:
                 self._process = subprocess.Popen(self._commands[is_on])  # noqa: S603  the owner's
             except OSError:
                 self._has_failed = True  # into an amplifier that may be on we play all the same
-
-    def _finish(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        try:
-            process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self._has_failed = self._has_failed or process.returncode != 0
 
 
 # ------------------------------------------------------------------ the player
@@ -1428,6 +1434,7 @@ class Player:
 
     def _finish(self, on_air: OnAir, reason: str, code: int) -> None:
         self._on_air = None
+        self.amplifier.use(self.clock.monotonic())  # its rest is counted from here
         self._airing_of(on_air.item).state = "done"
         played_ms = on_air.played_ms(self.clock.monotonic())
         self._write_item("ended", on_air.item, reason=reason, played_ms=played_ms, exit=code)
@@ -1449,6 +1456,7 @@ class Player:
         assert on_air is not None and on_air.playback is not None
         played_ms = on_air.played_ms(self.clock.monotonic())
         on_air.playback.stop()
+        self.amplifier.use(self.clock.monotonic())
         airing = self._airing_of(on_air.item)
         airing.state, airing.offset_ms = "waiting", on_air.offset_ms + played_ms
         self._due.append(on_air.item)

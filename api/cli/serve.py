@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Event
 
 import click
+import structlog
 
 from api.app import create_app
 from api.cli.logs import everything
@@ -21,6 +22,8 @@ from api.cli.web import (
 from api.i18n import mark as _
 from scheduler.engine import Engine
 from scheduler.ticks import Ticks
+
+log = structlog.get_logger()
 
 
 @command(
@@ -59,6 +62,7 @@ def serve(
                 engine.start_workers(count)
             _announce(run, address_of(door), count)
             stop.wait()
+            log.info("stop_asked")
             has_failed = server.has_failed()
             server.end()
             ticks.stop()
@@ -93,6 +97,7 @@ def worker(run: Run, count: int | None) -> None:
 
 def _wait(engine: Engine, stop: Event) -> None:
     stop.wait()
+    log.info("stop_asked")
     if not engine.stop_workers(WORKERS_MAY_TAKE_S):
         leave_now()
 

@@ -70,18 +70,23 @@ def problem(
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE)
 
 
-def validation_problem(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Every value that cannot be used, at once; what was sent is not repeated."""
-    problems = [
-        FieldProblem(field=".".join(str(part) for part in one["loc"][1:]), message=one["msg"])
-        for one in error.errors()
-    ]
-    fields = ", ".join(dict.fromkeys(one.field for one in problems))
-    invalid = FieldsInvalid(fields=fields)
-    return problem(request, invalid, problems)
-
-
 class FieldsInvalid(InputInvalid):
     """These values cannot be used: {fields}. Correct them and send it again."""
 
     code = "fields_invalid"
+
+
+def fields_invalid(error: RequestValidationError) -> FieldsInvalid:
+    """What the framework found wrong, as one sentence."""
+    names = dict.fromkeys(_field(one) for one in error.errors())
+    return FieldsInvalid(fields=", ".join(names))
+
+
+def validation_problem(request: Request, error: RequestValidationError) -> JSONResponse:
+    """Every value that cannot be used, at once; what was sent is not repeated."""
+    problems = [FieldProblem(field=_field(one), message=one["msg"]) for one in error.errors()]
+    return problem(request, fields_invalid(error), problems)
+
+
+def _field(one: dict[str, Any]) -> str:
+    return ".".join(str(part) for part in one["loc"][1:])

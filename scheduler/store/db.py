@@ -28,6 +28,8 @@ from scheduler.errors import DatabaseBusy, DatabaseDown
 BUSY_TIMEOUT_MS = 5_000
 # One statement may carry 32,766 values on SQLite; a batch of 500 rows stays far below it.
 BATCH_ROWS = 500
+# PostgreSQL ended one of two that waited for each other, or one that saw too old a state.
+_BEATEN = ("40P01", "40001")
 
 Row = TypeVar("Row")
 
@@ -95,7 +97,7 @@ class Database:
     def _sorted(self, error: OperationalError) -> Exception:
         """Turn the driver's words into ours: busy, down, or the error as it is."""
         detail = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-        if "locked" in detail or "busy" in detail:
+        if "locked" in detail or "busy" in detail or getattr(error.orig, "sqlstate", "") in _BEATEN:
             return DatabaseBusy()
         lost = error.connection_invalidated or "connect" in detail or "closed" in detail
         if lost or "unable to open" in detail:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from scheduler.store.db import lock
 from scheduler.store.models import LedgerEntry
 
 GENESIS = "0" * 64
+_SUBJECT_LETTERS = 200
 _LEDGER_LOCK = 0x4C6F61  # "Loa": one writer of the chain at a time
 
 
@@ -29,7 +30,7 @@ def record(
         at=at,
         who=who,
         what=what,
-        subject=subject,
+        subject=subject[:_SUBJECT_LETTERS],  # a file name may be longer than the column
         detail=detail,
         prev_hash=last.hash if last else GENESIS,
     )
@@ -55,7 +56,8 @@ def _hash(entry: LedgerEntry) -> str:
         [
             entry.prev_hash,
             entry.seq,
-            entry.at.isoformat(timespec="microseconds"),
+            # As it comes back from the database, whatever zone it was given in.
+            entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
             entry.who,
             entry.what,
             entry.subject,

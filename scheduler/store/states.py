@@ -102,7 +102,8 @@ _STEPS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         _A.AIRED: _PROVABLE,
         _A.LATE: _PROVABLE,
         _A.PARTIAL: _PROVABLE,
-        _A.MISSED: frozenset({_A.PLANNED, _A.ON_STATION, _A.UNKNOWN, _A.MISSED}),
+        # Also from what was heard: a log overrules a person, and a person may have erred.
+        _A.MISSED: frozenset(set(AiringState) - {_A.CANCELLED}),
         _A.UNKNOWN: frozenset({_A.PLANNED, _A.ON_STATION}),
         _A.CANCELLED: frozenset({_A.PLANNED, _A.ON_STATION}),
     },
@@ -110,6 +111,7 @@ _STEPS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
 
 # What may still be planned anew; everything else is history.
 OPEN_AIRINGS = (AiringState.PLANNED, AiringState.ON_STATION)
+HEARD_AIRINGS = (AiringState.AIRED, AiringState.LATE, AiringState.PARTIAL)
 # A delivery that still wants a visit.
 OPEN_DELIVERIES = (DeliveryState.DUE, DeliveryState.QUEUED, DeliveryState.LEASED)
 # The one delivery of a day that counts: whatever was not replaced by a newer one.

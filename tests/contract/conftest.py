@@ -32,6 +32,11 @@ class Site:
     way: Callable[[VisitLimits, Step], Visit]
     address: Address | None = None
 
+    @property
+    def keeps_parts(self) -> bool:
+        """Rclone empties every file that it opens to write: nothing is resumed there."""
+        return self.kind != "rclone"
+
     def visit(self, limits: VisitLimits = LIMITS, step: Step = lambda name: None) -> Visit:
         return self.way(limits, step)
 

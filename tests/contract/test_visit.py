@@ -81,7 +81,7 @@ def test_an_unfinished_part_of_ours_is_resumed(site: Site, make_rendition: Rendi
     with site.visit() as visit:
         sent = visit.put_rendition(file)
 
-    assert 3 * MB - sent.resumed_from <= FLUSH_EVERY_BYTES
+    assert 3 * MB - sent.resumed_from <= FLUSH_EVERY_BYTES or not site.keeps_parts
     assert sent.bytes_sent == 4 * MB - sent.resumed_from
     assert (site.root / audio_path(file.name)).read_bytes() == content
     assert not part.exists()
@@ -152,7 +152,7 @@ def test_progress_counts_acknowledged_bytes_and_may_stop_the_visit(
     assert seen == sorted(seen)
     assert not (site.root / audio_path(file.name)).exists()
     with site.visit() as visit:
-        assert visit.put_rendition(file).resumed_from > MB
+        assert visit.put_rendition(file).resumed_from > MB or not site.keeps_parts
     assert (site.root / audio_path(file.name)).read_bytes() == file.path.read_bytes()
 
 

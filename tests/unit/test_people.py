@@ -51,9 +51,7 @@ def who(hub: Hub, token: Token) -> Person | None:
         return people.person_of(session, token.text, hub.clock.now())
 
 
-def test_one_time_secret_signs_in_and_must_be_changed(
-    hub: Hub, editor: tuple[Person, str]
-) -> None:
+def test_one_time_secret_signs_in_and_must_be_changed(hub: Hub, editor: tuple[Person, str]) -> None:
     """A new person comes in with the secret, and is told apart until it was changed."""
     token = sign_in(hub, editor[1])
 
@@ -89,9 +87,7 @@ def test_wrong_name_and_wrong_password_are_told_alike(
     assert refused.value.fields == {}
 
 
-def test_failed_tries_are_counted_although_they_fail(
-    hub: Hub, editor: tuple[Person, str]
-) -> None:
+def test_failed_tries_are_counted_although_they_fail(hub: Hub, editor: tuple[Person, str]) -> None:
     """The count of a refused try is kept: the exception does not roll it back."""
     with pytest.raises(SignInRefused):
         sign_in(hub, "wrong")
@@ -238,9 +234,7 @@ def test_last_administrator_cannot_be_closed(hub: Hub) -> None:
         assert people.find_person(session, "admin").active
 
 
-def test_renewed_secret_replaces_a_forgotten_password(
-    hub: Hub, editor: tuple[Person, str]
-) -> None:
+def test_renewed_secret_replaces_a_forgotten_password(hub: Hub, editor: tuple[Person, str]) -> None:
     """The old secret is worth nothing, the new one must be changed again, and the lock is gone."""
     for _ in range(MAX_FAILED_SIGN_INS):
         with pytest.raises(SignInRefused):

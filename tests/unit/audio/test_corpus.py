@@ -176,7 +176,7 @@ def test_recording_on_a_bad_cable_is_told(make):
         "-filter_complex", "[1]volume=-22dB[h];[0][h]amix=normalize=0:duration=first",
     )  # fmt: skip
     noise = make(
-        "noise.wav", "-f", "lavfi", "-i", "anoisesrc=a=0.02:r=22050:d=12",
+        "noise.wav", "-f", "lavfi", "-i", "anoisesrc=a=0.05:r=22050:d=12",
         "-filter_complex", "[0][1]amix=normalize=0:duration=first",
     )  # fmt: skip
     shifted = make("dc.wav", "-af", "dcshift=0.1")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -14,12 +14,16 @@ from audio.errors import Cancelled, FfmpegMissing, ProgramFailed, TookTooLong
 SHELL = "/bin/sh"
 
 
-def is_running(pid: int) -> bool:
+def is_ended(pid: int, within_s: float = 10) -> bool:
+    """Wait until a process has ended: the kernel ends it a moment after it was killed."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], within_s)[0])
+    finally:
+        os.close(pidfd)
 
 
 def test_named_ffmpeg_is_used_before_any_other(monkeypatch, tmp_path):
@@ -49,7 +53,7 @@ def test_wall_clock_limit_kills_the_whole_process_group(tmp_path):
         ffmpeg.run([SHELL, "-c", script], limits=ffmpeg.Limits(wall_s=0.5))
 
     assert stopped.value.retry
-    assert not is_running(int(pid_file.read_text()))
+    assert is_ended(int(pid_file.read_text()))
 
 
 def test_what_a_program_leaves_running_is_ended_with_it(tmp_path):
@@ -58,7 +62,7 @@ def test_what_a_program_leaves_running_is_ended_with_it(tmp_path):
 
     ffmpeg.run([SHELL, "-c", f"sleep 60 & echo $! > {pid_file}"])
 
-    assert not is_running(int(pid_file.read_text()))
+    assert is_ended(int(pid_file.read_text()))
 
 
 def test_cancel_stops_a_program_at_once():

@@ -111,6 +111,7 @@ class Box:
         for folder in ("in/audio", "in/manifest", "out/asrun", "state"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         (root / "state/loa.key").write_text(key.hex() + "\n")
+        (root / "state/loa.key").chmod(0o600)
 
     def store(self, *sounds: tuple[ManifestFile, bytes]) -> None:
         for file, data in sounds:

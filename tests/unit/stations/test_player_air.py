@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -207,19 +205,10 @@ class Switch:
             "amplifier_off": ("sh", "-c", f"echo off >> {path}"),
         }
 
-    def becomes(self, *expected: str) -> bool:
-        """The commands run beside the player: wait for the last, for ten seconds at most."""
-        return wait_for(lambda: self.said() == list(expected))
-
-    def said(self) -> list[str]:
+    def said_to(self, player: Player) -> list[str]:
+        """Everything so far; a command runs beside the player, so wait for its end first."""
+        player.amplifier.settle()
         return self.path.read_text().split() if self.path.exists() else []
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 def test_the_amplifier_is_warm_on_the_second_and_off_after_the_last_sound(
@@ -230,13 +219,13 @@ def test_the_amplifier_is_warm_on_the_second_and_off_after_the_last_sound(
     player = living(ready, **switch.settings)
 
     player.run_until(at("04:59:57"))
-    assert switch.becomes("off")
+    assert switch.said_to(player) == ["off"]
     player.run_until(at("04:59:58"))
-    assert switch.becomes("off", "on")
+    assert switch.said_to(player) == ["off", "on"]
     player.run_until(at("05:30:04"))
-    assert switch.becomes("off", "on")
+    assert switch.said_to(player) == ["off", "on"]
     player.run_until(at("05:30:05"))
-    assert switch.becomes("off", "on", "off")
+    assert switch.said_to(player) == ["off", "on", "off"]
 
     assert ready.events("started")[0].at == at("05:00")
 
@@ -250,7 +239,7 @@ def test_the_amplifier_stays_on_between_two_items(ready: Box, tmp_path: Path) ->
 
     player.run_until(at("05:15"))
 
-    assert switch.becomes("off", "on")
+    assert switch.said_to(player) == ["off", "on"]
     assert [r.at for r in ready.events("started")] == [at("05:00"), at("05:10")]
 
 
@@ -286,7 +275,7 @@ def test_an_end_in_order_switches_the_amplifier_off(ready: Box, tmp_path: Path) 
 
     player.close()
 
-    assert switch.said()[-1] == "off"
+    assert switch.said_to(player)[-1] == "off"
 
 
 def test_a_station_cut_off_plays_the_right_programmes_for_a_week(box: Box) -> None:

@@ -1,0 +1,250 @@
+"""The API under /api/v1: what the pages do, for programs."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from scheduler.store.models import Airing, Slot
+from scheduler.store.states import AiringState, Grade
+from tests.web.data import tone
+from tests.web.site import Client, Site
+
+API = "/api/v1"
+
+SLOT = {
+    "title": "Bản tin tối",
+    "unit_code": "35",
+    "audience": ["unit:353"],
+    "exclude": ["station:dai-13573"],
+    "programme_id": 2,
+    "starts_at": "19:30",
+    "rrule": "FREQ=WEEKLY;BYDAY=MO,WE",
+}
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_anonymous_is_refused(shared_site: Site) -> None:
+    """A program without a sign-in gets a problem, in the language of the request."""
+    with shared_site.client(language="en") as client:
+        refused(client.get(f"{API}/stations"), 401, "not_signed_in")
+        assert client.get(f"{API}/stations").json()["detail"] == "Sign in first."
+    with shared_site.client() as client:
+        assert client.get(f"{API}/stations").json()["detail"] == "Hãy đăng nhập trước."
+
+
+def test_programme_is_uploaded_read_and_withdrawn(site: Site) -> None:
+    """A program brings a file, finds it again, and takes it off the air with a reason."""
+    with site.client("huong") as client:
+        made = client.post(
+            f"{API}/programmes", data={"title": "Từ máy"}, files={"file": ("m.wav", tone(700))}
+        )
+        assert made.status_code == 201, made.text
+        assert (made.json()["title"], made.json()["state"]) == ("Từ máy", "ready")
+        path = f"{API}/programmes/{made.json()['id']}"
+        assert client.get(path).json() == made.json()
+        assert [one["title"] for one in client.get(f"{API}/programmes?search=tu may").json()] == [
+            "Từ máy"
+        ]
+        refused(client.post(f"{path}/withdraw", json={"reason": ""}), 422, "fields_invalid")
+        gone = client.post(f"{path}/withdraw", json={"reason": "Số liệu cũ"})
+        assert gone.json()["state"] == "withdrawn"
+        refused(client.post(f"{path}/withdraw", json={"reason": "nữa"}), 409, "wrong_state")
+
+
+def test_findings_carry_a_code_and_a_sentence(shared_site: Site) -> None:
+    """A program reads the code, a person the sentence."""
+    programme = shared_site.province.programmes["ready"]
+    with shared_site.client("huong", language="en") as client:
+        findings = client.get(f"{API}/programmes/{programme.id}").json()["findings"]
+
+    assert [one["code"] for one in findings] == ["quiet", "long_silence", "dead_channel"]
+    assert "silence of 11 s at 6:12" in findings[1]["sentence"]
+
+
+def test_upload_that_is_no_form_is_a_problem(site: Site) -> None:
+    """A body of another kind, a form without a file, two files."""
+    with site.client("huong") as client:
+        refused(client.post(f"{API}/programmes", json={}), 400, "form_unreadable")
+        refused(client.post(f"{API}/programmes", files={"x": (None, "y")}), 422, "input_invalid")
+        two = [("file", ("a.wav", tone(1))), ("file", ("b.wav", tone(2)))]
+        refused(client.post(f"{API}/programmes", files=two), 400, "form_unreadable")
+    assert list(site.hub.tmp.iterdir()) == []
+
+
+def test_stations_tell_their_night_and_never_a_key(shared_site: Site) -> None:
+    """What is needed to help a station, and nothing that helps to break into it."""
+    with shared_site.client("lan") as client:
+        everything = client.get(f"{API}/stations")
+        one = client.get(f"{API}/stations/dai-13573").json()
+
+    assert len(everything.json()) == 6
+    assert one["unit_above"] == "Huyện Lý Nhân"
+    assert one["delivery"]["error_code"] == "unreachable"
+    assert "không trả lời" in one["delivery"]["error"]
+    assert "ssh-ed25519" not in everything.text
+    assert "host" not in one
+
+
+def test_slot_is_made_once_and_taken_out(site: Site) -> None:
+    """The rule comes back in words; a clash is a 409 with its sentence."""
+    with site.client("huong") as client:
+        made = client.post(f"{API}/slots", json=SLOT)
+        assert made.status_code == 201, made.text
+        assert made.json()["in_words"] == "Thứ 2, Thứ 4 hằng tuần lúc 19:30"
+        assert made.json()["exclude"] == ["station:dai-13573"]
+        refused(client.post(f"{API}/slots", json=SLOT), 409, "slots_overlap")
+        assert len(client.get(f"{API}/slots").json()) == 4
+        assert client.delete(f"{API}/slots/{made.json()['id']}").status_code == 204
+        refused(client.delete(f"{API}/slots/999"), 404, "not_found")
+
+    with site.hub.database.read() as session:
+        assert session.query(Slot).filter(Slot.removed_at.is_(None)).count() == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": ""},
+        {"title": "x" * 201},
+        {"audience": []},
+        {"audience": ["everybody"]},
+        {"programme_id": 2**40},
+        {"starts_at": "25:00"},
+        {"seconds": 0},
+        {"seconds": 90_000},
+        {"late_ok_s": -1},
+        {"programme_class": "loud"},
+        {"rrule": "FREQ=SECONDLY"},
+        {"rrule": "x" * 300},
+        {"valid_from": "hôm qua"},
+        {"colour": "red"},
+    ],
+)
+def test_bad_slot_is_a_problem_and_nothing_is_kept(
+    shared_site: Site, change: dict[str, object]
+) -> None:
+    """Every bound of the body; an unknown field is no field of ours."""
+    with shared_site.client("huong") as client:
+        answer = client.post(f"{API}/slots", json={**SLOT, **change})
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    with shared_site.hub.database.read() as session:
+        assert session.query(Slot).count() == 3
+
+
+def test_log_is_read_in_pages_without_gap_or_double(shared_site: Site) -> None:
+    """A program reads the whole log by following ``next``."""
+    seen: list[tuple[str, str]] = []
+    after = ""
+    with shared_site.client("huong") as client:
+        for _ in range(20):
+            page = client.get(
+                f"{API}/airings",
+                params={"first": "2022-10-12", "last": "2022-10-16", "limit": 70, "after": after},
+            ).json()
+            seen += [(one["planned_at"], one["station"]) for one in page["airings"]]
+            after = page["next"] or ""
+            if not after:
+                break
+
+    assert len(seen) == len(set(seen)) == 300
+
+
+def test_log_is_filtered(shared_site: Site) -> None:
+    """By unit, state and grade; a stretch that makes no sense is refused."""
+    days = {"first": "2022-10-12", "last": "2022-10-16"}
+    with shared_site.client("huong") as client:
+
+        def rows(**query: str) -> list[dict[str, str]]:
+            found: list[dict[str, str]] = client.get(
+                f"{API}/airings", params={**days, "limit": "1000", **query}
+            ).json()["airings"]
+            return found
+
+        assert len(rows(state="missed")) == 1
+        assert {one["grade"] for one in rows(grade="B")} == {"B"}
+        assert len(rows(unit="13579")) == 15
+        backwards = {"first": "2022-10-16", "last": "2022-10-12"}
+        refused(client.get(f"{API}/airings", params=backwards), 422, "input_invalid")
+        long = {"first": "2020-01-01", "last": "2022-10-12"}
+        refused(client.get(f"{API}/airings", params=long), 422, "input_invalid")
+        forged = {**days, "after": "x,y"}
+        refused(client.get(f"{API}/airings", params=forged), 422, "input_invalid")
+        refused(client.get(f"{API}/airings", params={"first": "x"}), 422, "fields_invalid")
+
+
+def test_airing_is_confirmed_by_name_and_never_against_the_log(site: Site) -> None:
+    """Grade B lifts what nobody knows; it does not overrule the player's own log."""
+    path = f"{API}/airings/dai-13579"
+    with site.client("dao") as client:
+        answer = client.post(f"{path}/2022-10-16T04:15:00Z/confirm", json={"aired": False})
+        assert (answer.json()["state"], answer.json()["grade"]) == ("missed", "B")
+        proved = client.post(f"{path}/2022-10-15T22:00:00Z/confirm", json={"aired": False})
+        assert proved.status_code in (409, 422)
+        future = client.post(f"{path}/2022-10-16T22:00:00Z/confirm", json={"aired": True})
+        assert future.status_code in (409, 422)
+        none = client.post(f"{path}/2022-10-16T04:16:00Z/confirm", json={"aired": True})
+        refused(none, 404, "not_found")
+
+    with site.hub.database.read() as session:
+        states = {
+            (row.state, row.grade)
+            for row in session.query(Airing).filter_by(
+                station_id=site.province.stations["13579"].id, broadcast_date=site.hub.today()
+            )
+        }
+    assert (AiringState.AIRED, Grade.A) in states
+    assert (AiringState.MISSED, Grade.B) in states
+
+
+def test_schedule_of_a_day_is_in_order(shared_site: Site) -> None:
+    """What is planned for a broadcast date: 05:00 here is 22:00 UTC of the day before."""
+    with shared_site.client("dao") as client:
+        day = client.get(f"{API}/schedule/2022-10-16").json()
+
+    assert [one["planned_at"] for one in day] == [
+        "2022-10-15T22:00:00Z", "2022-10-16T04:15:00Z", "2022-10-16T10:00:00Z"
+    ]  # fmt: skip
+
+
+def test_document_describes_every_endpoint_with_an_example(shared_site: Site) -> None:
+    """A programmer finds each body and answer shown by example, and the problem described."""
+    with shared_site.client("huong") as client:
+        document = client.get(f"{API}/openapi.json").json()
+
+    paths = [path for path in document["paths"] if path.startswith(API)]
+    assert len(paths) >= 10
+    schemas = document["components"]["schemas"]
+    for name in ("ProgrammeOut", "StationOut", "SlotIn", "AiringOut", "ConfirmIn", "Problem"):
+        assert "example" in schemas[name], name
+    assert not any(path in document["paths"] for path in ("/", "/sign-in", "/people"))
+
+
+def answers_no_500(client: Client, method: str, path: str, **body: object) -> None:
+    answer = client.request(method, path, **body)  # type: ignore[arg-type]
+    assert answer.status_code < 500, (method, path, answer.text)
+
+
+def test_odd_input_never_fails_inside(site: Site) -> None:
+    """Huge numbers, NUL, half letters, wrong types: refused, never a 500."""
+    odd = ["0", "-1", "99999999999999999999", "%00", "%FF", "a" * 3000, "..%2f..%2fetc"]
+    with site.client("admin") as client:
+        for one in odd:
+            for path in (
+                f"/programmes/{one}", f"/programmes/{one}/audio", f"/timetable/{one}/remove",
+                f"/?unit={one}", f"/?on={one}", f"/stations?search={one}", f"/airings?after={one}",
+                f"{API}/programmes/{one}", f"{API}/stations/{one}", f"{API}/schedule/{one}",
+                f"{API}/airings?first={one}&last={one}", f"/static/{one}",
+            ):  # fmt: skip
+                answers_no_500(client, "GET", path)
+            answers_no_500(client, "DELETE", f"{API}/slots/{one}")
+            answers_no_500(client, "POST", f"{API}/airings/x/{one}/confirm", json={"aired": True})
+        for body in (b"", b"null", b"[]", b'{"title": "\\ud800"}', b"\xff", b"{" * 500):
+            headers = {"content-type": "application/json"}
+            answers_no_500(client, "POST", f"{API}/slots", content=body, headers=headers)

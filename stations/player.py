@@ -332,11 +332,11 @@ def parse_manifest(body: bytes) -> Day:
 def _day_of(raw: Dict[str, Any]) -> Day:
     if raw["v"] != 1:
         raise Refused("other_version")
-    if not FIELDS.issuperset(raw["critical"]):
+    if not FIELDS.issuperset(_list(raw["critical"])):
         raise Refused("unknown_critical")
     date = _matching(_DATE, raw["date"])
-    files = {file.name: file for file in map(_file_of, raw["files"])}
-    items = tuple(_item_of(item, date, files) for item in raw["items"])
+    files = {file.name: file for file in map(_file_of, _list(raw["files"]))}
+    items = tuple(_item_of(item, date, files) for item in _list(raw["items"]))
     utc_offset_s = _whole(raw["utc_offset_s"], -86400, 86400)
     _check_items(items, midnight_of(date) - utc_offset_s)
     return Day(
@@ -367,7 +367,7 @@ def _item_of(raw: Dict[str, Any], date: str, files: Dict[str, AudioFile]) -> Ite
         ms=_whole(raw["ms"], 1, 86400000),
         gain_db=gain_db,
         rank=RANKS[raw["class"]],
-        files=tuple(files[name] for name in raw["files"]),
+        files=tuple(files[name] for name in _list(raw["files"])),
         stream=_stream_of(raw.get("stream", "")),
     )
 
@@ -392,6 +392,13 @@ def _whole(value: Any, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
         raise Refused("malformed")
     return int(value)
+
+
+def _list(value: Any) -> List[Any]:
+    """An empty text or object is a mistake of the hub, and not a day on which nothing airs."""
+    if not isinstance(value, list):
+        raise Refused("malformed")
+    return value
 
 
 def _matching(pattern: "re.Pattern[str]", value: str) -> str:
@@ -444,7 +451,7 @@ class Timetable:
     def recover_seen(self, seen: Dict[str, Any], floor: int) -> None:
         """Learn the numbers again from our own last receipt after state/ was lost."""
         for date, day in seen.items():
-            self.seen.setdefault(date, (int(day["seq"]), str(day["content"])))
+            self.seen.setdefault(date, (int(day["seq"]), str(day.get("content", ""))))
         self.floor = max(self.floor, floor)
 
     def scan(self, now: float, is_forced: bool = False) -> bool:
@@ -1087,7 +1094,7 @@ class Player:
         is_known = self.timetable.load()
         receipt = self._last_receipt()
         if not is_known and receipt:
-            self.timetable.recover_seen(receipt["dates"], receipt["floor"])
+            self.timetable.recover_seen(receipt.get("dates", {}), receipt.get("floor", 0))
         since = min(self.timetable.days, default="9999")
         open_items: Dict[Tuple[str, str], Tuple[str, str, int, str]] = {}
         for line in self.log.load(since):

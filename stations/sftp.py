@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ _LIMITS = "limits@openssh.com"
 
 _READ, _WRITE, _CREATE = 0x1, 0x2, 0x8
 _DIRECT_WRITE_BYTES = 32_640  # what every server takes; larger only where the server is known to
+_FIRST_WRITE_BYTES = 8_160  # grows while answers come fast, so that a thin link is felt early
 _MOST_NAMES = 50_000  # in one folder; a station keeps a few hundred
 
 # What newer servers say in plain words and OpenSSH says as 'Failure'.
@@ -73,6 +75,7 @@ class SftpDisk:
         self.channel = channel
         self.limits = limits
         self.pace = pace
+        self.chunk_bytes = min(_FIRST_WRITE_BYTES, limits.chunk_bytes)  # as the link bears it
         self._root = PurePosixPath(root)
 
     @property
@@ -120,12 +123,11 @@ class SftpDisk:
                 return {}
             raise self.failed(refused, path) from refused
         found: dict[str, Stat] = {}
-        try:
-            for name, stat in self._read_folder(folder):
-                found[name] = stat
-                if len(found) > _MOST_NAMES:
-                    raise BadAnswer(detail=f"more than {_MOST_NAMES} names in {path}")
-        finally:
+        for count, (name, stat) in enumerate(self._read_folder(folder)):
+            if count >= _MOST_NAMES:  # counted, not collected: it may say one name for ever
+                raise BadAnswer(detail=f"more than {_MOST_NAMES} names in {path}")
+            found[name] = stat
+        with contextlib.suppress(RefusedError):
             self.channel.ask(wire.CLOSE, folder)
         return found
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 FSYNC = "fsync@openssh.com"
 
-_FIRST_WRITE_BYTES = 8_160  # grows while answers come fast, so that a thin link is felt early
 _LEAST_WRITE_BYTES = 2_040
 
 
@@ -61,7 +60,7 @@ class SftpFile:
         offset = start
         while offset < end:
             until_flush = FLUSH_EVERY_BYTES - offset % FLUSH_EVERY_BYTES
-            chunk = source.read(min(writer.chunk_bytes, until_flush))
+            chunk = source.read(min(self._disk.chunk_bytes, until_flush))
             if not chunk:
                 raise WrongBytes(path=self._path)  # our own file became shorter under us
             writer.add(self._send_write(offset, chunk), len(chunk), self._path, end - offset)
@@ -139,7 +138,6 @@ class _Writer:
     """
 
     def __init__(self, disk: SftpDisk, acknowledged: Callable[[int], None]) -> None:
-        self.chunk_bytes = min(_FIRST_WRITE_BYTES, disk.limits.chunk_bytes)
         self._disk = disk
         self._acknowledged = acknowledged
         self._slow_s = disk.limits.idle_s / 4
@@ -148,7 +146,8 @@ class _Writer:
     def add(self, number: int, count: int, path: str, needed_bytes: int) -> None:
         self._under_way.append((number, count, path, needed_bytes, time.monotonic()))
         if len(self._under_way) >= self._disk.limits.window:
-            self._settle()
+            while len(self._under_way) > self._disk.limits.window // 2:
+                self._settle()
         if self._disk.pace is not None and count:
             self._disk.pace.spend(count)
 
@@ -169,10 +168,11 @@ class _Writer:
             self._acknowledged(count)
 
     def _fit_chunk(self, took_s: float) -> None:
+        disk = self._disk
         if took_s > self._slow_s:
-            self.chunk_bytes = max(_LEAST_WRITE_BYTES, self.chunk_bytes // 2)
+            disk.chunk_bytes = max(_LEAST_WRITE_BYTES, disk.chunk_bytes // 2)
         else:
-            self.chunk_bytes = min(self._disk.largest_write_bytes, self.chunk_bytes * 2)
+            disk.chunk_bytes = min(disk.largest_write_bytes, disk.chunk_bytes * 2)
 
     def _drain(self) -> None:
         """Hear the answers to what is still under way, so that the visit can go on after a no."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
@@ -104,7 +105,10 @@ def _told_http(request: Request, error: Exception) -> Response:
 
 
 def _told_unexpected(request: Request, error: Exception) -> Response:
-    log.error("request_failed", path=request.url.path, method=request.method, exc_info=error)
+    # As text: a renderer that draws tracebacks also prints the local variables, and a password
+    # that somebody just typed may be one of them.
+    told = "".join(traceback.format_exception(error))
+    log.error("request_failed", path=request.url.path, method=request.method, traceback=told)
     response = _told(request, Unexpected())
     response.headers.update(ALWAYS)  # this handler stands outside of every middleware
     return response

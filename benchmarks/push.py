@@ -64,11 +64,11 @@ class Ground:
         self.files = tuple(_make_files(folder / "renditions", 3, file_bytes))
 
     def clear(self) -> None:
+        """Empty folders again; what was not on the disk yet is dropped and costs nobody."""
         shutil.rmtree(self.sshd.root, ignore_errors=True)
         for root in self.roots:
             for name in FOLDERS:
                 (root / name).mkdir(parents=True)
-        os.sync()  # nobody pays for what another one left behind
 
     def task(self, sessions: int) -> Task:
         known = self.folder / "known_hosts"

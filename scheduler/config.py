@@ -77,6 +77,7 @@ class CollectSettings(Section):
     every_s: int = Field(600, ge=10, le=86400, description="how often logs are fetched")
     unknown_after_h: int = Field(36, ge=1, le=336, description="no proof by then: unknown")
     late_after_s: int = Field(60, ge=1, le=3600, description="started later: late")
+    null_device_counts: bool = Field(False, description="true only where nothing must be heard")
     partial_below_percent: int = Field(95, ge=1, le=100, description="played less: partial")
 
 

@@ -150,7 +150,7 @@ class RowProblem(CoreError):
 
 
 class FileRefused(CoreError):
-    """{name}: {count} problems, nothing was imported."""
+    """There are {count} problems in {name}. Nothing was imported."""
 
     code = "file_refused"
 
@@ -160,7 +160,7 @@ class FileRefused(CoreError):
 
 
 class WrongEncoding(CoreError):
-    """{name} is not UTF-8 (byte {position}). Save it as "CSV UTF-8" and try again."""
+    """The file {name} is not UTF-8 (byte {position}). Save it as "CSV UTF-8" and try again."""
 
     code = "wrong_encoding"
 

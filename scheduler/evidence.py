@@ -32,7 +32,13 @@ def proof_of(
     rules: CollectSettings,
     now: datetime,
 ) -> Proof | None:
-    """What the log proves, or ``None`` while the item may still be on air."""
+    """
+    What the log proves, or ``None`` while the item may still be on air.
+
+    A player on the null device sounds for nobody: that proves nothing, except in a rehearsal.
+    """
+    if said.device == "null" and not rules.null_device_counts:
+        return None
     if said.outcome == "missed":
         return Proof(AiringState.MISSED, Grade.A, None, 0, said.reason or "missed")
     if said.outcome == "open" and said.started_at is None:

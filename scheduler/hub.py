@@ -111,6 +111,7 @@ def init(settings: Settings, *, clock: Clock, admin: str = "admin") -> InitResul
         make_folders(data)
         schema.upgrade(database)
         secret = _first_administrator(database, clock, admin)
+        database.close()
         make_secrets(data / "secret")
     public = (data / "secret" / f"{SSH_KEY}.pub").read_text().strip()
     return InitResult(admin, secret, data, database.shown_url, public)
@@ -118,7 +119,9 @@ def init(settings: Settings, *, clock: Clock, admin: str = "admin") -> InitResul
 
 def upgrade_tables(settings: Settings) -> None:
     """Bring the tables of an existing Loa to what this program needs."""
-    schema.upgrade(_existing(settings))
+    database = _existing(settings)
+    schema.upgrade(database)
+    database.close()
 
 
 def open_hub(

@@ -293,7 +293,7 @@ def _other_administrator(session: Session, person: Person) -> bool:
 def _count_try(database: Database, username: str, now: datetime) -> Person | None:
     """Count one more try of this name; it starts at nought again with the right password."""
     with database.write() as session:
-        # Locks the row on PostgreSQL: of many guesses at once each sees the count of the one before.
+        # Locks the row on PostgreSQL: of many guesses at once each sees the count before it.
         person = _by_name(session, username, for_update=True)
         if person is None or not person.active:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +46,7 @@ def _show(screen: Screen, run: Run, settings: dict[str, Any]) -> None:
 
 def _lines(values: dict[str, Any]) -> Iterator[str]:
     for key, value in values.items():
-        yield f"{key} = {_toml(value)}"
+        yield f"# {key} =" if value is None else f"{key} = {_toml(value)}"
 
 
 def _toml(value: Any) -> str:
@@ -55,4 +56,4 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(_toml(one) for one in value)}]"
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in value.items())} }}"
-    return str(value) if isinstance(value, int | float) else f'"{value or ""}"'
+    return str(value) if isinstance(value, int | float) else json.dumps(value, ensure_ascii=False)

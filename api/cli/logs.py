@@ -12,7 +12,7 @@ _LIBRARIES = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 def only_errors() -> None:
     """For a command that a person waits for: its result says what happened."""
-    _configure(logging.ERROR, structlog.dev.ConsoleRenderer(colors=False))
+    _configure(logging.ERROR, _console(colors=False))
 
 
 def everything() -> None:
@@ -20,9 +20,16 @@ def everything() -> None:
     at_terminal = sys.stderr.isatty()
     _configure(
         logging.INFO,
-        structlog.dev.ConsoleRenderer() if at_terminal else structlog.processors.JSONRenderer(),
+        _console(colors=True) if at_terminal else structlog.processors.JSONRenderer(),
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=_LIBRARIES)
+
+
+def _console(*, colors: bool) -> structlog.dev.ConsoleRenderer:
+    # The rich tracebacks of the default show local variables: a password may be among them.
+    return structlog.dev.ConsoleRenderer(
+        colors=colors, exception_formatter=structlog.dev.plain_traceback
+    )
 
 
 def _configure(level: int, renderer: structlog.typing.Processor) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.cli.documents import Document
+from api.cli.errors import NoComputer
 from api.cli.options import command, stations
 from api.cli.run import FAILED, PARTLY, Run
 from api.cli.screen import Figures, Screen
@@ -69,8 +70,13 @@ def station_ids(session: Session, codes: Sequence[str]) -> set[int] | None:
 
     Raises:
         NotFound: there is no station with one of these codes.
+        NoComputer: nothing can be brought there or fetched from there.
     """
-    return {find_station(session, code).id for code in codes} if codes else None
+    named = [find_station(session, code) for code in codes]
+    for station in named:
+        if station.kind == "person":
+            raise NoComputer(station=station.name)
+    return {station.id for station in named} or None
 
 
 def end_by(run: Run, *, failed: int, visited: int) -> None:

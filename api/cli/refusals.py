@@ -12,16 +12,18 @@ from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from api.cli.errors import FileTrouble, UnexpectedHere, UnexpectedUnwritten
 from api.cli.run import FAILED, Run, language_of, print_json
-from api.i18n import LoaError, Translator, translator
+from api.i18n import LoaError, Translator, mark, translator
 from audio.errors import AudioError
 from scheduler.clock import SystemClock
-from scheduler.errors import CoreError, DataNotWritable, FileRefused
+from scheduler.errors import CoreError, DatabaseDown, DataNotWritable, FileRefused
 from stations.errors import StationError
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_FULL, _READ_ONLY = mark("the disk is full"), mark("it is read-only")
+_DISK_TROUBLE = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EROFS: _READ_ONLY}
 DETAILS = "errors.log"  # in the data folder
 
 
@@ -65,24 +67,32 @@ def refusal_of(error: Exception, ctx: click.Context) -> Refusal:
 
 
 def _named(error: Exception, run: Run) -> LoaError:
-    if isinstance(error, AudioError | CoreError | StationError):
-        return error
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return _not_writable(run, error.filename, _detail(error))
+    if isinstance(error, DatabaseDown | DBAPIError):
+        # SQLite says "unable to open" or "disk I/O error" of a disk that is full or read-only.
+        return _disk_trouble(run.settings.paths.data) or _known(error) or _unexpected(error, run)
+    if isinstance(error, OSError) and error.errno in _DISK_TROUBLE:
+        path = error.filename or run.settings.paths.data
+        return DataNotWritable(path=path, detail=_DISK_TROUBLE[error.errno])
     if isinstance(error, OSError) and error.filename is not None:
         return FileTrouble(path=error.filename, detail=error.strerror)
-    said = str(getattr(error, "orig", ""))  # the words of a database driver
-    if "full" in said or "readonly" in said:
-        return _not_writable(run, None, said)
-    return _unexpected(error, run)
+    return _known(error) or _unexpected(error, run)
 
 
-def _detail(error: OSError) -> str:
-    return "the disk is full" if error.errno != errno.EROFS else "it is read-only"
+def _known(error: Exception) -> LoaError | None:
+    return error if isinstance(error, AudioError | CoreError | StationError) else None
 
 
-def _not_writable(run: Run, path: str | None, detail: str) -> LoaError:
-    return DataNotWritable(path=path or run.settings.paths.data, detail=detail)
+def _disk_trouble(data: Path) -> LoaError | None:
+    """What is wrong with the disk below the data folder, if anything."""
+    try:
+        disk = os.statvfs(data)
+    except OSError:
+        return None
+    if disk.f_flag & os.ST_RDONLY:
+        return DataNotWritable(path=data, detail=_DISK_TROUBLE[errno.EROFS])
+    if disk.f_bavail == 0:
+        return DataNotWritable(path=data, detail=_DISK_TROUBLE[errno.ENOSPC])
+    return None
 
 
 def _unexpected(error: Exception, run: Run) -> LoaError:

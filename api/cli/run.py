@@ -109,9 +109,7 @@ class Run:
 
     def actor(self, hub: Hub, username: str | None) -> str:
         """The name for the records: a known person, or the login name of this machine."""
-        from getpass import getuser
-
-        return self.person(hub, username).username if username else f"os:{getuser()}"[:80]
+        return self.person(hub, username).username if username else _login_name()
 
     # ── What is said ───────────────────────────────────────────────────────────────────────────
 
@@ -182,6 +180,15 @@ def language_of(run: Run) -> str:
         return run.settings.ui.language
     except ConfigInvalid:
         return "vi"  # the sentence that says so wants a language too
+
+
+def _login_name() -> str:
+    from getpass import getuser
+
+    try:
+        return f"os:{getuser()}"[:80]
+    except (KeyError, OSError):  # a container without a name for this number
+        return f"os:{os.getuid()}"
 
 
 def _plain(value: object) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.i18n import Translator
+from api.i18n import Translator, mark
 from api.words import word_of
 
 # A table that goes into a file or a pipe is never cut to the width of a terminal.
@@ -54,7 +54,7 @@ class Screen:
             table.add_column(self.translator.text(column), justify="right" if is_right else "left")
         for row in rows:
             table.add_row(*(self._cell(cell) for cell in row))
-        self.console.print(table if table.rows else self.translator.text("Nothing there."))
+        self.console.print(table if table.rows else self.translator.text(mark("Nothing there.")))
 
     def facts(self, facts: Iterable[tuple[str, Cell]]) -> None:
         """Names and values, one a line; values that are missing are left out."""

@@ -22,7 +22,7 @@ from audio.facts import Facts
 from scheduler import collect, dispatch, people, planner, programmes, registry, slots, units
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
-from scheduler.config import PathSettings, PlanSettings, Settings
+from scheduler.config import CollectSettings, PathSettings, PlanSettings, Settings
 from scheduler.day import day_from_rows, rendition_files
 from scheduler.errors import ProgrammeRefused
 from scheduler.hub import Hub
@@ -71,7 +71,9 @@ class Demo:
         self.folder, self.count, self.tell = folder, count, tell
         self.dates = tuple(FIRST_NIGHT + timedelta(days=n) for n in range(nights))
         self.settings = Settings(
-            paths=PathSettings(data=folder / "hub"), plan=PlanSettings(days_ahead=7)
+            paths=PathSettings(data=folder / "hub"),
+            plan=PlanSettings(days_ahead=7),
+            collect=CollectSettings(null_device_counts=True),
         )
         self.clock = ManualClock(self.at(FIRST_NIGHT - timedelta(days=1), time(9)))
         self.administrator = hubs.init(self.settings, clock=self.clock)
@@ -315,12 +317,11 @@ class Demo:
                 self.players[code].restart(fails_at + POWER_OFF)
 
     def _advance_players(self, to: datetime) -> None:
-        phase = "The stations play"
         with ThreadPoolExecutor(len(self.players)) as pool:
             moves = [pool.submit(player.advance_to, to) for player in self.players.values()]
             for number, moved in enumerate(moves, start=1):
                 moved.result()
-                self.tell(phase, number, len(moves))
+                self.tell("The stations play", number, len(moves))
 
     # ── What is proved ─────────────────────────────────────────────────────────────────────────
 

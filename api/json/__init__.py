@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 from api.auth import SignedIn
 from api.json import airings, programmes, stations, timetable
-from api.json.problems import PROBLEM_RESPONSES
+from api.json.problems import PROBLEM_RESPONSES, problem_schemas
 
 API_PREFIX = "/api/v1"
 
@@ -24,4 +24,5 @@ def api_router() -> APIRouter:
 def document(request: Request, viewer: SignedIn) -> dict[str, Any]:
     """The OpenAPI document, for those who may use what it describes."""
     openapi: dict[str, Any] = request.app.openapi()
+    openapi["components"]["schemas"].update(problem_schemas())
     return openapi

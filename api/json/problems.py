@@ -56,6 +56,12 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+def problem_schemas() -> dict[str, Any]:
+    """What ``PROBLEM_RESPONSES`` points to; the framework lists only models of good answers."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "Problem": schema}
+
+
 def problem(
     request: Request, error: LoaError, problems: list[FieldProblem] | None = None
 ) -> JSONResponse:

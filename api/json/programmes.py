@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api import words
 from api.auth import SignedIn, hub_of
+from api.fields import PathId
 from api.pages.programmes import Approver, Uploader, Withdrawer, keep
 from api.pages.render import translator_of
 from api.uploads import receive
@@ -147,12 +148,12 @@ async def upload_programme(request: Request, viewer: Uploader) -> ProgrammeOut:
 
 
 @router.get("/{programme_id}")
-def get_programme(request: Request, viewer: SignedIn, programme_id: int) -> ProgrammeOut:
+def get_programme(request: Request, viewer: SignedIn, programme_id: PathId) -> ProgrammeOut:
     return _found(request, programme_id)
 
 
 @router.post("/{programme_id}/approve")
-def approve_programme(request: Request, viewer: Approver, programme_id: int) -> ProgrammeOut:
+def approve_programme(request: Request, viewer: Approver, programme_id: PathId) -> ProgrammeOut:
     """Let it on air. Whoever brought it may not."""
     programmes.approve(hub_of(request), programme_id, by=viewer.person)
     if request.app.state.engine is not None:
@@ -162,7 +163,7 @@ def approve_programme(request: Request, viewer: Approver, programme_id: int) -> 
 
 @router.post("/{programme_id}/withdraw")
 def withdraw_programme(
-    request: Request, viewer: Withdrawer, programme_id: int, body: ReasonIn
+    request: Request, viewer: Withdrawer, programme_id: PathId, body: ReasonIn
 ) -> ProgrammeOut:
     """Take it off the air, out of every day that has not begun."""
     programmes.withdraw(hub_of(request), programme_id, by=viewer.person, reason=body.reason)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
+from api.fields import MAX_ID, PathId
 from api.json.airings import AiringOut
 from api.pages.render import translator_of
 from api.pages.timetable import Planner
@@ -46,7 +47,7 @@ class SlotIn(BaseModel):
     unit_code: str = Field(min_length=1, max_length=20, description="who owns the line")
     audience: list[Target] = Field(min_length=1, max_length=500)
     exclude: list[Target] = Field(default=[], max_length=500)
-    programme_id: int = Field(ge=1, le=2**31 - 1)
+    programme_id: int = Field(ge=1, le=MAX_ID)
     starts_at: time = Field(description="local")
     seconds: int | None = Field(None, ge=1, le=86_400, description="none: as the programme")
     rrule: str = Field("FREQ=DAILY", max_length=200, description="RFC 5545, without DTSTART")
@@ -100,7 +101,7 @@ def add_slot(request: Request, viewer: Planner, body: SlotIn) -> SlotOut:
 
 
 @router.delete("/slots/{slot_id}", status_code=204)
-def remove_slot(request: Request, viewer: Planner, slot_id: int) -> None:
+def remove_slot(request: Request, viewer: Planner, slot_id: PathId) -> None:
     """Take a line out; what it has aired stays in the log."""
     slots.remove_slot(hub_of(request), slot_id, by=viewer.person)
     if request.app.state.engine is not None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from api.auth import SignedIn, hub_of
+from api.fields import MAX_ID
 from api.pages.render import page
 from api.scope import scope_of
 from scheduler.airings import airing_log, count_by_grade, count_by_state
@@ -87,7 +88,7 @@ def cursor_of(text: str) -> tuple[datetime, int] | None:
         number = int(station_id)
     except ValueError:
         raise InputInvalid(problem="this page of the log does not exist") from None
-    if planned_at.tzinfo is None:
+    if planned_at.tzinfo is None or not 0 <= number <= MAX_ID:
         raise InputInvalid(problem="this page of the log does not exist")
     return planned_at, number
 

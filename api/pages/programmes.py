@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse
 
 from api.auth import SignedIn, Viewer, check_form_token, checked_form, hub_of, needs
 from api.errors import status_of
+from api.fields import PathId
 from api.i18n import LoaError
 from api.pages.render import page, redirect, translator_of
 from api.uploads import Upload, receive
@@ -68,12 +69,12 @@ async def upload(request: Request, viewer: Uploader) -> Response:
 
 
 @router.get("/programmes/{programme_id}")
-def show(request: Request, viewer: SignedIn, programme_id: int) -> Response:
+def show(request: Request, viewer: SignedIn, programme_id: PathId) -> Response:
     return _programme_page(request, viewer, programme_id)
 
 
 @router.get("/programmes/{programme_id}/audio")
-def listen(request: Request, viewer: SignedIn, programme_id: int) -> Response:
+def listen(request: Request, viewer: SignedIn, programme_id: PathId) -> Response:
     """The master, in ranges, so that a phone can jump to the middle."""
     hub = hub_of(request)
     with hub.database.read() as session:
@@ -93,7 +94,7 @@ def listen(request: Request, viewer: SignedIn, programme_id: int) -> Response:
 
 
 @router.post("/programmes/{programme_id}/approve", dependencies=[Depends(checked_form)])
-def approve(request: Request, viewer: Approver, programme_id: int) -> Response:
+def approve(request: Request, viewer: Approver, programme_id: PathId) -> Response:
     try:
         programmes.approve(hub_of(request), programme_id, by=viewer.person)
     except CoreError as error:
@@ -104,7 +105,9 @@ def approve(request: Request, viewer: Approver, programme_id: int) -> Response:
 
 
 @router.post("/programmes/{programme_id}/reject", dependencies=[Depends(checked_form)])
-def reject(request: Request, viewer: Approver, programme_id: int, reason: Reason = "") -> Response:
+def reject(
+    request: Request, viewer: Approver, programme_id: PathId, reason: Reason = ""
+) -> Response:
     try:
         programmes.reject(hub_of(request), programme_id, by=viewer.person, reason=reason)
     except CoreError as error:
@@ -114,7 +117,7 @@ def reject(request: Request, viewer: Approver, programme_id: int, reason: Reason
 
 @router.post("/programmes/{programme_id}/withdraw", dependencies=[Depends(checked_form)])
 def withdraw(
-    request: Request, viewer: Withdrawer, programme_id: int, reason: Reason = ""
+    request: Request, viewer: Withdrawer, programme_id: PathId, reason: Reason = ""
 ) -> Response:
     try:
         programmes.withdraw(hub_of(request), programme_id, by=viewer.person, reason=reason)

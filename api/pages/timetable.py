@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.errors import status_of
+from api.fields import MAX_ID, PathId
 from api.i18n import LoaError, mark
 from api.pages.render import page, redirect, translator_of
 from api.scope import scope_of
@@ -109,7 +110,7 @@ def add(
 
 
 @router.get("/timetable/{slot_id}/remove")
-def ask_remove(request: Request, viewer: Planner, slot_id: int) -> Response:
+def ask_remove(request: Request, viewer: Planner, slot_id: PathId) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
         slot = _find(slots.list_slots(session), slot_id)
@@ -117,7 +118,7 @@ def ask_remove(request: Request, viewer: Planner, slot_id: int) -> Response:
 
 
 @router.post("/timetable/{slot_id}/remove", dependencies=[Depends(checked_form)])
-def remove(request: Request, viewer: Planner, slot_id: int) -> Response:
+def remove(request: Request, viewer: Planner, slot_id: PathId) -> Response:
     slots.remove_slot(hub_of(request), slot_id, by=viewer.person)
     _plan_again(request)
     return redirect("/timetable", done="slot_removed")
@@ -177,7 +178,7 @@ def _in_words(request: Request) -> object:
 
 
 def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or int(text) > MAX_ID:
         raise InputInvalid(problem="choose a programme")
     return int(text)
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, checked_form, hub_of
+from api.fields import FormId
 from api.pages.render import page, redirect
 from api.scope import scope_of
 from api.vietnamese import sort_key
@@ -81,7 +82,7 @@ def today(
 def confirm(
     request: Request,
     viewer: SignedIn,
-    station_id: Annotated[int, Form()],
+    station_id: FormId,
     planned_at: Annotated[datetime, Form()],
     aired: Annotated[bool, Form()],
     note: Annotated[str, Form(max_length=500)] = "",

@@ -99,7 +99,7 @@ def test_failed_tries_are_counted_although_they_fail(hub: Hub, editor: tuple[Per
 def test_ten_wrong_tries_lock_even_the_right_password_for_a_while(
     hub: Hub, editor: tuple[Person, str], clock: ManualClock
 ) -> None:
-    """Guessing stops after ten tries, and the person may come in again a quarter of an hour later."""
+    """Guessing stops after ten tries; the person may come in again a quarter of an hour later."""
     for _ in range(MAX_FAILED_SIGN_INS):
         with pytest.raises(SignInRefused):
             sign_in(hub, "wrong")

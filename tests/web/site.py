@@ -43,7 +43,7 @@ class Site:
     @contextmanager
     def client(self, username: str | None = None, language: str = "vi") -> Iterator[Client]:
         """A client that keeps cookies and follows no redirect; signed in when a name is given."""
-        # verify=False: loading the certificates of the world costs 30 ms and nothing here speaks TLS.
+        # Loading the world's certificates would cost 30 ms, and nothing here speaks TLS.
         with Client(base_url=self.url, timeout=30, verify=False) as client:
             client.cookies.set("loa_language", language)
             if username is not None:

@@ -205,8 +205,14 @@ def test_overlapping_slot_is_refused_and_what_was_typed_is_kept(site: Site) -> N
 
     assert answer.status_code == 409
     assert "Khung giờ này trùng với &#34;Buổi sáng&#34;" in answer.text
-    for kept in ('value="Chen &lt;ngang&gt;"', 'value="05:05"', 'value="2022-12-31"',
-                 'value="unit:353" selected', 'value="2" selected', 'value="SU" checked'):  # fmt: skip
+    for kept in (
+        'value="Chen &lt;ngang&gt;"',
+        'value="05:05"',
+        'value="2022-12-31"',
+        'value="unit:353" selected',
+        'value="2" selected',
+        'value="SU" checked',
+    ):
         assert kept in answer.text, kept
     with site.hub.database.read() as session:
         assert session.query(Slot).count() == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jinja2 import nodes
@@ -30,8 +30,8 @@ ERROR_MODULES = (
 # Base classes are never raised, and the sentence of a row problem or of an input is its reason.
 NOT_SHOWN = {"AudioError", "StationError", "CoreError"}
 # Calls whose constant arguments are sentences, and from which argument on.
-_SPEAKING = {"_": 0, "mark": 0, "text": 0, "count": 1}
-_SPEAKING_NAMES = ("_", "mark")
+_SPEAKING = {"_": 0, "mark": 0, "said": 0, "text": 0, "count": 1}
+_SPEAKING_NAMES = ("_", "mark", "said")
 
 
 def all_messages() -> dict[str, str]:
@@ -68,6 +68,18 @@ def _in_code() -> Iterator[tuple[str, str]]:
 
 
 def _spoken(call: ast.Call) -> Iterator[str]:
+    yield from _translated(call)
+    if isinstance(call.func, ast.Attribute):
+        # What a command says on the screen: sentences, table headings, names of facts, phases.
+        if call.func.attr in ("say", "note", "confirm", "tell"):
+            yield from _constants(call.args[:1])
+        elif call.func.attr == "table":
+            yield from (heading.removesuffix("#") for heading in _listed(call))
+        elif call.func.attr == "facts":
+            yield from _listed(call)
+
+
+def _translated(call: ast.Call) -> Iterator[str]:
     function = call.func
     if isinstance(function, ast.Name) and function.id in _SPEAKING_NAMES:
         name = function.id
@@ -76,9 +88,22 @@ def _spoken(call: ast.Call) -> Iterator[str]:
     else:
         return
     if name in _SPEAKING:
-        for argument in call.args[_SPEAKING[name] :]:
-            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                yield argument.value
+        yield from _constants(call.args[_SPEAKING[name] :])
+
+
+def _listed(call: ast.Call) -> Iterator[str]:
+    """The texts of a list of texts, or the first text of each pair."""
+    for argument in call.args[:1]:
+        if isinstance(argument, ast.List):
+            firsts = [e.elts[0] if isinstance(e, ast.Tuple) else e for e in argument.elts]
+            yield from _constants(firsts)
+
+
+def _constants(arguments: Iterable[ast.expr]) -> Iterator[str]:
+    for argument in arguments:
+        for node in ast.walk(argument) if isinstance(argument, ast.IfExp) else [argument]:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
 
 
 def _owner(function: ast.Attribute) -> str:
@@ -96,8 +121,9 @@ def _problem(call: ast.Call) -> Iterator[str]:
 def _in_errors() -> Iterator[tuple[str, str]]:
     for name in ERROR_MODULES:
         for _, kind in inspect.getmembers(importlib.import_module(name), inspect.isclass):
-            is_ours = issubclass(kind, AudioError | CoreError | StationError)
-            if is_ours and kind.__module__ == name and kind.__name__ not in NOT_SHOWN:
+            if not issubclass(kind, AudioError | CoreError | StationError):
+                continue
+            if kind.__module__ == name and kind.__name__ not in NOT_SHOWN:
                 yield error_msgid(kind), f"{name}.{kind.__name__}"
 
 

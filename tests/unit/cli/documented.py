@@ -29,7 +29,7 @@ def documented_keys(name: str) -> set[str]:
     """The words that stand as code in the section of a command or of what it refers to."""
     text = sections()[name]
     keys = {*_CODE.findall(text), "error", "code", "sentence", "problems"}
-    return keys.union(*(_CODE.findall(sections()[thing]) for thing in _OBJECT.findall(text)))
+    return keys.union(*(documented_keys(thing) for thing in _OBJECT.findall(text)))
 
 
 def keys_of(document: Any) -> Iterator[str]:

@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from stations.hostkey import HostKey
 from stations.simulator import Fleet
 from tests.builders import HA_NAM
-from tests.unit.cli.conftest import ROOT, Program
+from tests.unit.cli.conftest import ROOT, Loa, Program
 
 _WITHIN_S = 30.0
 
@@ -31,22 +33,22 @@ def test_reader_that_leaves_is_no_error(shared_program: Program) -> None:
     assert done.stderr == ""
 
 
-def test_what_nobody_foresaw_is_written_down(shared_program: Program) -> None:
+def test_what_nobody_foresaw_is_written_down(loa: Loa, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence and the place of the details; the traceback only for who asks for it."""
-    data = shared_program.folder / "data"
-    (data / "secret" / "master.key").write_text("no hexadecimal digits")
-    try:
-        told = shared_program("station", "list", code=1).stderr
-        debugged = shared_program("station", "list", code=1, LOA_DEBUG="1").stderr
-    finally:
-        (data / "secret" / "master.key").write_text("00" * 32)
-    assert "ValueError" in told
-    assert str(data / "errors.log") in told
-    assert "Traceback" not in told
-    assert "Traceback" in debugged
-    log = data / "errors.log"
-    assert "non-hexadecimal number" in log.read_text()
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("nobody foresaw this")
+
+    monkeypatch.setattr("api.cli.airings.day_schedule", fail)
+    told = loa("today", code=1).stderr
+    log = loa.settings.paths.data / "errors.log"
+    assert (
+        told
+        == f"Something went wrong inside Loa (ZeroDivisionError). The details stand in {log}.\n"
+    )
+    assert "nobody foresaw this" in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
+    assert "Traceback" in loa("today", code=1, LOA_DEBUG="1").stderr
 
 
 def test_settings_hide_their_secrets(program: Program) -> None:

@@ -145,6 +145,19 @@ def test_station_key_stays_secret(people: Loa, tmp_path: Path) -> None:
     assert people("station", "key", "dao-ly", "--out", out, code=1).stdout == ""
 
 
+def test_a_place_without_a_computer_is_not_visited(people: Loa, tmp_path: Path) -> None:
+    """Whoever names such a place hears why nothing happens there."""
+    table = tmp_path / "stations.csv"
+    table.write_text(f"{_STATIONS}a,Đài A,13579,fm,person,\n", encoding="utf-8")
+    people("station", "import", table)
+    for words in (
+        ("push", "--station", "a"),
+        ("collect", "--station", "a"),
+        ("station", "probe", "a"),
+    ):
+        assert people.json(*words, code=1)["error"]["code"] == "no_computer"
+
+
 def test_no_loa_yet(bare: Loa) -> None:
     """Before ``loa init`` every command says what to do first."""
     assert 'Run "loa init" first' in bare("station", "list", code=1).stderr
@@ -187,16 +200,17 @@ def _mount() -> None:
 
 
 @pytest.mark.usefixtures("_mount")
-def test_full_data_folder(program: Program, sound: Path) -> None:
+def test_full_data_folder(program: Program) -> None:
     """A full disk is said in one sentence, at the start of the command."""
     with _small_disk(program.folder / "data", "size=2m") as data:
         program("init")
         with (data / "filler").open("wb") as filler:
             _fill(filler.fileno())
         refused = program("station", "list", code=1)
-        assert "cannot be written" in refused.stderr
-        assert "full" in refused.stderr
-        assert "Traceback" not in refused.stderr
+        assert "cannot be written: the disk is full" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+        (data / "filler").unlink()
+        program("station", "list")
 
 
 @pytest.mark.usefixtures("_mount")

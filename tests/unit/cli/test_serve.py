@@ -8,14 +8,26 @@ import select
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from scheduler.clock import ManualClock, SystemClock
+from scheduler.config import load_settings
+from scheduler.hub import open_hub
+from scheduler.store.db import Database
+from scheduler.store.models import Delivery
+from scheduler.store.states import DeliveryState
+from stations.simulator import Fleet
+from tests import builders
+from tests.builders import HA_NAM
 from tests.postgres import _free_port
-from tests.unit.cli.conftest import ROOT, Program
+from tests.unit.cli.conftest import ROOT, Loa, Program
 
 _UP_WITHIN_S, _ENDS_WITHIN_S = 60.0, 20.0
 
@@ -102,3 +114,54 @@ def test_a_worker_alone(shared_program: Program) -> None:
         assert _announced(process) == {"workers": 2}
         process.send_signal(signal.SIGTERM)
         assert process.wait(_ENDS_WITHIN_S) == 0
+
+
+@pytest.fixture
+def stalled(program: Program, tmp_path: Path) -> Iterator[Database]:
+    """Something is due for a station that stops answering in the middle of a file."""
+    program.configure('[push]\nwindow_from = "00:00"\nwindow_until = "00:00"\n')
+    loa = Loa(load_settings(program.config), ManualClock(SystemClock().now()))
+    public_key = loa.json("init")["public_key"]
+    loa("unit", "import", HA_NAM)
+    with Fleet(tmp_path / "stations", ["dao-ly"], public_key) as fleet:
+        address = fleet["dao-ly"].address
+        table = tmp_path / "stations.csv"
+        table.write_text(
+            "code,name,unit_code,technology,kind,host,port,username,root,host_key\n"
+            f"dao-ly,Đài,13579,ip,player,{address.host},{address.port},{address.username},"
+            f"{address.root},{address.host_key}\n",
+            encoding="utf-8",
+        )
+        loa("station", "import", table)
+        hub = open_hub(loa.settings, clock=loa.clock)
+        made = builders.programme(hub, "Tin", content=bytes(2_000_000))
+        loa("slot", "add", "--title", "Tin", "--programme", str(made.id), "--at", "06:00",
+            "--unit", "37", "--to", "station:dao-ly", "--by", "editor")  # fmt: skip
+        loa("plan", "--days", "1")
+        fleet["dao-ly"].faults.stall_after_bytes = 500_000
+        yield hub.database
+        hub.database.close()
+
+
+def test_a_visit_that_hangs_does_not_hold_the_end(program: Program, stalled: Database) -> None:
+    """It ends in time with exit code 0; what it had begun stays claimed until the lease ends."""
+    with _running(program, "serve", "--port", "0", "--json") as process:
+        _announced(process)
+        assert _within(_UP_WITHIN_S, lambda: _states(stalled) == [DeliveryState.LEASED])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(_ENDS_WITHIN_S) == 0
+    assert _states(stalled) == [DeliveryState.LEASED]
+
+
+def _states(database: Database) -> list[DeliveryState]:
+    with database.read() as session:
+        return list(session.scalars(select(Delivery.state)))
+
+
+def _within(limit_s: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -14,6 +13,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.day import planned_at_of
+from scheduler.dispatch import interruptible_pool
 from scheduler.errors import CoreError
 from scheduler.evidence import Proof, proof_of
 from scheduler.hub import Hub
@@ -87,7 +87,7 @@ def collect(
 ) -> list[CollectResult]:
     """Look at every active station that has a computer."""
     results = []
-    with ThreadPoolExecutor(hub.settings.push.workers, "collect") as pool:
+    with interruptible_pool(hub.settings.push.workers, "collect") as pool:
         for result in pool.map(lambda one: collect_station(hub, one), to_collect(hub, stations)):
             results.append(result)
             on_result(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
@@ -150,7 +151,7 @@ def push(
 ) -> PushResult:
     """Visit every station for which something is due now; a back-off is not waited for."""
     results: list[VisitResult] = []
-    with ThreadPoolExecutor(hub.settings.push.workers, "push") as pool:
+    with interruptible_pool(hub.settings.push.workers, "push") as pool:
         for ids in _rounds(hub, ignore_windows, stations):
             visits = [
                 pool.submit(
@@ -204,6 +205,16 @@ def _rounds(
         if not ids:
             return
         yield ids
+
+
+@contextmanager
+def interruptible_pool(workers: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """Ctrl-C lets the visits under way come to their end, and begins no others."""
+    pool = ThreadPoolExecutor(workers, name)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _Visiting:

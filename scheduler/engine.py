@@ -81,7 +81,9 @@ class Engine:
             done.set()
 
         threading.Thread(target=stop, name="stop-workers", daemon=True).start()
-        return done.wait(timeout_s + 1)
+        is_done = done.wait(timeout_s + 1)
+        # Huey comes back at its timeout whether or not a worker still hangs.
+        return is_done and not any(thread.is_alive() for _, thread in consumer.worker_threads)
 
     def _task(self, name: str, work: Any) -> Any:
         return self.huey.task(name=name)(work)

@@ -104,6 +104,7 @@ def init(settings: Settings, *, clock: Clock, admin: str = "admin") -> InitResul
         raise AlreadyInitialised(data=data)
     with _writing(data):
         data.mkdir(parents=True, exist_ok=True)
+        _try_to_write(data)
         database = database_of(settings)
         _answers(database)
         if schema.current_revision(database) is not None:
@@ -164,6 +165,8 @@ def make_folders(data: Path) -> None:
 def _existing(settings: Settings) -> Database:
     if not (settings.paths.data / "secret" / MASTER).exists():
         raise NotInitialised(data=settings.paths.data)
+    with _writing(settings.paths.data):  # before the database words it in its own way
+        _try_to_write(settings.paths.data)
     database = database_of(settings)
     _answers(database)
     return database

@@ -139,6 +139,19 @@ def render_due(
     return built
 
 
+def to_render(hub: Hub) -> list[int]:
+    """Programmes with renditions that nobody builds: a message was lost, or a builder died."""
+    stale = (Rendition.state == RenditionState.BUILDING) & (Rendition.lease_until < hub.clock.now())
+    with hub.database.read() as session:
+        return list(
+            session.scalars(
+                select(Rendition.programme_id)
+                .where((Rendition.state == RenditionState.DUE) | stale)
+                .distinct()
+            )
+        )
+
+
 def get_programme(session: Session, programme_id: int, *, locked: bool = False) -> Programme:
     """
     The programme; ``locked`` against another who decides about it (PostgreSQL).

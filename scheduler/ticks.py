@@ -12,7 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import collect, dispatch
+from scheduler import collect, dispatch, programmes
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 
@@ -70,6 +70,8 @@ class Ticks:
 
     def _settle(self) -> None:
         collect.settle(self.hub)
+        for programme_id in programmes.to_render(self.hub):
+            self.engine.render(programme_id)
 
     def _beat(self) -> None:
         self.last_beat = self.hub.clock.now()

@@ -36,7 +36,7 @@ def need(what: str, found: object) -> None:
         return
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing, and in CI nothing may be skipped")
-    pytest.skip(f"{what} is not installed here")
+    pytest.skip(f"{what} is missing here")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # each of these costs a list of commands or a refusal up to h
     from scheduler.hub import Hub
     from scheduler.store.models import Person
 
-FAILED, PARTLY = 1, 3
+DONE, FAILED, PARTLY = 0, 1, 3
 
 
 class Run:

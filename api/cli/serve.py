@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from threading import Event
-
 import click
 import structlog
 
 from api.app import create_app
 from api.cli.logs import everything
 from api.cli.options import command
-from api.cli.run import FAILED, Run
+from api.cli.run import DONE, FAILED, Run
 from api.cli.web import (
     WORKERS_MAY_TAKE_S,
     WebServer,
     address_of,
-    leave_now,
+    leave,
     listen,
     stop_asked,
 )
@@ -56,21 +54,19 @@ def serve(
         with stop_asked() as stop:
             server = WebServer(app, door, stop)
             if not server.start():
-                run.end(FAILED)  # the log says why
+                leave(FAILED)  # the log says why
             ticks.start()
             if count:
                 engine.start_workers(count)
             _announce(run, address_of(door), count)
             stop.wait()
             log.info("stop_asked")
-            has_failed = server.has_failed()
+            code = FAILED if server.has_failed() else DONE
             server.end()
             ticks.stop()
-            is_done = engine.stop_workers(WORKERS_MAY_TAKE_S)
-            if not (server.has_ended() and is_done):
-                leave_now()
-    if has_failed:
-        run.end(FAILED)
+            is_done = engine.stop_workers(WORKERS_MAY_TAKE_S) and server.has_ended()
+            log.info("stopped", is_done=is_done)
+    leave(code)
 
 
 @command("worker", "loa worker", "loa worker -n 32")
@@ -92,14 +88,10 @@ def worker(run: Run, count: int | None) -> None:
         with stop_asked() as stop:
             engine.start_workers(count)
             _tell_workers(run, count)
-            _wait(engine, stop)
-
-
-def _wait(engine: Engine, stop: Event) -> None:
-    stop.wait()
-    log.info("stop_asked")
-    if not engine.stop_workers(WORKERS_MAY_TAKE_S):
-        leave_now()
+            stop.wait()
+            log.info("stop_asked")
+            log.info("stopped", is_done=engine.stop_workers(WORKERS_MAY_TAKE_S))
+    leave(DONE)
 
 
 def _announce(run: Run, address: str, workers: int) -> None:

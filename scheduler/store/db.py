@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from scheduler.errors import DatabaseBusy, DatabaseDown
+from scheduler.errors import DatabaseBusy, DatabaseDown, DataNotWritable
 
 BUSY_TIMEOUT_MS = 5_000
 # One statement may carry 32,766 values on SQLite; a batch of 500 rows stays far below it.
@@ -99,6 +99,8 @@ class Database:
         detail = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         if "locked" in detail or "busy" in detail or getattr(error.orig, "sqlstate", "") in _BEATEN:
             return DatabaseBusy()
+        if "full" in detail or "readonly" in detail or "disk I/O" in detail:
+            return DataNotWritable(path=self.shown_url, detail=detail)
         lost = error.connection_invalidated or "connect" in detail or "closed" in detail
         if lost or "unable to open" in detail:
             return DatabaseDown(url=self.shown_url, detail=detail)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from stations.layout import FOLDERS
 from stations.sftp import open_visit
 from stations.simulator import Fleet
 from stations.visit import Address, Step, Visit, VisitLimits
+from tests.conftest import need
 from tests.contract.servers import OTHERS, MissingError
 from tests.faults.harness.renditions import RenditionMaker
 from tests.faults.harness.sshd import Sshd, make_key, sshd_path
@@ -47,10 +47,7 @@ class Site:
 
 def need_sshd() -> None:
     """Locally a missing sshd is a reason to skip; where CI runs it is a failure."""
-    if sshd_path() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("sshd is missing: install openssh-server")
-        pytest.skip("sshd is missing: install openssh-server to run this")
+    need("sshd (apt-get install openssh-server)", sshd_path())
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +96,7 @@ def others(
                 try:
                     running[kind] = stack.enter_context(OTHERS[kind](folder, private_key))
                 except MissingError as missing:
-                    pytest.skip(str(missing))
+                    need(str(missing), found=False)
             return running[kind]
 
         yield address_of

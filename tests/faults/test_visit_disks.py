@@ -19,6 +19,7 @@ from stations.layout import FOLDERS, DayFiles, audio_path, manifest_path
 from stations.login import load_key
 from stations.sftp import open_visit
 from stations.visit import Visit, VisitLimits
+from tests.conftest import need
 from tests.contract.conftest import need_sshd
 from tests.faults.harness.night import complaints
 from tests.faults.harness.renditions import RenditionMaker
@@ -46,7 +47,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     root = tmp_path / "small disk"
     root.mkdir()
     if os.geteuid() != 0 or _mount(root, "size=2m") != 0:
-        pytest.skip("mounting a small disk needs root and its rights")
+        need("the right to mount a small disk (root)", found=False)
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True)
     yield root

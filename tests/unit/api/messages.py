@@ -25,6 +25,7 @@ ERROR_MODULES = (
     "stations.errors",
     "scheduler.errors",
     "api.errors",
+    "api.cli.errors",
     "api.json.problems",
 )
 # Base classes are never raised, and the sentence of a row problem or of an input is its reason.

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from scheduler import planner, registry
 from scheduler.clock import ManualClock
+from scheduler.config import CollectSettings
 from scheduler.hub import Hub
 from scheduler.planner import PlanResult
 from scheduler.store.models import Airing, Attempt, Delivery, Programme, Slot, Station
@@ -47,7 +48,9 @@ class Scene:
 
     @property
     def hub(self) -> Hub:
-        return replace(self.base, connect=self._connect)
+        rehearsal = CollectSettings(null_device_counts=True)
+        settings = self.base.settings.model_copy(update={"collect": rehearsal})
+        return replace(self.base, connect=self._connect, settings=settings)
 
     def _connect(
         self, hub: Hub, station: Station, step: Callable[[str], None]

@@ -79,6 +79,15 @@ def test_a_late_start_is_judged_by_its_own_end() -> None:
     assert prove(said, AT + 96 * MINUTE) is not None
 
 
+def test_a_player_without_a_loudspeaker_proves_nothing_outside_a_rehearsal() -> None:
+    """The null device sounds for nobody: its log must not make a report green."""
+    said = story("ended", device="null")
+    rehearsal = CollectSettings(null_device_counts=True)
+
+    assert prove(said) is None
+    assert proof_of(said, planned_at=AT, ms=MS, rules=rehearsal, now=AT + 60 * MINUTE) is not None
+
+
 def test_lines_that_tell_of_no_start_prove_nothing() -> None:
     """A newer player may have words that we do not know yet."""
     assert prove(story("open", started_at=None, played_ms=0)) is None

@@ -1,0 +1,204 @@
+"""The airing log is read in pages, counted without adding grades, and confirmed by name."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta, timezone
+
+import pytest
+from sqlalchemy import select
+
+from scheduler import people
+from scheduler.airings import (
+    Cursor,
+    airing_log,
+    confirm_airing,
+    count_by_grade,
+    count_by_state,
+    day_schedule,
+)
+from scheduler.errors import InputInvalid, NotAllowed, NotFound, OutsideUnit, WrongState
+from scheduler.store.models import Airing, LedgerEntry, Person
+from scheduler.store.states import AiringState, Grade
+from scheduler.units import find_unit, unit_ids_below
+from tests.builders import programme, someone
+from tests.unit.scheduler.scene import MONDAY, Scene, local
+from tests.unit.scheduler.test_leases import at_once
+
+A = AiringState
+AT = local("05:00")
+LAST = MONDAY + timedelta(days=2)
+
+
+def three_days(scene: Scene) -> None:
+    """Two stations in two districts, twice a day, for three days: twelve rows."""
+    scene.night("13579", "13285", valid_to=LAST)
+    scene.slot(programme(scene.base, "Tin trưa"), at=time(11), valid_to=LAST)
+    scene.plan()
+
+
+def of_district(scene: Scene, username: str, code: str) -> Person:
+    with scene.base.database.write() as session:
+        people.add_person(
+            session, username=username, full_name=username, role="district",
+            unit=find_unit(session, code, MONDAY), now=scene.clock.now(), by="test",
+        )  # fmt: skip
+    with scene.base.database.read() as session:
+        return {one.username: one for one in people.list_people(session)}[username]
+
+
+def pages(scene: Scene, size: int, zone: timezone | None = None) -> list[tuple[datetime, int]]:
+    """Every row of the log, page after page, by the key of the last one."""
+    found: list[tuple[datetime, int]] = []
+    after: Cursor | None = None
+    while True:
+        with scene.base.database.read() as session:
+            rows = airing_log(session, first=MONDAY, last=LAST, after=after, limit=size)
+        if not rows:
+            return found
+        found += [(row.planned_at, row.station_id) for row in rows]
+        last_at = rows[-1].planned_at.astimezone(zone) if zone else rows[-1].planned_at
+        after = (last_at, rows[-1].station_id)
+
+
+@pytest.mark.parametrize("size", [1, 5, 12, 100])
+def test_pages_hold_every_row_once_newest_first(scene: Scene, size: int) -> None:
+    """Also where two stations air at one instant and a page ends between them."""
+    three_days(scene)
+
+    found = pages(scene, size)
+
+    assert len(found) == 12
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) == 12
+
+
+def test_a_page_may_begin_at_an_instant_in_any_zone(scene: Scene) -> None:
+    """A link may carry +07:00; SQLite compares texts, and must compare instants."""
+    three_days(scene)
+
+    assert len(pages(scene, 5, timezone(timedelta(hours=7)))) == 12
+
+
+def test_the_log_is_narrowed_by_place_state_and_grade(scene: Scene) -> None:
+    """A district sees its own communes on the map of that day."""
+    three_days(scene)
+    mine = scene.station("s13579").id
+    first = scene.airings("s13579")[0]
+    scene.change(first, state=A.AIRED, grade=Grade.A)
+
+    def rows(**narrow: object) -> list[Airing]:
+        with scene.base.database.read() as session:
+            return airing_log(session, first=MONDAY, last=LAST, **narrow)  # type: ignore[arg-type]
+
+    with scene.base.database.read() as session:
+        below = unit_ids_below(session, find_unit(session, "353", MONDAY).id, MONDAY)
+    assert {row.station_id for row in rows(unit_ids=below)} == {mine}
+    assert len(rows(unit_ids=below)) == len(rows(station_id=mine)) == 6
+    assert [row.planned_at for row in rows(state=A.AIRED)] == [first.planned_at]
+    assert [row.planned_at for row in rows(grade=Grade.A)] == [first.planned_at]
+    assert rows(unit_ids=[]) == []
+
+
+def test_counts_keep_states_and_grades_apart(scene: Scene) -> None:
+    """Cancelled is a state and no evidence; grades are never one sum."""
+    three_days(scene)
+    for row, (state, grade) in zip(
+        scene.airings(), [(A.AIRED, Grade.A), (A.MISSED, Grade.B), (A.CANCELLED, Grade.D)],
+        strict=False,
+    ):  # fmt: skip
+        scene.change(row, state=state, grade=grade)
+
+    with scene.base.database.read() as session:
+        states = count_by_state(session, MONDAY, LAST)
+        grades = count_by_grade(session, MONDAY, LAST)
+        nobody = count_by_state(session, date(2021, 1, 1), date(2021, 1, 31))
+
+    assert states == {A.AIRED: 1, A.MISSED: 1, A.CANCELLED: 1, A.PLANNED: 9}
+    assert grades == {Grade.A: 1, Grade.B: 1, Grade.D: 9}
+    assert nobody == {}
+
+
+def test_a_days_schedule_leaves_out_what_was_cancelled(scene: Scene) -> None:
+    """By time, then station: what a commune hangs on its door."""
+    three_days(scene)
+    scene.change(scene.airings()[0], state=A.CANCELLED)
+
+    with scene.base.database.read() as session:
+        found = day_schedule(session, MONDAY)
+
+    assert [row.planned_at for row in found] == [AT, local("11:00"), local("11:00")]
+
+
+def test_a_named_person_says_that_it_was_heard(scene: Scene) -> None:
+    """Grade B, with the name, and a line in the ledger that keeps the whole note."""
+    scene.night("13579")
+    scene.clock.move_to(AT + timedelta(minutes=10))
+    officer = of_district(scene, "lynhan", "353")
+    note = "nghe rõ\0\nở cụm loa số 3 " + "x" * 600
+
+    confirm_airing(
+        scene.base, scene.station("s13579").id, AT, by=officer, aired=True, note=note
+    )  # fmt: skip
+
+    [row] = scene.airings()
+    assert (row.state, row.grade) == (A.AIRED, Grade.B)
+    assert row.evidence is not None
+    assert (row.evidence["source"], row.evidence["who"]) == ("person", "lynhan")
+    assert row.reason is not None
+    assert row.reason.startswith("nghe rõ ở cụm loa số 3 x")
+    with scene.base.database.read() as session:
+        last = session.scalars(select(LedgerEntry).order_by(LedgerEntry.seq.desc())).first()
+    assert last is not None
+    assert (last.what, last.who, len(last.detail["note"])) == ("airing_confirmed", "lynhan", 500)
+
+
+def test_a_person_may_put_an_own_mistake_right(scene: Scene) -> None:
+    """Both words stand in the ledger; the row has the last one."""
+    scene.night("13579")
+    scene.clock.move_to(AT + timedelta(minutes=10))
+    editor, station_id = someone(scene.base, "editor"), scene.station("s13579").id
+
+    for aired in (True, False, True):
+        confirm_airing(scene.base, station_id, AT, by=editor, aired=aired)
+
+    assert scene.airings()[0].state is A.AIRED
+
+
+def test_who_may_not_confirm_changes_nothing(scene: Scene) -> None:
+    """Another district, another role, too early, never planned, cancelled, proved."""
+    scene.night("13579")
+    station_id = scene.station("s13579").id
+    editor, before = someone(scene.base, "editor"), scene.airings()[0]
+
+    def refused(error: type[Exception], by: Person = editor, at: datetime = AT) -> None:
+        with pytest.raises(error):
+            confirm_airing(scene.base, station_id, at, by=by, aired=False)
+
+    refused(InputInvalid)  # too early
+    scene.clock.move_to(AT + timedelta(minutes=10))
+    refused(OutsideUnit, by=of_district(scene, "kimbang", "350"))
+    refused(NotAllowed, by=someone(scene.base, "administrator"))
+    refused(NotFound, at=AT + timedelta(seconds=1))
+    scene.change(before, state=A.CANCELLED)
+    refused(WrongState)
+    scene.change(before, state=A.PARTIAL, grade=Grade.A)
+    refused(InputInvalid)
+
+    [after] = scene.airings()
+    assert (after.state, after.grade, after.evidence) == (A.PARTIAL, Grade.A, None)
+
+
+def test_two_people_at_once_are_both_in_the_ledger(scene: Scene) -> None:
+    """The row has one of the two words, whole; neither is lost."""
+    scene.night("13579")
+    scene.clock.move_to(AT + timedelta(minutes=10))
+    station_id, editor = scene.station("s13579").id, someone(scene.base, "editor")
+
+    at_once(
+        4, lambda n: confirm_airing(scene.base, station_id, AT, by=editor, aired=n % 2 == 0)
+    )  # fmt: skip
+
+    assert scene.airings()[0].grade is Grade.B
+    with scene.base.database.read() as session:
+        said = session.scalars(select(LedgerEntry.what)).all()
+    assert said.count("airing_confirmed") == 4

@@ -147,7 +147,7 @@ def _dial(address: Address, limits: VisitLimits) -> socket.socket:
     try:
         sock = socket.create_connection((address.host, address.port), timeout=limits.connect_s)
     except OSError as error:
-        raise _unreachable(address, str(error) or "no answer") from error
+        raise _unreachable(address, error.strerror or str(error) or "no answer") from error
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # The kernel gives up too, later than the watchdog: set to the idle limit itself it cut a
     # healthy line of 8 kB/s whose far end kept its window closed for 4 s.

@@ -108,6 +108,7 @@ AuthOrder mod_auth_unix.c
 AuthPAM off
 RootLogin on
 RequireValidShell off
+UseFtpUsers off
 UseReverseDNS off
 WtmpLog off
 DelayEngine off

@@ -15,6 +15,7 @@ import sys
 
 # About what a 3G router queues: enough to keep the line full, not a minute of it.
 QUEUE_BYTES = 64 * 1024
+PIECE_BYTES = 16 * 1024  # what arrives together: a second of a thin line must not come in one lump
 
 
 class Way:
@@ -54,7 +55,9 @@ class End(asyncio.Protocol):
         if self.way.queued > QUEUE_BYTES and self.transport is not None:
             self.transport.pause_reading()
         loop = asyncio.get_running_loop()
-        loop.call_at(self.way.arrives_at(loop.time(), len(data)), self.pass_on, data)
+        for at in range(0, len(data), PIECE_BYTES):
+            piece = data[at : at + PIECE_BYTES]
+            loop.call_at(self.way.arrives_at(loop.time(), len(piece)), self.pass_on, piece)
 
     def pass_on(self, data: bytes) -> None:
         self.way.queued -= len(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select, tuple_
@@ -68,7 +68,9 @@ def airing_log(
     if grade is not None:
         statement = statement.where(Airing.grade == grade)
     if after is not None:
-        statement = statement.where(tuple_(Airing.planned_at, Airing.station_id) < tuple_(*after))
+        # In UTC: inside a tuple the instant goes to SQLite as it is, and is compared as a text.
+        key = tuple_(after[0].astimezone(UTC), after[1])
+        statement = statement.where(tuple_(Airing.planned_at, Airing.station_id) < key)
     return list(session.scalars(_below(statement, unit_ids, last)))
 
 

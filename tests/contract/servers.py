@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -56,14 +57,13 @@ def _keys(folder: Path, private_key: Path) -> tuple[Path, Path, str]:
 
 @contextlib.contextmanager
 def asyncssh(folder: Path, private_key: Path) -> Iterator[Address]:
-    """The server of asyncssh, by the Python of LOA_ASYNCSSH_PYTHON or our own."""
-    python = os.environ.get("LOA_ASYNCSSH_PYTHON", sys.executable)
-    if python == sys.executable and importlib.util.find_spec("asyncssh") is None:
-        raise MissingError("asyncssh is missing: pip install asyncssh, LOA_ASYNCSSH_PYTHON=...")
+    """The server of asyncssh; our own requests never go through it."""
+    if importlib.util.find_spec("asyncssh") is None:
+        raise MissingError("asyncssh is missing: pip install asyncssh")
     host_key, allowed, text = _keys(folder, private_key)
     port = free_port()
     script = str(Path(__file__).with_name("asyncssh_server.py"))
-    with _running([python, script, str(port), str(host_key), str(allowed)], folder, port):
+    with _running([sys.executable, script, str(port), str(host_key), str(allowed)], folder, port):
         yield Address("127.0.0.1", port, "loa", "/", text)
 
 
@@ -148,7 +148,9 @@ def dropbear(folder: Path, private_key: Path) -> Iterator[Address]:
     port = free_port()
     listen = f"-F -E -s -p 127.0.0.1:{port} -r {host_key} -P {folder}/pid"
     # In a mount namespace of its own, so that nobody's real ~/.ssh is touched.
-    script = f"mount --bind '{home}' {Path.home()} && exec '{program}' {listen}"
+    # The home of the accounts file is meant: dropbear does not ask $HOME.
+    real_home = pwd.getpwuid(os.getuid()).pw_dir
+    script = f"mount --bind '{home}' '{real_home}' && exec '{program}' {listen}"
     with _running(["unshare", "--mount", "sh", "-c", script], folder, port):
         yield Address("127.0.0.1", port, getpass.getuser(), "/", HostKey.parse(public).text)
 

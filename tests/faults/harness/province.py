@@ -105,6 +105,10 @@ class Province:
         job = self.job(station, crash_at=(step, time_passed), later=life * _LEASE_OVER)
         return self.workers.run(job)
 
+    def life(self, station: Station, *, life: int) -> Job:
+        """The whole of one worker's life at a station, to be ended from outside."""
+        return self.job(station, later=life * _LEASE_OVER)
+
     def recover(self, *visited: Station, life: int = 1) -> int:
         return self.workers.run(self.job(*visited, later=life * _LEASE_OVER))
 

@@ -16,7 +16,7 @@ from scheduler.airings import (
     count_by_state,
     day_schedule,
 )
-from scheduler.errors import InputInvalid, NotAllowed, NotFound, OutsideUnit, WrongState
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit, WrongState
 from scheduler.store.models import Airing, LedgerEntry, Person
 from scheduler.store.states import AiringState, Grade
 from scheduler.units import find_unit, unit_ids_below
@@ -50,14 +50,15 @@ def pages(scene: Scene, size: int, zone: timezone | None = None) -> list[tuple[d
     """Every row of the log, page after page, by the key of the last one."""
     found: list[tuple[datetime, int]] = []
     after: Cursor | None = None
-    while True:
+    for _ in range(20):
         with scene.base.database.read() as session:
             rows = airing_log(session, first=MONDAY, last=LAST, after=after, limit=size)
         if not rows:
-            return found
+            break
         found += [(row.planned_at, row.station_id) for row in rows]
         last_at = rows[-1].planned_at.astimezone(zone) if zone else rows[-1].planned_at
         after = (last_at, rows[-1].station_id)
+    return found
 
 
 @pytest.mark.parametrize("size", [1, 5, 12, 100])
@@ -165,7 +166,7 @@ def test_a_person_may_put_an_own_mistake_right(scene: Scene) -> None:
 
 
 def test_who_may_not_confirm_changes_nothing(scene: Scene) -> None:
-    """Another district, another role, too early, never planned, cancelled, proved."""
+    """Another district, too early, never planned, cancelled, proved."""
     scene.night("13579")
     station_id = scene.station("s13579").id
     editor, before = someone(scene.base, "editor"), scene.airings()[0]
@@ -177,7 +178,6 @@ def test_who_may_not_confirm_changes_nothing(scene: Scene) -> None:
     refused(InputInvalid)  # too early
     scene.clock.move_to(AT + timedelta(minutes=10))
     refused(OutsideUnit, by=of_district(scene, "kimbang", "350"))
-    refused(NotAllowed, by=someone(scene.base, "administrator"))
     refused(NotFound, at=AT + timedelta(seconds=1))
     scene.change(before, state=A.CANCELLED)
     refused(WrongState)

@@ -67,7 +67,7 @@ FITS: dict[str, dict[str, Any]] = {
     "right after it": {"starts_at": time(5, 30)},
     "right before it": {"starts_at": time(4, 30)},
     "urgent": {"programme_class": "urgent"},
-    "before it begins": {"valid_from": MONDAY - timedelta(days=9),
+    "before it begins": {"valid_from": MONDAY - timedelta(days=1),
                          "valid_to": MONDAY - timedelta(days=1)},
     "up to midnight and on": {"starts_at": time(23, 50), "seconds": 600},
 }  # fmt: skip

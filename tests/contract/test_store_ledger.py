@@ -1,0 +1,128 @@
+"""The book of deeds: one chain, whoever writes, and a changed line is found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from scheduler.store import ledger, schema
+from scheduler.store.db import Database, open_database
+from scheduler.store.models import LedgerEntry
+
+AT = datetime(2022, 10, 17, 5, 0, 0, 120_000, tzinfo=timezone(timedelta(hours=7)))
+THREADS, EACH = 6, 5
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = open_database(database_url)
+    schema.upgrade(opened)
+    yield opened
+    opened.close()
+
+
+def write(database: Database, count: int, who: str = "Nguyễn Văn Ái") -> None:
+    for number in range(count):
+        with database.write() as session:
+            ledger.record(
+                session, at=AT, who=who, what="programme_approved", subject=f"programme {number}",
+                title='Gương "sáng" \\ thoát nghèo', n=number, ratio=0.1, none=None, many=[1, "a"],
+            )  # fmt: skip
+
+
+def chain(database: Database) -> list[LedgerEntry]:
+    with database.read() as session:
+        return list(session.scalars(select(LedgerEntry).order_by(LedgerEntry.seq)))
+
+
+def test_what_was_written_verifies_as_it_comes_back(database: Database) -> None:
+    """Zones, Vietnamese, quotes, fractions: the hash is of what the database gives back."""
+    write(database, 3)
+
+    entries = chain(database)
+
+    assert [entry.seq for entry in entries] == [1, 2, 3]
+    assert entries[0].prev_hash == ledger.GENESIS
+    assert entries[0].at == AT
+    assert entries[0].at.tzinfo is UTC
+    assert ledger.first_break(entries) is None
+    assert ledger.first_break([]) is None
+
+
+CHANGES = {
+    "who": "Somebody else",
+    "what": "programme_rejected",
+    "subject": "programme 99",
+    "at": AT + timedelta(microseconds=1),
+    "detail": {"title": "another"},
+    "hash": "0" * 64,
+    "prev_hash": "0" * 64,
+}
+
+
+@pytest.mark.parametrize("column", CHANGES)
+def test_a_changed_line_is_found(database: Database, column: str) -> None:
+    """Whichever column somebody edits behind our back."""
+    write(database, 4)
+
+    with database.write() as session:
+        session.execute(
+            update(LedgerEntry).where(LedgerEntry.seq == 2).values({column: CHANGES[column]})
+        )
+
+    assert ledger.first_break(chain(database)) == 2
+
+
+@pytest.mark.parametrize("seq", [1, 2, 3])
+def test_a_removed_line_is_found(database: Database, seq: int) -> None:
+    """The one after it does not follow any more."""
+    write(database, 4)
+
+    with database.write() as session:
+        session.execute(delete(LedgerEntry).where(LedgerEntry.seq == seq))
+
+    assert ledger.first_break(chain(database)) == seq + 1
+
+
+def test_many_writers_at_once_make_one_chain(database: Database) -> None:
+    """A web worker, a collector and a planner: no two lines follow the same one."""
+    threads = [
+        threading.Thread(target=write, args=(database, EACH, f"w{n}")) for n in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+
+    entries = chain(database)
+
+    assert [entry.seq for entry in entries] == [*range(1, THREADS * EACH + 1)]
+    assert ledger.first_break(entries) is None
+
+
+def test_a_deed_that_failed_has_no_line(database: Database) -> None:
+    """The deed and its record are one transaction."""
+    write(database, 1)
+
+    with pytest.raises(ZeroDivisionError), database.write() as session:
+        ledger.record(session, at=AT, who="a", what="b", subject="c")
+        _ = 1 / 0
+
+    write(database, 1)
+    assert [entry.seq for entry in chain(database)] == [1, 2]
+    assert ledger.first_break(chain(database)) is None
+
+
+def test_a_subject_longer_than_its_column_is_cut_and_verifies(database: Database) -> None:
+    """A file name may have 255 letters; PostgreSQL would refuse the whole import for it."""
+    with database.write() as session:
+        ledger.record(session, at=AT, who="a", what="b", subject="ế" * 300)
+
+    [entry] = chain(database)
+
+    assert len(entry.subject) == 200
+    assert ledger.first_break([entry]) is None

@@ -1,0 +1,95 @@
+"""Tables and models agree, on both databases, and a stranger's tables are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from scheduler import hub as hubs
+from scheduler.clock import ManualClock
+from scheduler.config import Settings
+from scheduler.errors import SchemaDiffers
+from scheduler.hub import Hub
+from scheduler.store import schema
+from scheduler.store.db import Database, open_database
+from scheduler.store.models import Base
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = open_database(database_url)
+    yield opened
+    opened.close()
+
+
+def differences(database: Database) -> list[object]:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def to(database: Database, revision: str) -> None:
+    with database.engine.begin() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def test_the_migrations_make_exactly_the_models(database: Database) -> None:
+    """A column that was forgotten in one of the two is found here, not at night."""
+    schema.upgrade(database)
+
+    assert differences(database) == []
+    assert schema.current_revision(database) == schema.needed_revision()
+
+
+def test_upgrading_twice_changes_nothing(database: Database) -> None:
+    """As often as one likes."""
+    schema.upgrade(database)
+    schema.upgrade(database)
+
+    assert differences(database) == []
+
+
+def test_the_tables_can_be_taken_down_and_made_again(database: Database) -> None:
+    """Every step back is written, and leads to where it came from."""
+    schema.upgrade(database)
+
+    to(database, "base")
+
+    assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
+    schema.upgrade(database)
+    assert differences(database) == []
+
+
+@pytest.mark.parametrize(("stamp", "found"), [("0000", "0000"), ("9999", "9999"), (None, "none")])
+def test_older_and_newer_tables_are_refused_loudly(
+    hub: Hub, settings: Settings, clock: ManualClock, stamp: str | None, found: str
+) -> None:
+    """Fault 29: a program does not work on tables that it does not know."""
+    with hub.database.write() as session:
+        session.execute(text("DELETE FROM alembic_version"))
+        if stamp is not None:
+            session.execute(text("INSERT INTO alembic_version VALUES (:v)"), {"v": stamp})
+
+    with pytest.raises(SchemaDiffers) as refused:
+        hubs.open_hub(settings, clock=clock)
+
+    assert refused.value.fields == {"found": found, "needed": schema.needed_revision()}
+
+
+def test_a_step_that_fails_leaves_the_tables_as_they_were(database: Database) -> None:
+    """Half an upgrade is no state that anybody could mend: both databases undo it whole."""
+    with database.write() as session:
+        session.execute(text("CREATE TABLE unit (in_the_way INTEGER)"))
+
+    with pytest.raises(Exception, match="unit"):
+        schema.upgrade(database)
+
+    assert set(inspect(database.engine).get_table_names()) <= {"unit", "alembic_version"}
+    assert schema.current_revision(database) is None

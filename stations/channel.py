@@ -85,7 +85,6 @@ class SftpChannel:
         self._buffer = bytearray()
         self._last_id = 0
         self._under_way: set[int] = set()
-        self._forgotten: set[int] = set()
         self._answers: dict[int, Answer] = {}
         self.acknowledged_bytes = 0
         self.bytes_sent = 0
@@ -127,13 +126,6 @@ class SftpChannel:
             raise RefusedError(code, "" if answer.is_at_end else answer.take_text())
         return answer
 
-    def forget(self, number: int) -> None:
-        """Wait no more for an answer; it is dropped when it comes."""
-        if self._answers.pop(number, None) is None:
-            self._under_way.discard(number)
-            self._forgotten.add(number)
-            self._guard()
-
     def close(self) -> None:
         self._channel.close()
 
@@ -151,17 +143,10 @@ class SftpChannel:
     def _receive(self) -> None:
         answer = self._read_packet()
         number = answer.take_int()
-        if number in self._forgotten:
-            self._forgotten.remove(number)
-        elif number in self._under_way:
-            self._under_way.remove(number)
-            self._answers[number] = answer
-        else:
+        if number not in self._under_way:
             raise BadAnswer(detail="it answers what nobody asked")
-        self._guard()
-
-    def _guard(self) -> None:
-        """The deadline runs only while an answer is waited for."""
+        self._under_way.remove(number)
+        self._answers[number] = answer
         if self._under_way:
             self._watchdog.allow(self._idle_s)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
@@ -24,36 +24,20 @@ class Stat:
 
 
 class OpenFile(Protocol):
-    """
-    A file at the station, open to be written and flushed, or to be read.
-
-    What follows from what is sent without waiting: on a line of 60 ms every wait that is left
-    out was worth 1 % of a night.
-    """
+    """A file at the station, open to be written, flushed and read back."""
 
     def stat(self) -> Stat: ...
 
-    def stat_later(self) -> Callable[[], Stat]:
-        """Ask now, hear the answer when it is called for."""
-        ...
-
     def write(self, source: BinaryIO, start: int, acknowledged: Callable[[int], None]) -> None:
-        """Write ``source`` from ``start`` to its end, the last thing that is done to this file.
-
-        Every stretch that has arrived is told.
-        """
-        ...
-
-    def flush(self) -> bool:
-        """Return True when the station promises that the bytes survive a power cut."""
-        ...
-
-    def read_again(self) -> OpenFile:
-        """Return what was written as a reader sees it: through another handle."""
+        """Write ``source`` from ``start`` to its end; say of every stretch when it has arrived."""
         ...
 
     def read(self, blocks: Iterable[Block]) -> Iterator[bytes]:
         """Read blocks in their order; a short one means that the file ends there."""
+        ...
+
+    def flush(self) -> bool:
+        """Return True when the station promises that the bytes survive a power cut."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -90,27 +74,20 @@ class StationDisk(Protocol):
 
     def open_read(self, path: str) -> OpenFile | None: ...
 
-    def open_all(self, paths: Sequence[str]) -> list[OpenFile | None]:
-        """Open several files to read; None for each that is not there."""
-        ...
-
     def rename_over(self, source: str, target: str) -> bool:
         """Rename in one step, over a file that is there; False when the server will not."""
         ...
 
-    def replace(self, source: str, target: str) -> Stat | None:
-        """Rename so that ``target`` is the old file or the new one, or for a moment neither.
-
-        Return what lies there then.
-        """
+    def replace(self, source: str, target: str) -> None:
+        """Rename so that ``target`` is the old file or the new one, or for a moment neither."""
         ...
 
     def remove(self, path: str) -> None:
         """Remove a file; it is no error when it is not there."""
         ...
 
-    def folder_to_flush(self, path: str) -> Callable[[], bool]:
-        """Ask for a folder now; flush it when called: True if its names survive a power cut."""
+    def flush_folder(self, path: str) -> bool:
+        """Return True when the names in a folder are known to survive a power cut."""
         ...
 
     def close(self) -> None: ...

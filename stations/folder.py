@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from stations.disk import FLUSH_EVERY_BYTES, OpenFile, Stat
-from stations.errors import NotWritable, StationError, StationFull, WrongBytes
+from stations.disk import FLUSH_EVERY_BYTES, Stat
+from stations.errors import NotWritable, StationError, StationFull
 from stations.samples import Block
 from stations.visit import Step, Visit, VisitLimits
 
@@ -75,26 +75,19 @@ class FolderDisk:
             except FileNotFoundError:
                 return None
 
-    def open_all(self, paths: Sequence[str]) -> list[OpenFile | None]:
-        return [self.open_read(path) for path in paths]
-
     def rename_over(self, source: str, target: str) -> bool:
         self.replace(source, target)
         return True
 
-    def replace(self, source: str, target: str) -> Stat | None:
+    def replace(self, source: str, target: str) -> None:
         with _in_our_words(target):
             self._at(source).replace(self._at(target))
-        return self.stat(target)
 
     def remove(self, path: str) -> None:
         with _in_our_words(path):
             self._at(path).unlink(missing_ok=True)
 
-    def folder_to_flush(self, path: str) -> Callable[[], bool]:
-        return lambda: self._flush_folder(path)
-
-    def _flush_folder(self, path: str) -> bool:
+    def flush_folder(self, path: str) -> bool:
         with _in_our_words(path), contextlib.suppress(FileNotFoundError):
             descriptor = os.open(self._at(path), os.O_RDONLY)
             try:
@@ -135,9 +128,6 @@ class FolderFile:
         with _in_our_words(self._path):
             return _stat(os.fstat(self._descriptor))
 
-    def stat_later(self) -> Callable[[], Stat]:
-        return self.stat
-
     def write(self, source: BinaryIO, start: int, acknowledged: Callable[[int], None]) -> None:
         source.seek(start)
         offset = start
@@ -160,12 +150,6 @@ class FolderFile:
         with _in_our_words(self._path, 1):
             os.fsync(self._descriptor)
         return True
-
-    def read_again(self) -> OpenFile:
-        again = self._disk.open_read(self._path)
-        if again is None:
-            raise WrongBytes(path=self._path)
-        return again
 
     def _write_all(self, chunk: bytes, offset: int) -> None:
         written = 0

@@ -14,9 +14,8 @@ class VisitLimits:
     window: int = 8  # requests under way at once
     chunk_bytes: int = 65_280  # of one write: fills two SSH packets of 32 KiB with its header
     bandwidth_kbps: int | None = None  # kilobits a second; None: what the link gives
-    # Up to this size a file is read back in full. Reading 1 MB back took as long as sending it.
-    verify_budget_bytes: int = 128 * 1024
-    sample_blocks: int = 8  # looks of 4 KiB at anything larger: the ends, and six by chance
+    verify_budget_bytes: int = 1 << 20  # up to this size a file is read back in full
+    sample_blocks: int = 4  # of 32 KiB, of anything larger: the ends, and two by chance
     sample_seed: int = 0  # another one looks at other blocks
     reads_back_all: bool = False  # for stations that send no receipt, where the link allows it
     reserve_bytes: int = 4 << 20  # left free for the station's own log

@@ -32,7 +32,6 @@ STEPS = (
 )
 
 Step = Callable[[str], None]
-Opened = tuple[OpenFile | None, OpenFile | None]  # under the final name, and as a part
 Progress = Callable[[int], None]  # bytes that the station acknowledged in this visit; may raise
 
 
@@ -43,7 +42,7 @@ class Content:
     source: BinaryIO
     size_bytes: int
     name: str  # gives other files other samples
-    is_vital: bool = False  # a manifest: read back whole, and sent to a full station too
+    may_use_reserve: bool = False  # a manifest goes to a full station too
 
     def read(self, blocks: Iterable[Block]) -> Iterator[bytes]:
         for block in blocks:
@@ -64,43 +63,18 @@ class Placer:
         self._free_bytes = self._disk.free_bytes()
         return self._free_bytes
 
-    def place(
-        self,
-        final: str,
-        part: str,
-        content: Content,
-        progress: Progress | None = None,
-        step: Step = lambda name: None,
-        opened: Opened | None = None,
-    ) -> int | None:
-        """Bring a file under its final name; return where it was resumed, None if it was there.
+    def holds(self, path: str, content: Content) -> bool:
+        """Look at what lies there: neither a name nor a size is trusted."""
+        file = self._disk.open_read(path)
+        if file is None:
+            return False
+        with file:
+            is_whole = file.stat().size_bytes == content.size_bytes
+            return is_whole and self._is_same(file, content, content.size_bytes)
 
-        ``opened`` is what ``open_all`` of both names gave, if the caller asked for it already.
-        """
-        there, begun = opened or self._disk.open_all([final, part])
-        if there is not None:
-            with there:
-                is_there = self._is_there(there, content)
-            if is_there:
-                if begun is not None:
-                    with begun:
-                        return None
-                return None
-        start = self.write_part(part, begun, content, progress, step)
-        self._publish(part, final, content)
-        step("renamed")
-        return start
-
-    def write_part(
-        self,
-        path: str,
-        begun: OpenFile | None,
-        content: Content,
-        progress: Progress | None,
-        step: Step,
-    ) -> int:
+    def write_part(self, path: str, content: Content, progress: Progress | None, step: Step) -> int:
         """Bring a part to its whole length, verified; return where it was resumed."""
-        start = self._resume_at(path, begun, content)
+        start = self._resume_at(path, content)
         self._make_room(content.size_bytes - start, content)
         with self._disk.open_part(path) as file:
             if start and file.stat().size_bytes < start:
@@ -111,17 +85,16 @@ class Placer:
             file.flush()
             step("flushed")
         # Through another handle: what a reader sees. Some servers cannot read where they write.
-        with file.read_again() as written:
-            is_right = self._is_whole(written, content)
-        if not is_right:
+        if not self.holds(path, content):
             self._disk.remove(path)
             raise WrongBytes(path=path)
         step("verified")
         return start
 
-    def _publish(self, part: str, final: str, content: Content) -> None:
+    def publish(self, part: str, final: str, content: Content) -> None:
         """Give a verified part its final name, and see that it is there."""
-        there = self._disk.replace(part, final)
+        self._disk.replace(part, final)
+        there = self._disk.stat(final)
         if there is None or there.size_bytes != content.size_bytes:
             raise WrongBytes(path=final)
 
@@ -154,13 +127,14 @@ class Placer:
             self._free_bytes = None
             raise
 
-    def _resume_at(self, path: str, begun: OpenFile | None, content: Content) -> int:
+    def _resume_at(self, path: str, content: Content) -> int:
         """Return how much of a part to keep; a part that is not ours is removed."""
-        if begun is None:
+        file = self._disk.open_read(path)
+        if file is None:
             return 0
-        with begun:
-            size = begun.stat().size_bytes
-            is_ours = size <= content.size_bytes and self._is_same(begun, content, size)
+        with file:
+            size = file.stat().size_bytes
+            is_ours = size <= content.size_bytes and self._is_same(file, content, size)
         if is_ours:
             return self._kept_bytes(size)
         self._disk.remove(path)
@@ -171,35 +145,23 @@ class Placer:
         """Return what was flushed: a later write ran, so the flush before it had ended."""
         return max(0, size_bytes - 1) // FLUSH_EVERY_BYTES * FLUSH_EVERY_BYTES
 
-    def _is_there(self, file: OpenFile, content: Content) -> bool:
-        """What bears the final name is looked at: neither a name nor a size is trusted."""
-        return self._is_whole(file, content)
-
-    def _is_whole(self, file: OpenFile, content: Content) -> bool:
-        stat = file.stat_later()
-        is_same = self._is_same(file, content, content.size_bytes)
-        return stat().size_bytes == content.size_bytes and is_same
-
     def _is_same(self, file: OpenFile, content: Content, size_bytes: int) -> bool:
-        blocks = self._blocks(size_bytes, content)
+        blocks = self._blocks(size_bytes, content.name)
         found = file.read(blocks)
         return all(theirs == ours for theirs, ours in zip(found, content.read(blocks), strict=True))
 
-    def _blocks(self, size_bytes: int, content: Content) -> list[Block]:
+    def _blocks(self, size_bytes: int, name: str) -> list[Block]:
         limits = self._limits
-        is_small = content.is_vital or size_bytes <= limits.verify_budget_bytes
-        if is_small or limits.reads_back_all:
+        if limits.reads_back_all or size_bytes <= limits.verify_budget_bytes:
             return list(all_blocks(size_bytes))
-        return sample_blocks(
-            size_bytes, limits.sample_blocks, f"{limits.sample_seed} {content.name}"
-        )
+        return sample_blocks(size_bytes, limits.sample_blocks, f"{limits.sample_seed} {name}")
 
     def _make_room(self, needed_bytes: int, content: Content) -> None:
         """Ask for free space once a visit and count down from there."""
         free = self._free_bytes if self._free_bytes is not None else self.ask_free_bytes()
         if free is None:
             return
-        reserve = 0 if content.is_vital else self._limits.reserve_bytes
+        reserve = 0 if content.may_use_reserve else self._limits.reserve_bytes
         if needed_bytes + reserve > free:
             self._free_bytes = None
             raise StationFull(needed_bytes=needed_bytes + reserve, free_bytes=free)

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 BLOCK_BYTES = 32 * 1024  # one read request that every SFTP server answers whole
-# What damages a file damages pages or long stretches: many small looks find more than few large.
-SAMPLE_BYTES = 4 * 1024
 
 
 @dataclass(frozen=True, order=True)
@@ -33,12 +31,16 @@ def sample_blocks(size_bytes: int, count: int, seed: str) -> list[Block]:
     seed gives the same blocks, so that a finding can be repeated; another seed on another day
     looks elsewhere.
     """
-    last = (size_bytes - 1) // SAMPLE_BYTES
+    last = (size_bytes - 1) // BLOCK_BYTES
     picked = {0, last}
     if last > 1:
         # It spreads the looks, it protects no secret.
         chance = random.Random(seed)  # noqa: S311
         inner = range(1, last)
         picked.update(chance.sample(inner, min(len(inner), max(0, count - 2))))
-    offsets = [index * SAMPLE_BYTES for index in sorted(picked)] if size_bytes else []
-    return [Block(offset, min(SAMPLE_BYTES, size_bytes - offset)) for offset in offsets]
+    return [_block(index, size_bytes) for index in sorted(picked)] if size_bytes else []
+
+
+def _block(index: int, size_bytes: int) -> Block:
+    offset = index * BLOCK_BYTES
+    return Block(offset, min(BLOCK_BYTES, size_bytes - offset))

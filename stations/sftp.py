@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import paramiko
 
 from stations import channel as wire
 from stations.channel import RefusedError, SftpChannel
-from stations.disk import OpenFile, Stat
+from stations.disk import Stat
 from stations.errors import BadAnswer, NotWritable, StationError, StationFull
 from stations.login import Connection, open_channel, scan_host_key
 from stations.pace import Pace
@@ -107,7 +108,12 @@ class SftpDisk:
         return int(fragment * available)
 
     def stat(self, path: str) -> Stat | None:
-        return self._stat_answer(self.channel.send(wire.STAT, self._path(path)), path)
+        try:
+            return stat_of(self.channel.ask(wire.STAT, self._path(path)))
+        except RefusedError as refused:
+            if refused.code == wire.NO_SUCH_FILE:
+                return None
+            raise self.failed(refused, path) from refused
 
     def list_folder(self, path: str) -> dict[str, Stat]:
         try:
@@ -121,51 +127,42 @@ class SftpDisk:
             if count >= _MOST_NAMES:  # counted, not collected: it may say one name for ever
                 raise BadAnswer(detail=f"more than {_MOST_NAMES} names in {path}")
             found[name] = stat
-        self.channel.forget(self.channel.send(wire.CLOSE, folder))
+        with contextlib.suppress(RefusedError):
+            self.channel.ask(wire.CLOSE, folder)
         return found
 
     def open_part(self, path: str) -> SftpFile:
-        flags = _WRITE | _CREATE
-        file = self.opened(path, self.ask_to_open(path, flags))
-        if file is None:
-            made = self._ask_for_folders(path)
-            opening = self.ask_to_open(path, flags)
-            for number in made:
-                self.channel.forget(number)  # 'there already' or not: the opening will tell
-            file = self.opened(path, opening)
-        if file is None:
-            raise NotWritable(path=path, detail="its folder cannot be made")
-        return file
+        for is_first in (True, False):
+            try:
+                return self._open(path, _WRITE | _CREATE)
+            except RefusedError as refused:
+                if refused.code != wire.NO_SUCH_FILE or not is_first:
+                    raise self.failed(refused, path) from refused
+            self._make_folders(path)
+        raise AssertionError("unreachable")
 
-    def open_read(self, path: str) -> OpenFile | None:
-        return self.open_all([path])[0]
-
-    def open_all(self, paths: Sequence[str]) -> list[OpenFile | None]:
-        asked = [self.ask_to_open(path) for path in paths]
-        return [self.opened(path, number) for path, number in zip(paths, asked, strict=True)]
-
-    def ask_to_open(self, path: str, flags: int = _READ) -> int:
-        return self.channel.send(wire.OPEN, self._path(path), flags, 0)
-
-    def opened(self, path: str, number: int) -> SftpFile | None:
+    def open_read(self, path: str) -> SftpFile | None:
         try:
-            return SftpFile(self, path, handle_of(self.channel.answer(number)))
+            return self._open(path, _READ)
         except RefusedError as refused:
             if refused.code == wire.NO_SUCH_FILE:
                 return None
             raise self.failed(refused, path) from refused
 
     def rename_over(self, source: str, target: str) -> bool:
-        return self._is_renamed(self._ask_to_rename(source, target))
+        names = (self._path(source), self._path(target))
+        try:
+            if self.offers(_POSIX_RENAME):
+                self.channel.answer(self.channel.extended(_POSIX_RENAME, *names))
+            else:
+                self.channel.ask(wire.RENAME, *names)
+        except RefusedError:
+            return False
+        return True
 
-    def replace(self, source: str, target: str) -> Stat | None:
-        renaming = self._ask_to_rename(source, target)
-        looking = self.channel.send(wire.STAT, self._path(target))
-        if self._is_renamed(renaming):
-            return self._stat_answer(looking, target)
-        self.channel.forget(looking)
-        self._rename_around(source, target)
-        return self.stat(target)
+    def replace(self, source: str, target: str) -> None:
+        if not self.rename_over(source, target):
+            self._rename_around(source, target)
 
     def remove(self, path: str) -> None:
         try:
@@ -174,26 +171,19 @@ class SftpDisk:
             if refused.code != wire.NO_SUCH_FILE:
                 raise self.failed(refused, path) from refused
 
-    def folder_to_flush(self, path: str) -> Callable[[], bool]:
+    def flush_folder(self, path: str) -> bool:
         """
         OpenSSH opens a folder like a file, and fsync then makes its names last.
 
         Without it a station that lost power just after a rename had the part, not the final name.
         """
         if not self.offers(FSYNC):
-            return lambda: False
-        opening = self.ask_to_open(path)
-        return lambda: self._flush_folder(path, opening)
-
-    def _flush_folder(self, path: str, opening: int) -> bool:
+            return False
         try:
-            folder = self.opened(path, opening) or self.open_read(path)  # made since it was asked
-            if folder is None:
-                return False
-            with folder:
+            with self._open(path, _READ) as folder:
                 return folder.flush()
-        except (NotWritable, StationFull):
-            return False  # most servers refuse one or the other
+        except (RefusedError, NotWritable):
+            return False
 
     def close(self) -> None:
         self.connection.close()
@@ -223,26 +213,9 @@ class SftpDisk:
     def _path(self, path: str) -> bytes:
         return str(self._root / path).encode()
 
-    def _stat_answer(self, number: int, path: str) -> Stat | None:
-        try:
-            return stat_of(self.channel.answer(number))
-        except RefusedError as refused:
-            if refused.code == wire.NO_SUCH_FILE:
-                return None
-            raise self.failed(refused, path) from refused
-
-    def _ask_to_rename(self, source: str, target: str) -> int:
-        names = (self._path(source), self._path(target))
-        if self.offers(_POSIX_RENAME):
-            return self.channel.extended(_POSIX_RENAME, *names)
-        return self.channel.send(wire.RENAME, *names)
-
-    def _is_renamed(self, number: int) -> bool:
-        try:
-            self.channel.answer(number)
-        except RefusedError:
-            return False
-        return True
+    def _open(self, path: str, flags: int) -> SftpFile:
+        answer = self.channel.ask(wire.OPEN, self._path(path), flags, 0)
+        return SftpFile(self, path, handle_of(answer))
 
     def _read_folder(self, folder: bytes) -> Iterator[tuple[str, Stat]]:
         while True:
@@ -261,10 +234,15 @@ class SftpDisk:
                 answer.take_bytes()  # the line of 'ls -l'
                 yield name, take_stat(answer)
 
-    def _ask_for_folders(self, path: str) -> list[int]:
+    def _make_folders(self, path: str) -> None:
         """Make what is missing between the root and a file. The root itself is a person's work."""
-        parents = reversed(PurePosixPath(path).parents[:-1])
-        return [self.channel.send(wire.MKDIR, self._path(str(p)), 0) for p in parents]
+        for parent in reversed(PurePosixPath(path).parents[:-1]):
+            try:
+                self.channel.ask(wire.MKDIR, self._path(str(parent)), 0)
+            except RefusedError as refused:
+                # There already: servers say so with 'Failure' or, some, with a code of their own.
+                if refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
+                    raise self.failed(refused, str(parent)) from refused
 
     def _rename_around(self, source: str, target: str) -> None:
         """

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from stations import channel as wire
 from stations.channel import Answer, RefusedError
-from stations.disk import FLUSH_EVERY_BYTES, OpenFile, Stat
-from stations.errors import BadAnswer, LinkDown, WrongBytes
+from stations.disk import FLUSH_EVERY_BYTES, Stat
+from stations.errors import BadAnswer, LinkDown, StationError, WrongBytes
 from stations.samples import Block
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class SftpFile:
         self._path = path
         self._handle = handle
         self._framed_handle = len(handle).to_bytes(4) + handle
-        self._end: _End | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,23 +43,14 @@ class SftpFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, LinkDown | BadAnswer):
-            return
-        if self._end is None:
-            self._channel.forget(self._channel.send(wire.CLOSE, self._handle))
-        elif error is None:
-            self._confirm(self._end.closing)
-        else:
-            for number in (self._end.flushing, self._end.closing, self._end.opening):
-                if number is not None:
-                    self._channel.forget(number)
+        if error is None:
+            self._ask(wire.CLOSE, self._handle)
+        elif isinstance(error, StationError) and not isinstance(error, LinkDown | BadAnswer):
+            with contextlib.suppress(StationError):  # the first error is the one to hear of
+                self._ask(wire.CLOSE, self._handle)
 
     def stat(self) -> Stat:
-        return self.stat_later()()
-
-    def stat_later(self) -> Callable[[], Stat]:
-        number = self._channel.send(wire.FSTAT, self._handle)
-        return lambda: stat_of(self._confirm(number))
+        return stat_of(self._ask(wire.FSTAT, self._handle))
 
     def write(self, source: BinaryIO, start: int, acknowledged: Callable[[int], None]) -> None:
         source.seek(0, 2)
@@ -77,27 +67,7 @@ class SftpFile:
             offset += len(chunk)
             if offset % FLUSH_EVERY_BYTES == 0 and self._disk.offers(FSYNC):
                 writer.add(self._channel.extended(FSYNC, self._handle), 0, self._path, 0)
-        self._end = self._send_end()
         writer.finish()
-
-    def flush(self) -> bool:
-        number = self._end.flushing if self._end is not None else self._ask_to_flush()
-        if number is None:
-            return False
-        try:
-            self._channel.answer(number)
-        except RefusedError as refused:
-            if refused.code == wire.UNSUPPORTED:
-                return False
-            raise self._disk.failed(refused, self._path, needed_bytes=1) from refused
-        return True
-
-    def read_again(self) -> OpenFile:
-        assert self._end is not None
-        file = self._disk.opened(self._path, self._end.opening)
-        if file is None:
-            raise WrongBytes(path=self._path)
-        return file
 
     def read(self, blocks: Iterable[Block]) -> Iterator[bytes]:
         under_way: deque[tuple[Block, int]] = deque()
@@ -110,22 +80,22 @@ class SftpFile:
             for following in itertools.islice(ahead, 1):
                 under_way.append((following, self._send_read(following)))
 
-    def _confirm(self, number: int) -> Answer:
+    def flush(self) -> bool:
+        if not self._disk.offers(FSYNC):
+            return False
         try:
-            return self._channel.answer(number)
+            self._channel.answer(self._channel.extended(FSYNC, self._handle))
+        except RefusedError as refused:
+            if refused.code == wire.UNSUPPORTED:
+                return False
+            raise self._disk.failed(refused, self._path, needed_bytes=1) from refused
+        return True
+
+    def _ask(self, kind: int, *fields: bytes | int) -> Answer:
+        try:
+            return self._channel.ask(kind, *fields)
         except RefusedError as refused:
             raise self._disk.failed(refused, self._path) from refused
-
-    def _ask_to_flush(self) -> int | None:
-        return self._channel.extended(FSYNC, self._handle) if self._disk.offers(FSYNC) else None
-
-    def _send_end(self) -> _End:
-        """All that is left to ask, in one go: a server answers in the order of the questions."""
-        return _End(
-            self._ask_to_flush(),
-            self._channel.send(wire.CLOSE, self._handle),
-            self._disk.ask_to_open(self._path),
-        )
 
     def _send_write(self, offset: int, chunk: bytes) -> int:
         where = self._framed_handle + offset.to_bytes(8) + len(chunk).to_bytes(4)
@@ -156,15 +126,6 @@ class SftpFile:
         if answer.kind != wire.DATA or len(data := answer.take_bytes()) > most:
             raise BadAnswer(detail="other data than was asked for")
         return data
-
-
-@dataclass(frozen=True)
-class _End:
-    """The numbers of what was asked behind the last write."""
-
-    flushing: int | None
-    closing: int
-    opening: int  # to read it again
 
 
 class _Writer:

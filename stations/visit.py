@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -110,10 +110,12 @@ class Visit:
         final = audio_path(file.name)
         with file.path.open("rb") as source:
             content = Content(source, file.size_bytes, file.sha256)
-            start = self._placer.place(final, final + PART, content, progress, self._step)
-        if start is None:
-            return Sent(0, 0, was_there=True)
-        return Sent(file.size_bytes - start, start, was_there=False)
+            if self._placer.holds(final, content):
+                return Sent(0, 0, was_there=True)
+            resumed_from = self._placer.write_part(final + PART, content, progress, self._step)
+            self._placer.publish(final + PART, final, content)
+        self._step("renamed")
+        return Sent(file.size_bytes - resumed_from, resumed_from, was_there=False)
 
     def commit_day(self, day: DayFiles) -> None:
         """
@@ -124,21 +126,14 @@ class Visit:
 
         Raises: as ``put_rendition``.
         """
-        sides = [_small(path, content) for path, content in sorted(day.side_files.items())]
-        manifest = _small(manifest_path(day.for_date), day.manifest)
-        small = [*sides, manifest]
-        # Asked in one go: each question by itself would wait for the line once more.
-        audio, manifests = map(self.disk.folder_to_flush, (AUDIO_DIR, MANIFEST_DIR))
-        found = self.disk.open_all([name for file in small for name in (file.name, _part(file))])
-        opened = dict(zip(small, zip(found[::2], found[1::2], strict=True), strict=True))
-        for file in sides:
-            self._placer.place(file.name, _part(file), file, opened=opened[file])
+        for path, content in sorted(day.side_files.items()):
+            self._put_small(path, content)
         self._step("side_files")
-        audio()  # the files of a manifest must last longer than the manifest
-        self._placer.place(
-            manifest.name, _part(manifest), manifest, None, self._manifest_step, opened[manifest]
+        self.disk.flush_folder(AUDIO_DIR)  # the files of a manifest must outlive what outlives it
+        self._put_small(
+            manifest_path(day.for_date), day.manifest, lambda: self._step("manifest_part")
         )
-        manifests()
+        self.disk.flush_folder(MANIFEST_DIR)
         self._step("manifest_live")
 
     def read_file(self, path: str, max_bytes: int) -> bytes | None:
@@ -189,25 +184,21 @@ class Visit:
         with self.disk.open_part(path) as file:
             file.write(io.BytesIO(b"?"), 0, lambda count: None)
             elapsed_s = time.monotonic() - started
-        stat = self.disk.stat(path)
-        written_at = None if stat is None else stat.modified_at
+            written_at = file.stat().modified_at
         self.disk.remove(path)
         # The station cuts the fraction off: half a second is its expected value.
         return None if written_at is None else int(written_at) + 0.5 - (now + elapsed_s)
 
-    def _manifest_step(self, name: str) -> None:
-        if name == "verified":
-            self._step("manifest_part")
-
-
-def _small(path: str, content: bytes) -> Content:
-    return Content(io.BytesIO(content), len(content), path, is_vital=True)
-
-
-def _part(file: Content) -> str:
-    """The hash in its name keeps a worker that lost its lease from publishing our half."""
-    file.source.seek(0)
-    return f"{file.name}.{hashlib.sha256(file.source.read()).hexdigest()[:16]}{PART}"
+    def _put_small(
+        self, path: str, content: bytes, verified: Callable[[], None] = lambda: None
+    ) -> None:
+        whole = Content(io.BytesIO(content), len(content), path, may_use_reserve=True)
+        if not self._placer.holds(path, whole):
+            # The hash in its name keeps a worker that lost its lease from publishing our half.
+            part = f"{path}.{hashlib.sha256(content).hexdigest()[:16]}{PART}"
+            self._placer.write_part(part, whole, None, lambda name: None)
+            verified()
+            self._placer.publish(part, path, whole)
 
 
 def _is_audio(name: str) -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import paramiko
 
-from stations.disk import OpenFile
 from stations.layout import RenditionFile, audio_path
 from stations.login import open_channel
 from stations.placing import Content, Placer
@@ -66,7 +65,7 @@ class DeliveredBeforeRename(Visit):
         with file.path.open("rb") as source:
             content = Content(source, file.size_bytes, file.sha256)
             part = f"{audio_path(file.name)}.part"
-            self._placer.write_part(part, None, content, progress, self._step)
+            self._placer.write_part(part, content, progress, self._step)
         return Sent(file.size_bytes, 0, was_there=False)
 
     def rename_late(self) -> None:
@@ -85,8 +84,8 @@ class Unverifying(Placer):
 class Trusting(Placer):
     """Believes every file that exists."""
 
-    def _is_there(self, file: OpenFile, content: Content) -> bool:
-        return True
+    def holds(self, path: str, content: Content) -> bool:
+        return self._disk.stat(path) is not None
 
 
 def _visit(kind: type[Visit], disk: type[SftpDisk] = SftpDisk) -> Open:

@@ -73,6 +73,22 @@ def test_a_claim_takes_all_days_of_a_station_earliest_first(scene: Scene) -> Non
     ]
 
 
+def test_a_day_that_becomes_due_meanwhile_waits_for_the_worker_who_is_there(scene: Scene) -> None:
+    """Two at one station would write over each other's side files."""
+    scene.night("13579")
+    claimed(scene)
+    tuesday = MONDAY + timedelta(days=1)
+    scene.slot(programme(scene.base, "Thứ ba"), valid_from=tuesday, valid_to=tuesday)
+    scene.plan()
+    assert dispatch.admit(scene.hub) != []
+
+    assert claim(scene.hub, scene.station("s13579").id, "b") is None
+
+    assert {one.for_date: one.state for one in scene.deliveries()} == {
+        MONDAY: DeliveryState.LEASED, tuesday: DeliveryState.QUEUED,
+    }  # fmt: skip
+
+
 def test_a_dead_workers_delivery_is_due_again_when_its_lease_ends(scene: Scene) -> None:
     """Promise 4: nothing stays claimed for ever, and nothing is taken away too early."""
     scene.night("13579")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, time, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from scheduler import dispatch, planner, programmes, slots
+from scheduler.leases import claim
 from scheduler.slots import SlotDetails
 from scheduler.store.models import Programme, Rendition
 from scheduler.store.states import AiringState, DeliveryState
@@ -91,6 +93,30 @@ def test_a_planner_and_a_worker_at_once_never_take_the_same_seq(scene: Scene) ->
     assert len(seqs) == len(set(seqs))
     current = [one.for_date for one in scene.deliveries() if one.state is not D.SUPERSEDED]
     assert sorted(current) == [MONDAY + timedelta(days=n) for n in range(7)]
+
+
+@pytest.mark.parametrize("hub", ["postgresql"], indirect=True)
+def test_a_seq_that_a_worker_took_while_we_planned_is_not_taken_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planner looks once more when it has the station to itself; SQLite has one writer."""
+    first = scene.night("13579")
+    scene.change(scene.airings()[0], late_ok_s=1)  # the day is not what was written down
+    scene.change(first, late_ok_s=2)
+    dispatch.admit(scene.hub)
+    look = planner._Planning._found
+
+    def claimed_meanwhile(planning: planner._Planning) -> object:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(claim, scene.hub, scene.station("s13579").id, "w").result(30)
+        return look(planning)
+
+    monkeypatch.setattr(planner._Planning, "_found", claimed_meanwhile)
+    scene.plan()
+
+    assert days(scene) == [
+        (MONDAY, 1, D.SUPERSEDED), (MONDAY, 2, D.SUPERSEDED), (MONDAY, 3, D.DUE),
+    ]  # fmt: skip
 
 
 def test_a_changed_slot_supersedes_its_days_with_higher_seqs(scene: Scene) -> None:

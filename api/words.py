@@ -112,6 +112,7 @@ THINGS = (
     mark("station"),
     mark("programme"),
     mark("slot"),
+    mark("link"),
     mark("profile"),
     mark("airing"),
     mark("delivery"),

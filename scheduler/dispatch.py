@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import Row, exists, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.day import (
@@ -29,13 +29,16 @@ from scheduler.leases import (
     end_the_hopeless,
     finish,
     give_back,
+    keep_queued,
     renew,
     rescue,
+    worker_name,
 )
+from scheduler.links import over_link, places, share
 from scheduler.store import ledger
 from scheduler.store.db import in_batches
-from scheduler.store.models import Delivery, Station
-from scheduler.store.states import DeliveryState, moving
+from scheduler.store.models import Airing, Delivery, Station
+from scheduler.store.states import OPEN_AIRINGS, DeliveryState, moving
 from stations.errors import StationError
 from stations.manifest import Manifest, file_sha256
 from stations.visit import Sent, Visit
@@ -44,7 +47,8 @@ log = structlog.get_logger()
 
 # A queue message that nobody took by then is taken to be lost.
 _QUEUED_FOR = timedelta(minutes=5)
-_ROUNDS = 50  # of admitting in one push by hand: far above any honest number
+# An urgent item that should have begun longer ago than this helps nobody any more.
+_URGENT_FOR = timedelta(hours=1)
 
 Step = Callable[[str], None]
 Progress = Callable[[str, int], None]  # station code, bytes acknowledged in this visit
@@ -60,6 +64,7 @@ class VisitResult:
     bytes_sent: int = 0
     bytes_resumed: int = 0
     error: StationError | CoreError | None = None
+    link_id: int | None = None  # the shared link on which a place is free again
 
 
 @dataclass(frozen=True)
@@ -75,43 +80,95 @@ class PushResult:
         return tuple(visit for visit in self.visits if visit.error is not None)
 
 
+@dataclass(frozen=True)
+class Admission:
+    """A station that is to be visited now, and how soon its day is needed."""
+
+    station_id: int
+    is_urgent: bool
+    first_air_at: datetime
+
+
 def admit(
     hub: Hub, *, ignore_windows: bool = False, stations: Collection[int] | None = None
 ) -> list[int]:
+    """Mark what is due as queued and give the stations to visit, as ``admissions`` does."""
+    found = admissions(hub, ignore_windows=ignore_windows, stations=stations)
+    return [admission.station_id for admission in found]
+
+
+def admissions(
+    hub: Hub,
+    *,
+    ignore_windows: bool = False,
+    stations: Collection[int] | None = None,
+    link_id: int | None = None,
+    is_queue_busy: bool = False,
+) -> list[Admission]:
     """
     Mark what is due as queued and give the stations to visit, earliest air time first.
 
-    Also the rescue: a lost message, a dead worker and a day that is over are found here.
+    Urgent items go before all others, outside the windows too, and do not wait for a place on a
+    link. Also the rescue: a lost message, a dead worker and a day that is over are found here.
+    While the queue is busy no message counts as lost: in a night of 10,600 stations the last ones
+    wait for hours, and would come again every five minutes.
     """
     now = hub.clock.now()
     with hub.database.write() as session:
+        if is_queue_busy:
+            keep_queued(session, now + _QUEUED_FOR)
         rescue(session, now)
         end_the_hopeless(session, now)
-        due = session.execute(
-            select(Delivery.id, Station)
-            .join(Station)
-            .where(
-                Delivery.state == DeliveryState.DUE,
-                Delivery.next_try_at <= now,
-                Station.active,
-                Station.kind != "person",
-            )
-            .order_by(Delivery.first_air_at, Delivery.id)
-        ).all()
+        free = places(hub, session, now)
         admitted = [
-            (delivery_id, station.id)
-            for delivery_id, station in due
-            if (stations is None or station.id in stations)
-            and (ignore_windows or is_in_window(hub, station, now))
+            row
+            for row in _due(session, now, link_id)
+            if (stations is None or row.Station.id in stations)
+            and (row.is_urgent or ignore_windows or is_in_window(hub, row.Station, now))
+            and free.take(row.Station, is_urgent=row.is_urgent)
         ]
         # A nation's week is 74,200 deliveries; one statement carries 65,535 values on PostgreSQL.
-        for batch in in_batches([delivery_id for delivery_id, _ in admitted]):
+        for batch in in_batches([row.id for row in admitted]):
             session.execute(
                 moving(Delivery, DeliveryState.QUEUED)
                 .where(Delivery.id.in_(batch))
                 .values(lease_until=now + _QUEUED_FOR)
             )
-    return list(dict.fromkeys(station_id for _, station_id in admitted))
+    first: dict[int, Admission] = {}
+    for row in admitted:
+        one = Admission(row.Station.id, bool(row.is_urgent), row.first_air_at)
+        first.setdefault(one.station_id, one)
+    return list(first.values())
+
+
+def _due(
+    session: Session, now: datetime, link_id: int | None
+) -> Iterator[Row[int, datetime, Station, bool]]:
+    is_urgent = (
+        exists()
+        .where(
+            Airing.station_id == Delivery.station_id,
+            Airing.broadcast_date == Delivery.for_date,
+            Airing.programme_class == "urgent",
+            Airing.state.in_(OPEN_AIRINGS),
+            Airing.planned_at > now - _URGENT_FOR,
+        )
+        .label("is_urgent")
+    )
+    statement = (
+        select(Delivery.id, Delivery.first_air_at, Station, is_urgent)
+        .join(Station)
+        .where(
+            Delivery.state == DeliveryState.DUE,
+            Delivery.next_try_at <= now,
+            Station.active,
+            Station.kind != "person",
+        )
+        .order_by(is_urgent.desc(), Delivery.first_air_at, Delivery.id)
+    )
+    if link_id is not None:
+        statement = statement.where(Station.id.in_(over_link(link_id)))
+    yield from session.execute(statement)
 
 
 def visit_station(
@@ -151,19 +208,30 @@ def push(
 ) -> PushResult:
     """Visit every station for which something is due now; a back-off is not waited for."""
     results: list[VisitResult] = []
-    with interruptible_pool(hub.settings.push.workers, "push") as pool:
-        for ids in _rounds(hub, ignore_windows, stations):
-            visits = [
-                pool.submit(
-                    visit_station, hub, station_id, worker=f"push-{station_id}", progress=progress
-                )
-                for station_id in ids
-            ]
-            for visit in visits:
-                if (result := visit.result()) is not None:
+    failed: set[int] = set()
+    under_way: dict[Future[VisitResult | None], int] = {}
+    workers = hub.settings.push.workers
+    with interruptible_pool(workers, "push") as pool:
+        while True:
+            # While all hands are busy nobody looks for more work.
+            if len(under_way) < workers:
+                for station_id in admit(hub, ignore_windows=ignore_windows, stations=stations):
+                    if station_id not in failed:
+                        visit = pool.submit(_visit_by_hand, hub, station_id, progress)
+                        under_way[visit] = station_id
+            if not under_way:
+                return PushResult(tuple(results))
+            for visit in wait(under_way, return_when=FIRST_COMPLETED).done:
+                station_id, result = under_way.pop(visit), visit.result()
+                if result is not None:
                     results.append(result)
                     on_result(result)
-    return PushResult(tuple(results))
+                    if result.error is not None and not isinstance(result.error, LeaseLost):
+                        failed.add(station_id)
+
+
+def _visit_by_hand(hub: Hub, station_id: int, progress: Progress | None) -> VisitResult | None:
+    return visit_station(hub, station_id, worker=worker_name(), progress=progress)
 
 
 def retry(session: Session, station: Station, *, by: str, now: datetime) -> int:
@@ -195,16 +263,6 @@ def is_in_window(hub: Hub, station: Station, now: datetime) -> bool:
     if begin == end:
         return True
     return begin <= local < end if begin < end else local >= begin or local < end
-
-
-def _rounds(
-    hub: Hub, ignore_windows: bool, stations: Collection[int] | None
-) -> Iterator[list[int]]:
-    for _ in range(_ROUNDS):
-        ids = admit(hub, ignore_windows=ignore_windows, stations=stations)
-        if not ids:
-            return
-        yield ids
 
 
 @contextmanager
@@ -281,6 +339,7 @@ class _Visiting:
         now = self.hub.clock.monotonic()
         if now - self.renewed_at > self.hub.settings.push.lease_s / 3:
             renew(self.hub, list(self.held))
+            share(self.hub, self.station)  # others may have begun or ended on the same link
             self.renewed_at = now
 
     def _remember_station(self, visit: Visit) -> None:
@@ -310,4 +369,5 @@ class _Visiting:
             bytes_sent=sum(sent.bytes_sent for sent in self.sent),
             bytes_resumed=sum(sent.resumed_from for sent in self.sent),
             error=error,
+            link_id=self.station.link_id,
         )

@@ -6,8 +6,6 @@ that is lost, doubled or late changes nothing but the moment.
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from typing import Any
 
@@ -17,11 +15,16 @@ from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
 from sqlalchemy import make_url
 
-from scheduler import collect, dispatch, planner, programmes
+from scheduler import collect, dispatch, links, planner, programmes
+from scheduler.dispatch import Admission
 from scheduler.hub import Hub
+from scheduler.leases import worker_name
 from scheduler.secrets import derived_key, read_secret
 
 log = structlog.get_logger()
+
+# Higher goes first. A night's deliveries are ordered below all by the time of their first airing.
+_URGENT, _ASKED_FOR = 2.0, 1.0
 
 
 class Engine:
@@ -39,7 +42,14 @@ class Engine:
     # ── Asking ─────────────────────────────────────────────────────────────────────────────────
 
     def visit(self, station_id: int) -> None:
-        self._visit(station_id)
+        """Somebody asks for it and waits: before the night's work, behind what is urgent."""
+        self._visit(station_id, priority=_ASKED_FOR)
+
+    def dispatch(self, link_id: int | None = None) -> None:
+        """Have everything visited that is due now, over one link or over all."""
+        is_waiting = self.huey.pending_count() > 0
+        for admission in dispatch.admissions(self.hub, link_id=link_id, is_queue_busy=is_waiting):
+            self._visit(admission.station_id, priority=_priority(admission))
 
     def collect(self, station_id: int) -> None:
         self._collect(station_id)
@@ -89,10 +99,14 @@ class Engine:
         return self.huey.task(name=name)(work)
 
     def _do_visit(self, station_id: int) -> None:
-        dispatch.visit_station(self.hub, station_id, worker=worker_name())
+        result = dispatch.visit_station(self.hub, station_id, worker=worker_name())
+        if result is not None and result.link_id is not None:
+            self.dispatch(result.link_id)  # its place on the link is free for the next one
 
     def _do_collect(self, station_id: int) -> None:
-        collect.collect_station(self.hub, station_id)
+        with links.free_to_collect(self.hub, station_id) as is_free:
+            if is_free:
+                collect.collect_station(self.hub, station_id)
 
     def _do_render(self, programme_id: int) -> None:
         programmes.render_due(self.hub, programme_id)
@@ -102,9 +116,16 @@ class Engine:
         planner.plan(self.hub)
 
 
-def worker_name() -> str:
-    """Who holds a lease: host, process, thread."""
-    return f"{socket.gethostname()[:30]}:{os.getpid()}:{threading.get_ident() % 100_000}"
+def _priority(admission: Admission) -> float:
+    """
+    Nearer airings first, urgent ones before all; the queue's other tasks have priority 0.
+
+    The order is decided where a message is taken, so that what becomes due while a hundred
+    stations wait takes its place among them.
+    """
+    if admission.is_urgent:
+        return _URGENT
+    return -admission.first_air_at.timestamp()
 
 
 class _QuietConsumer(Consumer):  # type: ignore[misc]

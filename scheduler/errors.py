@@ -143,6 +143,12 @@ class AlreadyExists(CoreError):
     code = "already_exists"
 
 
+class LinkInUse(CoreError):
+    """The link {name} still carries {count} stations. Move them to another link first."""
+
+    code = "link_in_use"
+
+
 class RowProblem(CoreError):
     """Line {line}: {reason}"""
 

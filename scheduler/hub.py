@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from scheduler import people
 from scheduler.clock import Clock, SystemClock, local_date
 from scheduler.config import Settings
 from scheduler.errors import AlreadyInitialised, DataNotWritable, NotInitialised
+from scheduler.links import Lines
 from scheduler.secrets import MASTER, SSH_KEY, make_secrets, read_master, read_secret
 from scheduler.store import ledger, schema
 from scheduler.store.db import Database, open_database, sqlite_url
@@ -32,6 +33,7 @@ class Hub:
     database: Database
     clock: Clock
     connect: Connect
+    lines: Lines = field(default_factory=Lines, compare=False)  # what is open over shared links
 
     @property
     def data(self) -> Path:

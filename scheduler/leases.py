@@ -8,6 +8,9 @@ the state that it believes in.
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +27,11 @@ from scheduler.planner import new_delivery, supersede
 from scheduler.store.models import Attempt, Delivery, Station
 from scheduler.store.states import DeliveryState, moving
 from stations.visit import Sent
+
+
+def worker_name() -> str:
+    """Who holds a lease: host, process, thread."""
+    return f"{socket.gethostname()[:30]}:{os.getpid()}:{threading.get_ident() % 100_000}"
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,13 @@ def give_back(
             if changed:
                 _close_attempt(session, lease, now, code, sent)
             sent = ()
+
+
+def keep_queued(session: Session, until: datetime) -> None:
+    """Messages still wait to be taken: what they stand for is not lost yet."""
+    session.execute(
+        update(Delivery).where(Delivery.state == DeliveryState.QUEUED).values(lease_until=until)
+    )
 
 
 def rescue(session: Session, now: datetime) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler.hub import Hub
+from scheduler.links import on_the_line
 from scheduler.store.models import Station
 from stations.folder import open_folder
 from stations.sftp import open_visit
@@ -28,13 +29,21 @@ def limits_of(hub: Hub) -> VisitLimits:
     return VisitLimits(connect_s=push.connect_limit_s, idle_s=push.idle_limit_s)
 
 
-def reach(hub: Hub, station: Station, step: Callable[[str], None]) -> AbstractContextManager[Visit]:
+@contextmanager
+def reach(hub: Hub, station: Station, step: Callable[[str], None]) -> Iterator[Visit]:
     """
-    Open one visit.
+    Open one visit; it keeps the pace of the link that the station shares with others.
 
     Raises:
         StationError: whatever the edge met; it says who acts next.
     """
     if station.kind == "folder" and not station.username:
-        return open_folder(Path(station.root), step=step)
-    return open_visit(address_of(station), hub.ssh_key_path, limits_of(hub), step=step)
+        with open_folder(Path(station.root), step=step) as visit:
+            yield visit
+        return
+    limits, key = limits_of(hub), hub.ssh_key_path
+    with (
+        on_the_line(hub, station) as pace,
+        open_visit(address_of(station), key, limits, step=step, pace=pace) as visit,
+    ):
+        yield visit

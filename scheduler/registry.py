@@ -15,7 +15,7 @@ from audio.profiles import PROFILES
 from scheduler.csvrows import Column, rows_of
 from scheduler.errors import FileRefused, NotFound, RowProblem, Said, said
 from scheduler.store import ledger
-from scheduler.store.models import Station, StationUnit, Unit
+from scheduler.store.models import Link, Station, StationUnit, Unit
 from scheduler.units import units_on, valid_on
 
 KINDS = ("player", "folder", "person")
@@ -38,6 +38,7 @@ STATION_COLUMNS = (
     Column("phone", False, "of the person to call", "0912 345 678"),
     Column("push_from", False, "start of its delivery window, local HH:MM", "19:00"),
     Column("push_until", False, "end of its delivery window, local HH:MM", "04:30"),
+    Column("link", False, "shared link (loa link add) that it is reached over", ""),
 )
 
 _CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -94,7 +95,8 @@ def import_stations(
         FileRefused: with every bad row; nothing was imported.
     """
     units = {unit.code: unit for unit in units_on(session, on)}
-    rows = _checked(text, name, units)
+    links = {link.name: link.id for link in session.scalars(select(Link))}
+    rows = _checked(text, name, units, links)
     known = {station.code: station for station in list_stations(session)}
     counts = {"added": 0, "changed": 0, "unchanged": 0}
     for row in rows:
@@ -123,12 +125,14 @@ def accept_host_key(
 # ── Checking rows ──────────────────────────────────────────────────────────────────────────────
 
 
-def _checked(text: str, name: str, units: Mapping[str, Unit]) -> list[dict[str, Any]]:
+def _checked(
+    text: str, name: str, units: Mapping[str, Unit], links: Mapping[str, int]
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     problems: list[RowProblem] = []
     lines: dict[str, int] = {}
     for line, cells in rows_of(text, STATION_COLUMNS, name):
-        values, reasons = _row(cells, units)
+        values, reasons = _row(cells, units, links)
         code = cells["code"]
         if code in lines:
             reasons.append(
@@ -144,7 +148,9 @@ def _checked(text: str, name: str, units: Mapping[str, Unit]) -> list[dict[str, 
     return rows
 
 
-def _row(cells: Mapping[str, str], units: Mapping[str, Unit]) -> tuple[dict[str, Any], list[Said]]:
+def _row(
+    cells: Mapping[str, str], units: Mapping[str, Unit], links: Mapping[str, int]
+) -> tuple[dict[str, Any], list[Said]]:
     """One row as values, and what is wrong with it."""
     reasons: list[Said] = []
     values: dict[str, Any] = {}
@@ -159,6 +165,10 @@ def _row(cells: Mapping[str, str], units: Mapping[str, Unit]) -> tuple[dict[str,
             said('there is no unit with code "{code}" on this day', code=cells["unit_code"])
         )
     values["unit"] = unit
+    if "link" in cells:  # a table without this column leaves every station on its link
+        values["link_id"] = links.get(cells["link"])
+        if cells["link"] and values["link_id"] is None:
+            reasons.append(said('there is no link "{name}"', name=cells["link"][:60]))
     if cells["kind"] != "person" and not cells.get("host"):
         reasons.append(said('"{column}" is empty', column="host"))
     if bool(cells.get("push_from")) != bool(cells.get("push_until")):

@@ -12,7 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import collect, dispatch, programmes
+from scheduler import collect, programmes
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 
@@ -61,8 +61,7 @@ class Ticks:
         self._scheduler.add_job(tick, trigger, id=name, name=name)
 
     def _dispatch(self) -> None:
-        for station_id in dispatch.admit(self.hub):
-            self.engine.visit(station_id)
+        self.engine.dispatch()
 
     def _collect(self) -> None:
         for station_id in collect.to_collect(self.hub):

@@ -10,6 +10,8 @@ under way at once, every answer bounded, every wait guarded.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -125,6 +127,14 @@ class SftpChannel:
         if answer.kind == STATUS and (code := answer.take_int()) != OK:
             raise RefusedError(code, "" if answer.is_at_end else answer.take_text())
         return answer
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """We keep still ourselves, for the sake of others on the link: nobody is late."""
+        self._watchdog.rest()
+        yield
+        if self._under_way:
+            self._watchdog.allow(self._idle_s)
 
     def close(self) -> None:
         self._channel.close()

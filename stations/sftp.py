@@ -15,7 +15,7 @@ from stations.disk import Stat
 from stations.errors import BadAnswer, NotWritable, StationError, StationFull
 from stations.login import Connection, open_channel, scan_host_key
 from stations.pace import Pace
-from stations.sftpfile import FSYNC, SftpFile, handle_of, stat_of, take_stat
+from stations.sftpfile import FSYNC, LEAST_WRITE_BYTES, SftpFile, handle_of, stat_of, take_stat
 from stations.visit import Address, Step, Visit, VisitLimits
 
 __all__ = ["SftpDisk", "SftpFile", "open_visit", "scan_host_key"]
@@ -75,7 +75,7 @@ class SftpDisk:
         self.channel = channel
         self.limits = limits
         self.pace = pace
-        self.chunk_bytes = min(_FIRST_WRITE_BYTES, limits.chunk_bytes)  # as the link bears it
+        self.chunk_bytes = min(_FIRST_WRITE_BYTES, self.largest_write_bytes)  # as the link bears it
         self._root = PurePosixPath(root)
 
     @property
@@ -200,7 +200,12 @@ class SftpDisk:
     def largest_write_bytes(self) -> int:
         """OpenSSH takes 256 KiB and says so by its extensions; others promise 32 KiB."""
         is_openssh = self.offers(_STATVFS) or self.offers(FSYNC)
-        return self.limits.chunk_bytes if is_openssh else _DIRECT_WRITE_BYTES
+        most = self.limits.chunk_bytes if is_openssh else _DIRECT_WRITE_BYTES
+        if self.pace is None:
+            return most
+        # A quarter of a second's worth: the visits of a thin link take turns, and none is silent
+        # for longer than its lease.
+        return min(most, max(LEAST_WRITE_BYTES, int(self.pace.bytes_per_s / 4)))
 
     def _largest_packet_bytes(self) -> int | None:
         if not self.offers(_LIMITS):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FSYNC = "fsync@openssh.com"
 
-_LEAST_WRITE_BYTES = 2_040
+LEAST_WRITE_BYTES = 2_040
 
 
 class SftpFile:
@@ -149,7 +149,8 @@ class _Writer:
             while len(self._under_way) > self._disk.limits.window // 2:
                 self._settle()
         if self._disk.pace is not None and count:
-            self._disk.pace.spend(count)
+            with self._disk.channel.resting():
+                self._disk.pace.spend(count)
 
     def finish(self) -> None:
         while self._under_way:
@@ -170,7 +171,7 @@ class _Writer:
     def _fit_chunk(self, took_s: float) -> None:
         disk = self._disk
         if took_s > self._slow_s:
-            disk.chunk_bytes = max(_LEAST_WRITE_BYTES, disk.chunk_bytes // 2)
+            disk.chunk_bytes = max(LEAST_WRITE_BYTES, disk.chunk_bytes // 2)
         else:
             disk.chunk_bytes = min(disk.largest_write_bytes, disk.chunk_bytes * 2)
 

@@ -30,6 +30,16 @@ _STATION = LazyGroup(
         "retry": Lazy("api.cli.station:retry", "Send again what failed or waits."),
     },
 )
+_LINK = LazyGroup(
+    name="link",
+    help="Lines that several stations share, and how far they may be filled.",
+    lazy={
+        "list": Lazy("api.cli.link:list_", "Show the shared links and what goes over them."),
+        "add": Lazy("api.cli.link:add", "Add a link that several stations share."),
+        "change": Lazy("api.cli.link:change", "Change how far a link may be filled."),
+        "remove": Lazy("api.cli.link:remove", "Remove a link that no station uses."),
+    },
+)
 _PERSON = LazyGroup(
     name="person",
     help="The people who work with Loa.",
@@ -65,6 +75,7 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "config": Lazy("api.cli.config:config", "Show the settings in force."),
     "unit": _UNIT,
     "station": _STATION,
+    "link": _LINK,
     "person": _PERSON,
     "programme": _PROGRAMME,
     "slot": _SLOT,

@@ -93,6 +93,24 @@ class Unit(Base):
     valid_to: Mapped[date | None]  # the first day on which it is no more
 
 
+class Link(Base):
+    """A line that several stations share: a district's 3G mast, a VPN."""
+
+    __tablename__ = "link"
+    __table_args__ = (
+        CheckConstraint("max_sessions >= 1", name="max_sessions"),
+        CheckConstraint("kbps IS NULL OR kbps >= 1", name="kbps"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    max_sessions: Mapped[int]  # visits at once
+    kbps: Mapped[int | None]  # kilobits a second for all of them together; none: what it gives
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Station(Base):
     """A place with loudspeakers; it outlives its commune."""
 
@@ -112,6 +130,7 @@ class Station(Base):
     profile: Mapped[str] = mapped_column(String(40), default="loa-48")
     push_from: Mapped[time | None]  # local; none: the window of the settings
     push_until: Mapped[time | None]
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id"), index=True)
     active: Mapped[bool] = mapped_column(default=True)
     next_seq: Mapped[int] = mapped_column(BigInteger, default=1)  # of the next manifest
     server: Mapped[dict[str, Any] | None]  # what the last probe found

@@ -28,6 +28,7 @@ class Proxy:
         self.garble_after = garble_after
         self.bytes_per_s = bytes_per_s  # in each direction
         self.up = 0
+        self.open_now = self.most_open = 0  # callers, by the lines that are up
         self._target_port = target_port
         self._ended = threading.Event()
         self._sockets: list[socket.socket] = []
@@ -56,6 +57,8 @@ class Proxy:
                     # A thin line holds little: otherwise a minute of it would lie in our buffers.
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
                 self._sockets.append(sock)
+            self.open_now += 1
+            self.most_open = max(self.most_open, self.open_now)
             for way in ((client, server, True), (server, client, False)):
                 threading.Thread(target=self._pump, args=way, daemon=True).start()
 
@@ -66,6 +69,8 @@ class Proxy:
                 if self.bytes_per_s is not None:
                     time.sleep(len(data) / self.bytes_per_s)
                 target.sendall(self._faulty(data, is_up))
+        if is_up:
+            self.open_now -= 1
         self._hang_up([source, target])
 
     def _faulty(self, data: bytes, is_up: bool) -> bytes:

@@ -179,3 +179,25 @@ def test_a_changed_host_key_waits_for_a_person(ready: Told, fleet: Fleet) -> Non
 
     ready("station", "probe", "dao-ly", "--accept-host-key", _seen(fleet["dao-ly"]))
     assert ready("push", "--station", "dao-ly", of="push")["delivered"] == 1
+
+
+def test_a_link_is_added_filled_changed_and_removed(tell: Told, tmp_path: Path) -> None:
+    """Its limits, the stations on it by their table, and no removal under their feet."""
+    name = "Cột 3G Bình Lục"
+    tell("link", "add", name, "--sessions", "2", "--kbps", "2000")
+    table = tmp_path / "stations.csv"
+    header = "code,name,unit_code,technology,kind,host,link"
+    table.write_text(f"{header}\na,Đài A,13579,ip,player,h,{name}\n", encoding="utf-8")
+    tell("station", "import", table)
+
+    [link] = tell("link", "list")["links"]
+    assert link == {
+        "name": name, "max_sessions": 2, "kbps": 2000, "stations": 1, "visits": 0,
+    }  # fmt: skip
+    assert tell("link", "remove", name, code=1)["error"]["code"] == "link_in_use"
+    assert tell("link", "change", name, "--unlimited", "--sessions", "3")["kbps"] is None
+    assert tell("link", "add", "VPN", "--kbps", "1", code=1)["error"]["code"] == "input_invalid"
+    table.write_text(f"{header}\na,Đài A,13579,ip,player,h,\n", encoding="utf-8")
+    tell("station", "import", table)
+    tell("link", "remove", name)
+    assert tell("link", "list")["links"] == []

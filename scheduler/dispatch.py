@@ -39,7 +39,9 @@ from scheduler.store import ledger
 from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, Delivery, Station
 from scheduler.store.states import OPEN_AIRINGS, DeliveryState, moving
-from stations.errors import StationError
+from scheduler.sweep import sweep, sweep_quietly
+from stations.errors import StationError, StationFull
+from stations.layout import RenditionFile
 from stations.manifest import Manifest, file_sha256
 from stations.visit import Sent, Visit
 
@@ -310,12 +312,14 @@ class _Visiting:
             if not file.path.exists():
                 raise RenditionMissing(name=file.name)
         for file in files:
-            self.sent.append(visit.put_rendition(file, progress=self._progress))
+            self.sent.append(self._put(visit, file))
         manifest = manifest_of(self.hub, self.station, delivery, day)
         content = day_files(self.hub, manifest, self.coming)
         renew(self.hub, list(self.held))  # never commit under a lease that was lost
         visit.commit_day(content)
         self.step("committed")
+        if len(self.held) == 1:  # the last of them: nobody else visits while we hold it
+            sweep_quietly(self.hub, self.station, visit)
         finish(
             self.hub, lease, sent=self.sent[self.sent_before :],
             manifest_sha256=file_sha256(content.manifest),
@@ -324,6 +328,15 @@ class _Visiting:
         self.step("recorded")
         del self.held[lease]
         self.delivered += 1
+
+    def _put(self, visit: Visit, file: RenditionFile) -> Sent:
+        """Yesterday's files make room before we give up."""
+        try:
+            return visit.put_rendition(file, progress=self._progress)
+        except StationFull:
+            if sweep(self.hub, self.station, visit).freed_bytes == 0:
+                raise
+        return visit.put_rendition(file, progress=self._progress)
 
     def _day(self, delivery: Delivery) -> Day:
         with self.hub.database.read() as session:

@@ -21,7 +21,7 @@ from stations.errors import BadAnswer, LinkCut, LinkDown
 from stations.watchdog import Watchdog
 
 (INIT, VERSION, OPEN, CLOSE, READ, WRITE) = range(1, 7)
-(FSTAT, OPENDIR, READDIR, REMOVE, MKDIR) = (8, 11, 12, 13, 14)
+(FSTAT, OPENDIR, READDIR, REMOVE, MKDIR, RMDIR) = (8, 11, 12, 13, 14, 15)
 (STAT, RENAME) = (17, 18)
 (STATUS, HANDLE, DATA, NAME, ATTRS) = range(101, 106)
 (EXTENDED, EXTENDED_REPLY) = (200, 201)

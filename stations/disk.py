@@ -86,6 +86,10 @@ class StationDisk(Protocol):
         """Remove a file; it is no error when it is not there."""
         ...
 
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder; one that is not empty, or not there, is left alone."""
+        ...
+
     def flush_folder(self, path: str) -> bool:
         """Return True when the names in a folder are known to survive a power cut."""
         ...

@@ -87,6 +87,10 @@ class FolderDisk:
         with _in_our_words(path):
             self._at(path).unlink(missing_ok=True)
 
+    def remove_folder(self, path: str) -> None:
+        with contextlib.suppress(OSError):
+            self._at(path).rmdir()
+
     def flush_folder(self, path: str) -> bool:
         with _in_our_words(path), contextlib.suppress(FileNotFoundError):
             descriptor = os.open(self._at(path), os.O_RDONLY)

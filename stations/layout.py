@@ -57,6 +57,15 @@ def audio_path(name: str) -> str:
     return f"{AUDIO_DIR}/{name}"
 
 
+def is_audio_name(name: str) -> bool:
+    return _AUDIO_NAME.fullmatch(name) is not None
+
+
+def day_folder(for_date: date) -> str:
+    """Where the playlists of a day lie."""
+    return f"in/{for_date.isoformat()}"
+
+
 def manifest_path(for_date: date) -> str:
     return f"{MANIFEST_DIR}/{for_date.isoformat()}.signed"
 

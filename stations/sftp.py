@@ -171,6 +171,10 @@ class SftpDisk:
             if refused.code != wire.NO_SUCH_FILE:
                 raise self.failed(refused, path) from refused
 
+    def remove_folder(self, path: str) -> None:
+        with contextlib.suppress(RefusedError):
+            self.channel.ask(wire.RMDIR, self._path(path))
+
     def flush_folder(self, path: str) -> bool:
         """
         OpenSSH opens a folder like a file, and fsync then makes its names last.

@@ -6,7 +6,7 @@ import unicodedata
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from stations.layout import AUDIO_DIR
+from stations.layout import AUDIO_DIR, day_folder
 from stations.manifest import Manifest, ManifestItem
 
 SHA256SUMS = "in/SHA256SUMS"
@@ -40,7 +40,7 @@ def _checksums(days: list[Manifest]) -> bytes:
 
 def _playlists(manifest: Manifest) -> dict[str, bytes]:
     """One playlist for each minute at which something starts, named by the local time."""
-    folder = f"in/{manifest.for_date.isoformat()}"
+    folder = day_folder(manifest.for_date)
     playlists = {}
     for name, items in groupby(_in_order(manifest), key=lambda item: _local(manifest, item, "")):
         lines = ["#EXTM3U"]

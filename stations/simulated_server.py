@@ -237,6 +237,13 @@ class SimulatedDisk(paramiko.SFTPServerInterface):
 
         return _answer(really_make)
 
+    def rmdir(self, path: str) -> int:
+        def really_remove() -> int:
+            self._at(path).rmdir()
+            return SFTP_OK
+
+        return _answer(really_remove)
+
     def _at(self, path: str) -> Path:
         """Nothing outside the folder can be named."""
         return self.state.root / posixpath.normpath("/" + path).lstrip("/")

@@ -15,12 +15,12 @@ import pytest
 
 from stations.errors import NotWritable, StationFull
 from stations.folder import open_folder
-from stations.layout import FOLDERS, DayFiles, audio_path, manifest_path
+from stations.layout import DayFiles, audio_path, manifest_path
 from stations.login import load_key
 from stations.sftp import open_visit
 from stations.visit import Visit, VisitLimits
-from tests.conftest import need
 from tests.contract.conftest import need_sshd
+from tests.faults.harness.disks import small_disk_at
 from tests.faults.harness.night import complaints
 from tests.faults.harness.renditions import RenditionMaker
 from tests.faults.harness.sshd import Sshd
@@ -44,19 +44,8 @@ def make(tmp_path: Path) -> RenditionMaker:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 2 MiB."""
-    root = tmp_path / "small disk"
-    root.mkdir()
-    if os.geteuid() != 0 or _mount(root, "size=2m") != 0:
-        need("the right to mount a small disk (root)", found=False)
-    for folder in FOLDERS:
-        (root / folder).mkdir(parents=True)
-    yield root
-    subprocess.run(["umount", "-l", str(root)], check=True, timeout=20)
-
-
-def _mount(root: Path, options: str) -> int:
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(root)]
-    return subprocess.run(command, timeout=20, check=False, stderr=subprocess.DEVNULL).returncode
+    with small_disk_at(tmp_path / "small disk", "2m") as root:
+        yield root
 
 
 @pytest.fixture(params=["openssh", "folder"])

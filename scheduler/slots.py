@@ -14,12 +14,13 @@ from scheduler import people
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, SlotsOverlap, WrongState, said
 from scheduler.hub import Hub
 from scheduler.programmes import CLASSES, get_programme
+from scheduler.recurrence import check_rule
 from scheduler.registry import find_station
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Slot, SlotTarget, Station
 from scheduler.store.states import ProgrammeState
-from scheduler.timetable import Occurrence, Rule, check_rule, occurrences
+from scheduler.timetable import Occurrence, Rule, occurrences
 from scheduler.units import find_unit, stations_by_unit, unit_ids_below
 
 # Rules repeat at the latest after a year (29 February apart); two months show nearly every clash

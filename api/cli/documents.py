@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from api.i18n import Translator
+from api.rulewords import describe
 from audio.facts import Facts
 from audio.findings import SENTENCES
 from scheduler.slots import is_in_quiet_hours, rule_of
 from scheduler.store.models import Airing, Delivery, Person, Programme, Slot, SlotTarget, Unit
-from scheduler.timetable import describe
 
 Document = dict[str, Any]
 
@@ -81,7 +81,7 @@ def findings_of(programme: Programme, translator: Translator) -> list[Document]:
     ]
 
 
-def slot_document(slot: Slot, language: str) -> Document:
+def slot_document(slot: Slot, translator: Translator) -> Document:
     return {
         "id": slot.id,
         "title": slot.title,
@@ -94,7 +94,7 @@ def slot_document(slot: Slot, language: str) -> Document:
         "starts_at": slot.starts_at,
         "seconds": slot.seconds,
         "rrule": slot.rrule,
-        "in_words": describe(rule_of(slot), language),
+        "in_words": describe(rule_of(slot), translator),
         "late_ok_s": slot.late_ok_s,
         "valid_from": slot.valid_from,
         "valid_to": slot.valid_to,

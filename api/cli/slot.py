@@ -12,12 +12,12 @@ from api.cli.options import DATE, TIME, acting, command, yes
 from api.cli.run import Run
 from api.cli.screen import Figures, Screen
 from api.i18n import mark as _
+from api.rulewords import describe
 from scheduler import slots
 from scheduler.errors import NotFound
 from scheduler.programmes import CLASSES
 from scheduler.slots import SlotDetails, is_in_quiet_hours, rule_of
 from scheduler.store.models import Slot
-from scheduler.timetable import describe
 
 _QUIET = _("It begins between 21:00 and 06:00, when noise rules hold: ask the communes first.")
 
@@ -70,7 +70,7 @@ def add(
         added = slots.add_slot(hub, checked, by=run.person(hub, by))
         with hub.database.read() as session:
             slot = _line(slots.list_slots(session), added.id)
-    run.tell(slot_document(slot, run.translator.language), lambda screen: _show(screen, slot))
+    run.tell(slot_document(slot, run.translator), lambda screen: _show(screen, slot))
 
 
 @command("list", "loa slot list", "loa slot list --json")
@@ -79,7 +79,7 @@ def list_(run: Run) -> None:
     """Show the timetable."""
     with run.hub() as hub, hub.database.read() as session:
         found = slots.list_slots(session)
-    document = {"slots": [slot_document(slot, run.translator.language) for slot in found]}
+    document = {"slots": [slot_document(slot, run.translator) for slot in found]}
     run.tell(document, lambda screen: _show_list(screen, found))
 
 
@@ -101,7 +101,7 @@ def remove(run: Run, id: int, yes: bool, by: str) -> None:
         run.confirm(_('Take "{title}" out of the timetable?'), yes=yes, title=slot.title)
         slots.remove_slot(hub, id, by=person)
     run.tell(
-        {"removed": slot_document(slot, run.translator.language)},
+        {"removed": slot_document(slot, run.translator)},
         lambda screen: screen.say(_('"{title}" is out of the timetable.'), title=slot.title),
     )
 
@@ -135,7 +135,7 @@ def _show_list(screen: Screen, found: Sequence[Slot]) -> None:
         [
             (
                 str(slot.id),
-                describe(rule_of(slot), tr.language),
+                describe(rule_of(slot), tr),
                 slot.title,
                 slot.programme.title,
                 tr.length(slot.seconds * 1000),

@@ -13,11 +13,11 @@ from api.fields import MAX_ID, PathId
 from api.json.airings import AiringOut
 from api.pages.render import translator_of
 from api.pages.timetable import Planner
+from api.rulewords import describe
 from api.scope import scope_of
 from scheduler import slots
 from scheduler.airings import day_schedule
 from scheduler.store.models import Slot, SlotTarget
-from scheduler.timetable import describe
 
 router = APIRouter(tags=["timetable"])
 
@@ -134,7 +134,7 @@ def _shown(request: Request, slot: Slot) -> SlotOut:
         starts_at=slot.starts_at,
         seconds=slot.seconds,
         rrule=slot.rrule,
-        in_words=describe(slots.rule_of(slot), translator_of(request).language),
+        in_words=describe(slots.rule_of(slot), translator_of(request)),
         late_ok_s=slot.late_ok_s,
         valid_from=slot.valid_from,
         valid_to=slot.valid_to,

@@ -15,6 +15,7 @@ from api.errors import status_of
 from api.fields import MAX_ID, PathId
 from api.i18n import LoaError, mark
 from api.pages.render import page, redirect, translator_of
+from api.rulewords import describe
 from api.scope import scope_of
 from scheduler import slots
 from scheduler.errors import CoreError, InputInvalid, NotFound
@@ -22,7 +23,6 @@ from scheduler.programmes import list_programmes
 from scheduler.registry import list_stations
 from scheduler.store.models import Slot
 from scheduler.store.states import ProgrammeState
-from scheduler.timetable import describe
 from scheduler.units import find_unit, unit_path
 
 router = APIRouter()
@@ -173,8 +173,8 @@ def _plan_again(request: Request) -> None:
 
 
 def _in_words(request: Request) -> object:
-    language = translator_of(request).language
-    return lambda slot: describe(slots.rule_of(slot), language)
+    translator = translator_of(request)
+    return lambda slot: describe(slots.rule_of(slot), translator)
 
 
 def _number(text: str) -> int:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.errors import RuleInvalid
-from scheduler.timetable import Occurrence, Rule, check_rule, occurrences, to_utc
+from scheduler.recurrence import check_rule
+from scheduler.timetable import Occurrence, Rule, occurrences, to_utc
 
 HA_NOI = ZoneInfo("Asia/Ho_Chi_Minh")
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -66,6 +66,9 @@ _SLOT = LazyGroup(
     lazy={
         "add": Lazy("api.cli.slot:add", "Add a line to the timetable."),
         "list": Lazy("api.cli.slot:list_", "Show the timetable."),
+        "preview": Lazy(
+            "api.cli.slot_preview:preview", "Show when a line of the timetable airs next."
+        ),
         "remove": Lazy("api.cli.slot:remove", "Take a line out of the timetable."),
     },
 )

@@ -38,7 +38,7 @@ _QUIET = _("It begins between 21:00 and 06:00, when noise rules hold: ask the co
 @click.option("--not", "exclude", multiple=True, metavar="unit:CODE|station:CODE",
               help="Who of these does not.")  # fmt: skip
 @click.option("--rule", "rrule", default="FREQ=DAILY", show_default=True,
-              help="RFC 5545, for example FREQ=WEEKLY;BYDAY=MO,FR.")  # fmt: skip
+              help="RFC 5545, for example FREQ=WEEKLY;BYDAY=MO,FR; or LUNAR;DAY=15.")  # fmt: skip
 @click.option("--seconds", type=int, help="Its length; that of the programme when not given.")
 @click.option("--class", "programme_class", type=click.Choice(CLASSES), default="normal",
               show_default=True)  # fmt: skip

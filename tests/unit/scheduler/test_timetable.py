@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scheduler.errors import RuleInvalid
 from scheduler.recurrence import check_rule
-from scheduler.timetable import Occurrence, Rule, occurrences, to_utc
+from scheduler.timetable import Change, Occurrence, Rule, coming, occurrences, to_utc
 
 HA_NOI = ZoneInfo("Asia/Ho_Chi_Minh")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -234,3 +234,57 @@ def test_a_rule_that_airs_too_often_is_ended_instead_of_filling_the_memory() -> 
     """Nobody plans three years in one expansion; whoever tries is told."""
     with pytest.raises(RuleInvalid):
         list(occurrences(rule("FREQ=DAILY"), date(2022, 1, 1), date(2025, 1, 1), HA_NOI))
+
+
+CHANGES = {
+    MONDAY: Change("skip"),
+    MONDAY + A_DAY: Change("move", to=wall("2022-10-25T11:00")),
+    MONDAY + 2 * A_DAY: Change("replace", programme_id=7),
+    MONDAY - A_DAY: Change("move", to=wall("2022-10-17T17:00")),
+}
+
+
+def test_one_day_can_be_skipped_moved_and_replaced_and_the_rule_stays() -> None:
+    """The moved one airs on its new day alone, also when its old day lies outside of the week."""
+    found = list(occurrences(rule("FREQ=DAILY"), MONDAY, MONDAY + 2 * A_DAY, HA_NOI, CHANGES))
+
+    assert [(f"{one.starts_at.astimezone(HA_NOI):%d %H:%M}", one.change) for one in found] == [
+        ("17 17:00", CHANGES[MONDAY - A_DAY]), ("19 05:00", CHANGES[MONDAY + 2 * A_DAY]),
+    ]  # fmt: skip
+    later = list(occurrences(rule("FREQ=DAILY"), date(2022, 10, 25), date(2022, 10, 25), HA_NOI,
+                             CHANGES))  # fmt: skip
+    assert [f"{one.starts_at.astimezone(HA_NOI):%H:%M}" for one in later] == ["05:00", "11:00"]
+
+
+def test_a_change_of_a_day_that_the_rule_does_not_name_changes_nothing() -> None:
+    """A rule that was edited later does not bring back what was once moved."""
+    found = occurrences(rule("FREQ=WEEKLY;BYDAY=FR"), MONDAY, MONDAY + 3 * A_DAY, HA_NOI, CHANGES)
+
+    assert list(found) == []
+
+
+def test_the_next_airings_of_a_rare_rule_are_found_years_ahead() -> None:
+    """29 February, and a rule that has ended."""
+    rare = rule("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29")
+    ended = rule("FREQ=DAILY", end=date(2022, 1, 3))
+
+    assert [one.on.year for one in coming(rare, MONDAY, 2, HA_NOI)] == [2024, 2028]
+    assert [one.on.day for one in coming(ended, date(2022, 1, 2), 9, HA_NOI)] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("LUNAR;DAY=15", [date(2023, 2, 5), date(2023, 3, 6), date(2023, 4, 5), date(2023, 5, 4)]),
+        ("LUNAR;MONTH=2;DAY=15", [date(2023, 3, 6)]),
+        ("LUNAR;MONTH=3;DAY=10", [date(2023, 4, 29)]),
+        ("LUNAR;DAY=1;COUNT=2", [date(2023, 1, 22), date(2023, 2, 20)]),
+        ("LUNAR;MONTH=12;DAY=-1", [date(2023, 1, 21)]),
+        ("LUNAR;DAY=-1;UNTIL=20230219", [date(2023, 1, 21), date(2023, 2, 19)]),
+    ],
+)
+def test_days_of_the_moon_are_those_of_the_printed_calendar(text: str, wanted: list[date]) -> None:
+    """2023 had two second months: every full moon airs, a feast only in the month itself."""
+    found = rule(text, begin=date(2023, 1, 20))
+
+    assert days(found, date(2023, 1, 20), date(2023, 5, 19)) == wanted

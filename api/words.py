@@ -113,6 +113,7 @@ THINGS = (
     mark("programme"),
     mark("slot"),
     mark("link"),
+    mark("decision"),
     mark("profile"),
     mark("airing"),
     mark("delivery"),

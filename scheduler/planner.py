@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from scheduler.day import Day, PlannedItem, Renditions, day_of, ready_renditions
 from scheduler.hub import Hub
-from scheduler.slots import audience_ids, list_slots, rule_of
+from scheduler.slots import audience_ids, changes_of, list_slots, rule_of
 from scheduler.store import ledger
 from scheduler.store.db import in_batches, lock, upsert
-from scheduler.store.models import Airing, Delivery, Slot, Station
+from scheduler.store.models import Airing, Delivery, Programme, Slot, Station
 from scheduler.store.states import (
     CURRENT_DELIVERIES,
     OPEN_AIRINGS,
@@ -124,40 +124,46 @@ class _Planning:
         inside = {on: stations_by_unit(self.session, on) for on in self.dates}
         wanted: dict[Key, dict[str, Any]] = {}
         for slot in sorted(self.slots.values(), key=_rank):
-            if slot.programme.state != ProgrammeState.APPROVED:
-                continue
-            for on, planned_at in self._moments(slot):
-                row = self._row(slot, on, planned_at)
+            for on, planned_at, programme in self._moments(slot):
+                row = self._row(slot, on, planned_at, programme)
                 for station_id in audience_ids(slot.targets, inside[on]):
                     if station_id in self.stations:
-                        ms = self._length(slot, station_id)
+                        ms = self._length(programme, station_id)
                         wanted[station_id, planned_at] = {**row, "station_id": station_id, "ms": ms}
         return wanted
 
-    def _moments(self, slot: Slot) -> Iterator[tuple[date, datetime]]:
-        expires_on = slot.programme.expires_on
+    def _moments(self, slot: Slot) -> Iterator[tuple[date, datetime, Programme]]:
+        """When it airs, and what: what somebody named for that one day, or its own programme."""
+        instead = {one.programme_id: one.programme for one in slot.exceptions}
         for occurrence in occurrences(
-            rule_of(slot), self.dates[0], self.dates[-1], self.hub.settings.zone
+            rule_of(slot),
+            self.dates[0],
+            self.dates[-1],
+            self.hub.settings.zone,
+            changes_of(slot),
         ):
-            expired = expires_on is not None and occurrence.on > expires_on
-            if occurrence.starts_at > self.now and not expired:
-                yield occurrence.on, occurrence.starts_at
+            change = occurrence.change
+            programme = (change and instead.get(change.programme_id)) or slot.programme
+            if occurrence.starts_at > self.now and _may_air(programme, occurrence.on):
+                yield occurrence.on, occurrence.starts_at, programme
 
-    def _row(self, slot: Slot, on: date, planned_at: datetime) -> dict[str, Any]:
+    def _row(
+        self, slot: Slot, on: date, planned_at: datetime, programme: Programme
+    ) -> dict[str, Any]:
         return {
             "planned_at": planned_at,
             "broadcast_date": on,
             "slot_id": slot.id,
-            "programme_id": slot.programme_id,
+            "programme_id": programme.id,
             "programme_class": slot.programme_class,
             "late_ok_s": slot.late_ok_s,
         }
 
-    def _length(self, slot: Slot, station_id: int) -> int:
+    def _length(self, programme: Programme, station_id: int) -> int:
         """What will sound at this station: its own encoding, or the master until there is one."""
         profile = self.stations[station_id].profile
-        rendition = self.renditions.get((slot.programme_id, profile))
-        ms = rendition.ms if rendition else slot.programme.ms
+        rendition = self.renditions.get((programme.id, profile))
+        ms = rendition.ms if rendition else programme.ms
         assert ms is not None
         return ms
 
@@ -327,6 +333,11 @@ def _differs(row: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     if found["state"] not in OPEN_AIRINGS:
         return False
     return any(row[name] != found[name] for name in _PLANNED_COLUMNS)
+
+
+def _may_air(programme: Programme, on: date) -> bool:
+    is_expired = programme.expires_on is not None and on > programme.expires_on
+    return programme.state == ProgrammeState.APPROVED and not is_expired
 
 
 def _rank(slot: Slot) -> tuple[int, int]:

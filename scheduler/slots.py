@@ -18,9 +18,9 @@ from scheduler.recurrence import check_rule
 from scheduler.registry import find_station
 from scheduler.store import ledger
 from scheduler.store.db import lock
-from scheduler.store.models import Person, Programme, Slot, SlotTarget, Station
+from scheduler.store.models import Person, Programme, Slot, SlotException, SlotTarget, Station
 from scheduler.store.states import ProgrammeState
-from scheduler.timetable import Occurrence, Rule, occurrences
+from scheduler.timetable import Change, Changes, Occurrence, Rule, occurrences
 from scheduler.units import find_unit, stations_by_unit, unit_ids_below
 
 # Rules repeat at the latest after a year (29 February apart); two months show nearly every clash
@@ -28,7 +28,7 @@ from scheduler.units import find_unit, stations_by_unit, unit_ids_below
 CHECKED_DAYS = 62
 # Noise rules: warn, never move silently.
 QUIET_FROM, QUIET_UNTIL = time(21), time(6)
-_SLOT_LOCK = 0x736C6F74  # "slot": two that overlap may not be checked side by side
+SLOT_LOCK = 0x736C6F74  # "slot": two that overlap may not be checked side by side
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ def add_slot(hub: Hub, details: SlotDetails, *, by: Person) -> Slot:
     """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        lock(session, _SLOT_LOCK)
+        lock(session, SLOT_LOCK)
         slot = _new_slot(hub, session, details, by)
-        _refuse_foreign_unit(session, slot, by)
+        refuse_foreign_unit(session, slot, by)
         reached = audience_of(session, slot, slot.valid_from)
         if not reached:
             raise InputInvalid(problem="no station hears this slot")
         if slot.programme_class != "urgent":
-            _refuse_overlap(hub, session, slot, reached)
+            refuse_overlap(hub, session, slot, reached)
         session.add(slot)
         session.flush()
         ledger.record(
@@ -104,7 +104,7 @@ def remove_slot(hub: Hub, slot_id: int, *, by: Person) -> Slot:
         slot = session.get(Slot, slot_id)
         if slot is None:
             raise NotFound(what="slot", key=slot_id)
-        _refuse_foreign_unit(session, slot, by)
+        refuse_foreign_unit(session, slot, by)
         if slot.removed_at is None:
             slot.removed_at = hub.clock.now()
             ledger.record(
@@ -121,6 +121,7 @@ def list_slots(session: Session) -> list[Slot]:
         .where(Slot.removed_at.is_(None))
         .options(
             selectinload(Slot.programme),
+            selectinload(Slot.exceptions).selectinload(SlotException.programme),
             selectinload(Slot.unit),
             selectinload(Slot.targets).selectinload(SlotTarget.unit),
             selectinload(Slot.targets).selectinload(SlotTarget.station),
@@ -132,6 +133,18 @@ def list_slots(session: Session) -> list[Slot]:
 
 def rule_of(slot: Slot) -> Rule:
     return Rule(slot.starts_at, slot.seconds, slot.rrule, slot.valid_from, slot.valid_to)
+
+
+def changes_of(slot: Slot) -> Changes:
+    """What was decided about single days of it."""
+    return {one.on: _change(one) for one in slot.exceptions}
+
+
+def _change(one: SlotException) -> Change:
+    to = None
+    if one.moved_on is not None and one.moved_at is not None:
+        to = datetime.combine(one.moved_on, one.moved_at)
+    return Change(one.kind, to, one.programme_id)
 
 
 def is_in_quiet_hours(slot: Slot) -> bool:
@@ -205,7 +218,7 @@ def _targets(
             )
 
 
-def _refuse_foreign_unit(session: Session, slot: Slot, by: Person) -> None:
+def refuse_foreign_unit(session: Session, slot: Slot, by: Person) -> None:
     mine = unit_ids_below(session, by.unit_id, slot.valid_from)
     if mine is None:
         return
@@ -217,12 +230,13 @@ def _refuse_foreign_unit(session: Session, slot: Slot, by: Person) -> None:
         raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")
 
 
-def _refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) -> None:
+def refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) -> None:
     """Two slots may not sound at one station at one time; the clash is told with its day."""
     zone = hub.settings.zone
-    first = slot.valid_from
-    last = first + timedelta(days=CHECKED_DAYS)
-    mine = list(occurrences(rule_of(slot), first, last, zone))
+    first = max(slot.valid_from, hub.today()) if slot.id else slot.valid_from
+    moved_to = [one.moved_on for one in slot.exceptions if one.moved_on is not None]
+    last = max([first + timedelta(days=CHECKED_DAYS), *moved_to])
+    mine = list(occurrences(rule_of(slot), first, last, zone, changes_of(slot)))
     inside = stations_by_unit(session, first)
     for other in list_slots(session):
         if other.id == slot.id or other.programme_class == "urgent":
@@ -231,7 +245,9 @@ def _refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) -
         if not shared:
             continue
         # From the day before: what began before midnight may still be on air.
-        theirs = occurrences(rule_of(other), first - timedelta(days=1), last, zone)
+        theirs = occurrences(
+            rule_of(other), first - timedelta(days=1), last, zone, changes_of(other)
+        )
         clash = _first_clash(mine, list(theirs))
         if clash is not None:
             station = session.get(Station, min(shared))

@@ -69,6 +69,8 @@ _SLOT = LazyGroup(
         "preview": Lazy(
             "api.cli.slot_preview:preview", "Show when a line of the timetable airs next."
         ),
+        "change": Lazy("api.cli.slot_day:change", "Skip, move or replace one day of a line."),
+        "restore": Lazy("api.cli.slot_day:restore", "Let one day of a line follow its rule again."),
         "remove": Lazy("api.cli.slot:remove", "Take a line out of the timetable."),
     },
 )

@@ -17,8 +17,8 @@ from scheduler.errors import InputInvalid, NotFound
 from scheduler.hub import Hub
 from scheduler.lunar import lunar_date
 from scheduler.recurrence import check_rule
-from scheduler.slots import list_slots, rule_of
-from scheduler.timetable import Occurrence, Rule, coming
+from scheduler.slots import changes_of, list_slots, rule_of
+from scheduler.timetable import Changes, Occurrence, Rule, coming
 
 
 @command(
@@ -51,8 +51,8 @@ def preview(
     """
     with run.hub() as hub:
         begin = first or hub.today()
-        rule = _rule(hub, id, rrule, starts_at, begin, valid_to)
-        found = coming(rule, begin, count, hub.settings.zone)
+        rule, changes = _rule(hub, id, rrule, starts_at, begin, valid_to)
+        found = coming(rule, begin, count, hub.settings.zone, changes)
     document = {
         "in_words": describe(rule, run.translator),
         "coming": [_document(one, run.translator) for one in found],
@@ -67,17 +67,17 @@ def _rule(
     starts_at: time | None,
     begin: date,
     valid_to: date | None,
-) -> Rule:
+) -> tuple[Rule, Changes]:
     if slot_id is not None:
         with hub.database.read() as session:
             for slot in list_slots(session):
                 if slot.id == slot_id:
-                    return rule_of(slot)
+                    return rule_of(slot), changes_of(slot)
         raise NotFound(what="slot", key=slot_id)
     if rrule is None or starts_at is None:
         raise InputInvalid(problem="give the number of a line, or a rule and its time")
     check_rule(rrule)
-    return Rule(starts_at, 60, rrule, begin, valid_to)
+    return Rule(starts_at, 60, rrule, begin, valid_to), {}
 
 
 def _document(one: Occurrence, tr: Translator) -> Document:

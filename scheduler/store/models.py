@@ -292,6 +292,7 @@ class Slot(Base):
     targets: Mapped[list[SlotTarget]] = relationship(
         back_populates="slot", cascade="all, delete-orphan"
     )
+    exceptions: Mapped[list[SlotException]] = relationship(order_by="SlotException.on")
 
     def __str__(self) -> str:
         return f'"{self.title}"'
@@ -314,6 +315,26 @@ class SlotTarget(Base):
     slot: Mapped[Slot] = relationship(back_populates="targets")
     unit: Mapped[Unit | None] = relationship()
     station: Mapped[Station | None] = relationship()
+
+
+class SlotException(Base):
+    """What somebody decided about one day of a slot; the rule itself stays."""
+
+    __tablename__ = "slot_exception"
+    __table_args__ = (UniqueConstraint("slot_id", "on"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slot_id: Mapped[int] = mapped_column(ForeignKey("slot.id"))
+    on: Mapped[date]  # a day that the rule names
+    kind: Mapped[str] = mapped_column(String(20))  # skip, move, replace
+    moved_on: Mapped[date | None]  # where a move goes, local
+    moved_at: Mapped[time | None]
+    programme_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"))  # instead
+    reason: Mapped[str] = mapped_column(String(300))
+    created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[datetime]
+
+    programme: Mapped[Programme | None] = relationship()
 
 
 class Airing(Base):

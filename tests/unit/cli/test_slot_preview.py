@@ -58,3 +58,24 @@ def test_a_rule_that_is_over_says_so(loa: Loa) -> None:
     shown = loa("slot", "preview", "--rule", "FREQ=DAILY;UNTIL=20200101", "--at", "05:00")
 
     assert "airs no more" in shown.output
+
+
+def test_one_day_is_changed_and_restored(people: Loa) -> None:
+    """By a named person, with a reason."""
+    hub = open_hub(people.settings, clock=people.clock)
+    builders.stations(hub, ["13579"])
+    added = builders.slot(hub, builders.programme(hub, "Tin"), at=time(6))
+    hub.database.close()
+    words = ("slot", "change", str(added.id), "18/10/2022", "--reason", "Họp dân", "--by", "lan")
+
+    moved = people.json(*words, "--to", "19/10/2022", "--at", "17:00")
+
+    assert (moved["kind"], moved["moved_on"], moved["moved_at"]) == ("move", "2022-10-19", "17:00")
+    assert set(keys_of(moved)) <= documented_keys("slot change")
+    shown = people.json("slot", "preview", str(added.id), "--from", "18/10/2022", "--count", "2")
+    assert [one["planned_at"] for one in shown["coming"]] == [
+        "2022-10-18T23:00:00Z", "2022-10-19T10:00:00Z",
+    ]  # fmt: skip
+    restored = people.json("slot", "restore", str(added.id), "18/10/2022", "--by", "lan")
+    assert set(keys_of(restored)) <= documented_keys("slot restore")
+    assert "does not air on 18/10/2022" in people(*words).output

@@ -1,0 +1,119 @@
+"""One day of a slot that differs: decided by a person, obeyed by the planner, taken back."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from typing import Any
+
+import pytest
+
+from scheduler.errors import AlreadyExists, CoreError, InputInvalid, NotFound, SlotsOverlap
+from scheduler.exceptions import Decision, decide, take_back
+from scheduler.store.models import Slot
+from scheduler.store.states import AiringState
+from tests.builders import programme, someone
+from tests.unit.scheduler.scene import MONDAY, Scene, local
+
+TUESDAY, WEDNESDAY = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
+
+
+@pytest.fixture
+def daily(scene: Scene) -> Slot:
+    """Every day at 05:00 for five minutes, planned for a week."""
+    return scene.night("13579", valid_to=None)
+
+
+def change(scene: Scene, slot: Slot, on: date = TUESDAY, **more: Any) -> None:
+    decision = Decision(on, **{"reason": "Mất điện theo lịch", **more})
+    decide(scene.base, slot.id, decision, by=someone(scene.base, "editor"))
+
+
+def on_air(scene: Scene, last: date = WEDNESDAY) -> list[tuple[Any, int]]:
+    return [(one.planned_at, one.programme_id) for one in scene.airings()
+            if one.state is not AiringState.CANCELLED and one.broadcast_date <= last]  # fmt: skip
+
+
+def test_a_skipped_day_does_not_air_and_the_others_do(scene: Scene, daily: Slot) -> None:
+    """Its airing is cancelled, and its day goes out again under a higher number."""
+    change(scene, daily)
+    result = scene.plan()
+
+    assert [at for at, _ in on_air(scene)] == [local("05:00"), local("05:00", WEDNESDAY)]
+    assert (result.airings_cancelled, result.deliveries_new) == (1, 1)
+
+
+def test_a_moved_day_airs_at_its_new_time_alone(scene: Scene, daily: Slot) -> None:
+    """Tuesday's 05:00 becomes Wednesday's 11:00, beside Wednesday's own."""
+    change(scene, daily, moved_on=WEDNESDAY, moved_at=time(11))
+    scene.plan()
+
+    assert [at for at, _ in on_air(scene)] == [
+        local("05:00"), local("05:00", WEDNESDAY), local("11:00", WEDNESDAY),
+    ]  # fmt: skip
+
+
+def test_a_replaced_day_plays_the_other_programme(scene: Scene, daily: Slot) -> None:
+    """On that day and on no other."""
+    storm = programme(scene.base, "Tin bão", ms=60_000)
+    change(scene, daily, programme_id=storm.id)
+    scene.plan()
+
+    own = daily.programme_id
+    assert [which for _, which in on_air(scene)] == [own, storm.id, own]
+
+
+def test_a_decision_that_is_taken_back_leaves_the_rule(scene: Scene, daily: Slot) -> None:
+    """Planned anew, as if nothing had been said."""
+    before = on_air(scene)
+    change(scene, daily)
+    scene.plan()
+    take_back(scene.base, daily.id, TUESDAY, by=someone(scene.base, "editor"))
+    scene.plan()
+
+    assert on_air(scene) == before
+    with pytest.raises(NotFound):
+        take_back(scene.base, daily.id, TUESDAY, by=someone(scene.base, "editor"))
+
+
+def test_a_move_into_another_slot_is_refused_and_leaves_nothing(scene: Scene, daily: Slot) -> None:
+    """Also months away, and also when the freed time was given to another slot meanwhile."""
+    far = MONDAY + timedelta(days=200)
+    scene.slot(programme(scene.base, "Tin trưa"), at=time(11), valid_from=far, valid_to=far)
+    with pytest.raises(SlotsOverlap):
+        change(scene, daily, moved_on=far, moved_at=time(11, 2))
+    assert scene.plan().airings_cancelled == 0
+
+    change(scene, daily)
+    scene.slot(programme(scene.base, "Họp dân"), valid_from=TUESDAY, valid_to=TUESDAY)
+    with pytest.raises(SlotsOverlap):
+        take_back(scene.base, daily.id, TUESDAY, by=someone(scene.base, "editor"))
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"on": MONDAY - timedelta(days=1)}, InputInvalid),  # before the slot begins
+        ({"reason": " \n "}, InputInvalid),
+        ({"moved_on": TUESDAY}, InputInvalid),
+        ({"moved_on": date(2022, 10, 16), "moved_at": time(5)}, InputInvalid),  # over already
+        ({"moved_on": date(2024, 1, 1), "moved_at": time(5)}, InputInvalid),
+        ({"programme_id": 999}, NotFound),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    scene: Scene, daily: Slot, more: dict[str, Any], error: type[CoreError]
+) -> None:
+    """Each with a sentence, and the plan stays."""
+    with pytest.raises(error):
+        change(scene, daily, **more)
+
+    assert scene.plan().airings_cancelled == 0
+
+
+def test_a_longer_programme_and_a_second_decision_are_refused(scene: Scene, daily: Slot) -> None:
+    """It would sound over what follows; and two decisions would hide each other."""
+    with pytest.raises(InputInvalid):
+        change(scene, daily, programme_id=programme(scene.base, "Dài", ms=300_001).id)
+    change(scene, daily)
+    with pytest.raises(AlreadyExists):
+        change(scene, daily)

@@ -26,7 +26,7 @@ from scheduler.store.states import ProgrammeState
 from scheduler.text import one_line
 from scheduler.timetable import airs_on, to_utc
 
-_FARTHEST_MOVE = timedelta(days=366)
+_FARTHEST_MOVE = timedelta(days=366)  # overlaps are looked for so far
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from scheduler import people
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, SlotsOverlap, WrongState, said
 from scheduler.hub import Hub
 from scheduler.programmes import CLASSES, get_programme
-from scheduler.recurrence import check_rule
+from scheduler.recurrence import check_rule, parts_of
 from scheduler.registry import find_station
 from scheduler.store import ledger
 from scheduler.store.db import lock
@@ -23,9 +23,10 @@ from scheduler.store.states import ProgrammeState
 from scheduler.timetable import Change, Changes, Occurrence, Rule, occurrences
 from scheduler.units import find_unit, stations_by_unit, unit_ids_below
 
-# Rules repeat at the latest after a year (29 February apart); two months show nearly every clash
-# at a sixth of the work, and the planner meets the rest again before they air.
-CHECKED_DAYS = 62
+# Two slots of every day or week meet within two months or not at all. What airs once a month or a
+# year, by the moon, or on a day that was moved is looked for through more than a year.
+CHECKED_DAYS, CHECKED_DAYS_OF_RARE = 62, 400
+_MAKES_RARE = {"INTERVAL", "BYMONTH", "BYMONTHDAY"}
 # Noise rules: warn, never move silently.
 QUIET_FROM, QUIET_UNTIL = time(21), time(6)
 SLOT_LOCK = 0x736C6F74  # "slot": two that overlap may not be checked side by side
@@ -234,9 +235,6 @@ def refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) ->
     """Two slots may not sound at one station at one time; the clash is told with its day."""
     zone = hub.settings.zone
     first = max(slot.valid_from, hub.today()) if slot.id else slot.valid_from
-    moved_to = [one.moved_on for one in slot.exceptions if one.moved_on is not None]
-    last = max([first + timedelta(days=CHECKED_DAYS), *moved_to])
-    mine = list(occurrences(rule_of(slot), first, last, zone, changes_of(slot)))
     inside = stations_by_unit(session, first)
     for other in list_slots(session):
         if other.id == slot.id or other.programme_class == "urgent":
@@ -244,11 +242,14 @@ def refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) ->
         shared = reached & audience_ids(other.targets, inside)
         if not shared:
             continue
+        is_rare = _is_rare(slot) or _is_rare(other)
+        last = first + timedelta(days=CHECKED_DAYS_OF_RARE if is_rare else CHECKED_DAYS)
+        mine = occurrences(rule_of(slot), first, last, zone, changes_of(slot))
         # From the day before: what began before midnight may still be on air.
         theirs = occurrences(
             rule_of(other), first - timedelta(days=1), last, zone, changes_of(other)
         )
-        clash = _first_clash(mine, list(theirs))
+        clash = _first_clash(list(mine), list(theirs))
         if clash is not None:
             station = session.get(Station, min(shared))
             assert station is not None
@@ -259,6 +260,13 @@ def refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) ->
                 starts=_local(clash.starts_at, hub),
                 ends=_local(clash.ends_at, hub),
             )
+
+
+def _is_rare(slot: Slot) -> bool:
+    """Whether it may air for the first time only after two months."""
+    parts = parts_of(slot.rrule)
+    is_frequent = parts.get("FREQ") in ("DAILY", "WEEKLY") and not parts.keys() & _MAKES_RARE
+    return not is_frequent or any(one.moved_on for one in slot.exceptions)
 
 
 def _first_clash(mine: Sequence[Occurrence], theirs: Sequence[Occurrence]) -> Occurrence | None:

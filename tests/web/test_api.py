@@ -95,7 +95,7 @@ def test_slot_is_made_once_and_taken_out(site: Site) -> None:
     with site.client("huong") as client:
         made = client.post(f"{API}/slots", json=SLOT)
         assert made.status_code == 201, made.text
-        assert made.json()["in_words"] == "Thứ 2, Thứ 4 hằng tuần lúc 19:30"
+        assert made.json()["in_words"] == "Thứ 2, 4 hằng tuần lúc 19:30"
         assert made.json()["exclude"] == ["station:dai-13573"]
         refused(client.post(f"{API}/slots", json=SLOT), 409, "slots_overlap")
         assert len(client.get(f"{API}/slots").json()) == 4

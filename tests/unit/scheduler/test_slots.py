@@ -61,6 +61,8 @@ OVERLAPS: dict[str, dict[str, Any]] = {
     "in its district": {"audience": ("unit:353",)},
     "on one of its weekdays": {"rrule": "FREQ=WEEKLY;BYDAY=SU"},
     "once a month": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=-1"},
+    "once a year, months away": {"rrule": "FREQ=YEARLY;BYMONTH=9;BYMONTHDAY=2"},
+    "by the moon, months away": {"rrule": "LUNAR;MONTH=3;DAY=10"},
     "over midnight into it": {"starts_at": time(23, 50), "seconds": 20_000},
 }
 FITS: dict[str, dict[str, Any]] = {

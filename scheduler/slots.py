@@ -243,12 +243,12 @@ def refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) ->
         if not shared:
             continue
         is_rare = _is_rare(slot) or _is_rare(other)
-        last = first + timedelta(days=CHECKED_DAYS_OF_RARE if is_rare else CHECKED_DAYS)
-        mine = occurrences(rule_of(slot), first, last, zone, changes_of(slot))
+        begin = max(first, other.valid_from)  # before the later one begins they cannot meet
+        last = begin + timedelta(days=CHECKED_DAYS_OF_RARE if is_rare else CHECKED_DAYS)
         # From the day before: what began before midnight may still be on air.
-        theirs = occurrences(
-            rule_of(other), first - timedelta(days=1), last, zone, changes_of(other)
-        )
+        eve = begin - timedelta(days=1)
+        mine = occurrences(rule_of(slot), eve, last, zone, changes_of(slot))
+        theirs = occurrences(rule_of(other), eve, last, zone, changes_of(other))
         clash = _first_clash(list(mine), list(theirs))
         if clash is not None:
             station = session.get(Station, min(shared))

@@ -108,6 +108,16 @@ def test_what_began_before_midnight_is_still_on_air_after_it(scene: Scene, made:
     assert "23:50-00:30" in str(refused.value)
 
 
+def test_a_slot_that_begins_only_in_half_a_year_stands_in_the_way(
+    scene: Scene, made: Programme
+) -> None:
+    """Both would air every day from then on."""
+    add(scene, made, valid_from=MONDAY + timedelta(days=200))
+
+    with pytest.raises(SlotsOverlap):
+        add(scene, made)
+
+
 def test_other_weekdays_and_other_places_do_not_meet(scene: Scene, made: Programme) -> None:
     """Monday's commune and Tuesday's commune, and two communes at one time."""
     add(scene, made, rrule="FREQ=WEEKLY;BYDAY=MO", audience=("station:s13579",))

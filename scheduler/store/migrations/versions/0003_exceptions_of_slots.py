@@ -7,8 +7,8 @@ from alembic import op
 
 from scheduler.store.db import UTCDateTime
 
-revision = "0004"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:

@@ -22,6 +22,8 @@ from typing import IO
 from audio.errors import Cancelled, FfmpegMissing, ProgramFailed, TookTooLong
 
 CHUNK_BYTES = 1 << 18
+# A second of studio sound fits in: writing to one program does not make another one wait.
+PIPE_BYTES = 1 << 18
 KEPT_ERROR_BYTES = 32 << 10  # of the beginning and of the end; a damaged file can log gigabytes
 TICK_S = 0.05
 
@@ -247,6 +249,7 @@ def start(
         pass_fds=pass_fds,
         env=_environment(),
         process_group=0,
+        pipesize=PIPE_BYTES,
     )
     child = Child(argv, process, limits, cancel)
     try:

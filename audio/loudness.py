@@ -8,9 +8,10 @@ by side, through the very limiter that will be used, and the gain between them i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from audio import ffmpeg
@@ -19,14 +20,19 @@ from audio.profiles import Profile
 from audio.programme import Programme
 
 METER_RATE_HZ = 24_000  # speech has no loudness above 12 kHz, and half the rate is half the work
-TRIALS_DB = (-0.6, 0.8, 2.6)  # around the gain that would do without a limiter
+# Trials beyond the gain that would do without a limiter, as shares of how far the peaks would then
+# stand above it: speech needs 0.3 to 0.9 dB more for each of those dB (measured, docs/audio.md).
+TRIAL_SHARES = (0.25, 0.7, 1.15)
+NEAREST_TRIALS_DB = (-0.6, 0.8, 2.0)
 CLOSE_LU = 1.0  # so near to a trial the last slope still holds
+FLATTEST = 0.2  # LU a dB: a limiter that gives less than this gives nothing
 ROUNDS = 4
 STEEPEST_DB = 40.0
 PRESENCE_HZ = 2500
 
 # What a coder adds to the peaks that the limiter left, measured on speech (docs/audio.md).
-CODER_OVERSHOOT_DB = {"mp3": 2.2, "opus": 2.0, "wav": 0.6, "flac": 0.6}
+# One figure for both lossy coders, so that their profiles share the trials.
+CODER_OVERSHOOT_DB = {"mp3": 2.2, "opus": 2.2, "wav": 0.6, "flac": 0.6}
 # LAME scales its input by 0.95 up to 160 kbit/s.
 LAME_LOSS_DB = 0.4455
 
@@ -37,6 +43,25 @@ class Drive:
 
     gain_db: float
     limit_db: float
+    lu_a_db: float = 1.0  # how much loudness a further dB of gain brings here, behind the limiter
+
+    def louder(self, lu: float) -> Drive:
+        """The drive that ends this much louder, as far as the slope here reaches."""
+        return replace(self, gain_db=self.gain_db + lu / max(self.lu_a_db, FLATTEST))
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What is known of a programme before it is heard: without a limiter this would be right."""
+
+    gain_db: float
+    peak_dbtp: float  # of the programme before that gain
+
+    def trials_db(self, limit_db: float) -> list[float]:
+        """Gains to try, so that the right one lies between two of them."""
+        excess = max(0.0, self.peak_dbtp + self.gain_db - limit_db)
+        steps = zip(NEAREST_TRIALS_DB, TRIAL_SHARES, strict=True)
+        return [self.gain_db + max(near, share * excess) for near, share in steps]
 
 
 @dataclass(frozen=True)
@@ -89,71 +114,95 @@ def drive_filters(drive: Drive) -> list[str]:
 def solve(
     programme: Programme,
     profiles: Sequence[Profile],
-    guess_db: Callable[[Profile], float],
+    guess: Callable[[Profile], Guess],
     progress: Callable[[float], None],
 ) -> dict[str, Drive]:
     """
     The drive of every profile that has a loudness target, by the profile's name.
 
-    One pass over the programme is enough unless a guess was off by more than a trial; what is
+    One pass over the programme is enough unless a guess was off by more than the trials; what is
     still unsolved after ``ROUNDS`` gets the nearest trial, and the check of the output decides.
     """
     wanted = {p.name: Shaping.of(p) for p in profiles if p.target_lufs is not None}
-    guesses = {Shaping.of(p): guess_db(p) for p in profiles if p.target_lufs is not None}
-    solved: dict[Shaping, float] = {}
+    guesses = {Shaping.of(p): guess(p) for p in profiles if p.target_lufs is not None}
+    drives: dict[Shaping, Drive] = {}
+    left = set(guesses)
     for _ in range(ROUNDS):
-        open_guesses = {s: g for s, g in guesses.items() if s not in solved}
-        if not open_guesses:
+        if not left:
             break
-        for shaping, heard in _hear(programme, open_guesses, progress).items():
-            gain, is_close = interpolate(heard, shaping.target_lufs)
-            guesses[shaping] = gain
+        trials = [(s, g) for s in guesses if s in left for g in guesses[s].trials_db(s.limit_db)]
+        for shaping, heard in _hear(programme, trials, progress).items():
+            gain, slope, is_close = interpolate(heard, shaping.target_lufs)
+            drives[shaping] = Drive(gain, shaping.limit_db, slope)
+            guesses[shaping] = Guess(gain, -99.0)  # the next trials stand close around it
             if is_close:
-                solved[shaping] = gain
-    return {name: Drive(guesses[s], s.limit_db) for name, s in wanted.items()}
+                left.discard(shaping)
+    return {name: drives[shaping] for name, shaping in wanted.items()}
 
 
-def interpolate(heard: Sequence[tuple[float, float]], target: float) -> tuple[float, bool]:
+def interpolate(heard: Sequence[tuple[float, float]], target: float) -> tuple[float, float, bool]:
     """
-    The gain for ``target`` from pairs of gain and loudness, and whether it is near enough to trust.
+    The gain for ``target`` from pairs of gain and loudness, the slope there in LU a dB, and
+    whether it is near enough to trust.
 
     Loudness never falls when gain rises, but behind a limiter it rises more slowly.
     """
     if not heard:
-        return 0.0, True  # nothing was loud enough to be measured
+        return 0.0, 1.0, True  # nothing was loud enough to be measured
     points = sorted(heard)
+    slope = 1.0
     for (low, low_lufs), (high, high_lufs) in pairwise(points):
-        if low_lufs <= target <= high_lufs and high_lufs > low_lufs:
-            return low + (high - low) * (target - low_lufs) / (high_lufs - low_lufs), True
-    gain, lufs = points[0] if target < points[0][1] else points[-1]
-    step = target - lufs
-    return max(-STEEPEST_DB, min(STEEPEST_DB, gain + step)), abs(step) <= CLOSE_LU / 4
+        slope = (high_lufs - low_lufs) / (high - low)
+        if low_lufs <= target <= high_lufs and slope > 0:
+            return low + (target - low_lufs) / slope, slope, True
+    if target < points[0][1]:  # the first trial already drives too hard: less limiting from here
+        gain, lufs, slope = *points[0], 1.0
+    else:
+        gain, lufs = points[-1]
+    step = (target - lufs) / max(slope, FLATTEST)
+    near = abs(target - lufs) <= CLOSE_LU / 4
+    return max(-STEEPEST_DB, min(STEEPEST_DB, gain + step)), slope, near
 
 
 def _hear(
-    programme: Programme, guesses: dict[Shaping, float], progress: Callable[[float], None]
+    programme: Programme,
+    trials: Sequence[tuple[Shaping, float]],
+    progress: Callable[[float], None],
 ) -> dict[Shaping, list[tuple[float, float]]]:
-    """Play the programme once into every trial of every shaping."""
-    trials = [(s, g + step) for s, g in guesses.items() for step in TRIALS_DB]
+    """Play the programme once into all trials, dealt out to the processors."""
+    hands = min(os.cpu_count() or 1, len(trials))
+    dealt = [trials[hand::hands] for hand in range(hands)]
+    total = max(1, programme.ms * programme.shape.sample_rate_hz // 1000)
+    done = 0
+    with ExitStack() as stack:
+        meters = [stack.enter_context(_meter(programme, mine)) for mine in dealt]
+        for stretch in programme.stretches():
+            for meter in meters:
+                with suppress(BrokenPipeError):  # finish() tells why
+                    meter.stdin.write(stretch)
+            done += len(stretch) // programme.shape.frame_bytes
+            progress(min(1.0, done / total))
+        for meter in meters:
+            with suppress(BrokenPipeError):
+                meter.stdin.close()
+        logs = [meter.finish() for meter in meters]
+    heard: dict[Shaping, list[tuple[float, float]]] = {shaping: [] for shaping, _ in trials}
+    for mine, log in zip(dealt, logs, strict=True):
+        loudness = parse_loudness(log)
+        for index, (shaping, gain) in enumerate(mine):
+            lufs = loudness[f"ebur128@t{index}"].lufs
+            if lufs is not None:
+                heard[shaping].append((gain, lufs))
+    return heard
+
+
+def _meter(
+    programme: Programme, trials: Sequence[tuple[Shaping, float]]
+) -> AbstractContextManager[ffmpeg.Child]:
     graph = _graph(trials, programme.shape.channels)
     options = [*programme.shape.ffmpeg_input(), "-filter_complex", graph]
     argv = ffmpeg.ffmpeg_argv(*options, "-map", "[out]", "-f", "null", "-", loglevel="info")
-    done, total = 0, max(1, programme.ms * programme.shape.sample_rate_hz // 1000)
-    cancel, limits = programme.cancel, programme.limits
-    with ffmpeg.start(argv, limits=limits, feeds=True, cancel=cancel) as meter:
-        with suppress(BrokenPipeError):  # finish() tells why
-            for stretch in programme.stretches():
-                meter.stdin.write(stretch)
-                done += len(stretch) // programme.shape.frame_bytes
-                progress(min(1.0, done / total))
-            meter.stdin.close()
-        loudness = parse_loudness(meter.finish())
-    heard: dict[Shaping, list[tuple[float, float]]] = {s: [] for s in guesses}
-    for index, (shaping, gain) in enumerate(trials):
-        lufs = loudness[f"ebur128@t{index}"].lufs
-        if lufs is not None:
-            heard[shaping].append((gain, lufs))
-    return heard
+    return ffmpeg.start(argv, limits=programme.limits, feeds=True, cancel=programme.cancel)
 
 
 def _graph(trials: Sequence[tuple[Shaping, float]], channels: int) -> str:

@@ -49,7 +49,9 @@ def hum_graph(source: str) -> str:
         f"[h{hz}]bandpass=f={hz}:t=h:w=5,bandpass=f={hz}:t=h:w=5,volumedetect@h{hz},anullsink"
         for hz in bands
     ]
-    return f"{source}aresample={_HUM_RATE_HZ}:osf=dbl,asplit={len(bands)}{pads};{';'.join(narrow)}"
+    # Frames of a second: resampled ones hold 21 samples, and a filter costs as much for those.
+    slow = f"aresample={_HUM_RATE_HZ}:filter_size=8:osf=dbl,asetnsamples=n={_HUM_RATE_HZ}:p=0"
+    return f"{source}{slow},asplit={len(bands)}{pads};{';'.join(narrow)}"
 
 
 def read_hum(log: str) -> tuple[float, float] | None:

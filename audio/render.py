@@ -23,7 +23,7 @@ from audio.errors import (
 )
 from audio.facts import Facts
 from audio.folder import keep, sweep, workshop
-from audio.loudness import Drive, solve
+from audio.loudness import Drive, Guess, solve
 from audio.measure import measure
 from audio.pcm import Format
 from audio.profiles import Profile
@@ -37,7 +37,9 @@ PROGRAMME_RATE_HZ = 48_000
 LOUDNESS_TOLERANCE_LU = 0.3
 # A coder adds its own delay and fills up its last frame.
 LENGTH_TOLERANCE_MS = 250
-TRIES = 5
+TRIES = 6
+# Below the ceiling after a peak too high: the next encoding sets its peaks elsewhere.
+PEAK_MARGIN_DB = 0.5
 SOLVING_SHARE = 0.15  # of the progress bar
 
 
@@ -176,7 +178,7 @@ class _Run:
     progress: _Bar
 
     def make(self) -> dict[str, Encoded]:
-        drives = solve(self.programme, self.profiles, self._guess_db, self._solving)
+        drives = solve(self.programme, self.profiles, self._guess, self._solving)
         made: dict[str, Encoded] = {}
         left = list(self.profiles)
         for attempt in range(TRIES):
@@ -191,14 +193,15 @@ class _Run:
         self.progress(1.0)
         return made
 
-    def _guess_db(self, profile: Profile) -> float:
+    def _guess(self, profile: Profile) -> Guess:
         heard = self.facts.lufs if self.facts.lufs is not None else -16.0
         if profile.channels == 1 or self.programme.shape.channels == 1:
             heard += self.facts.mono_gain_db
         if profile.channels == 2 and self.programme.shape.channels == 1:
             heard += 3.0
         assert profile.target_lufs is not None
-        return profile.target_lufs - heard
+        peak = self.facts.peak_dbtp if self.facts.peak_dbtp is not None else 0.0
+        return Guess(profile.target_lufs - heard, peak)
 
     def _solving(self, done: float) -> None:
         self.progress(SOLVING_SHARE * done)
@@ -259,10 +262,11 @@ def _corrected(
     missing = profile.target_lufs - heard.lufs
     if isinstance(faults[profile.name], PeakMissed):
         assert heard.peak_dbtp is not None
-        excess = heard.peak_dbtp - profile.ceiling_dbtp + 0.2
-        # A lower limit takes most of its way in loudness with it: 0.3 LU for 0.4 dB on speech.
-        return Drive(drive.gain_db + missing + 0.8 * excess, drive.limit_db - excess)
-    return replace(drive, gain_db=drive.gain_db + 1.2 * missing)
+        excess = heard.peak_dbtp - profile.ceiling_dbtp + PEAK_MARGIN_DB
+        drive = replace(drive, limit_db=drive.limit_db - excess)
+        # Gain and limit raised together by a dB bring a dB; what the gain does not, the limit does.
+        missing += excess * (1 - drive.lu_a_db)
+    return drive.louder(missing)
 
 
 def _keep(profile: Profile, encoded: Encoded, into: Path, facts: Facts) -> Rendition:

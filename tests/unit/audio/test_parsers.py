@@ -114,19 +114,19 @@ def test_no_tag_is_long_or_holds_control_characters(text):
 )
 def test_gain_is_always_a_sane_number(heard, target):
     """Whatever was heard, nobody is driven by more than forty decibels."""
-    gain, _ = interpolate(heard, target)
+    gain, _, _ = interpolate(heard, target)
 
     assert -40 <= gain <= 40
 
 
 def test_gain_lies_on_the_line_between_two_trials():
     """Between -18 at 0 dB and -14 at 5 dB, -16 needs 2.5 dB."""
-    assert interpolate([(0.0, -18.0), (5.0, -14.0)], -16.0) == (2.5, True)
+    assert interpolate([(0.0, -18.0), (5.0, -14.0)], -16.0) == (2.5, 0.8, True)
 
 
 def test_gain_outside_the_trials_is_tried_again():
     """A target that no trial reached is only a better guess."""
-    gain, is_close = interpolate([(0.0, -30.0), (5.0, -25.0)], -16.0)
+    gain, _, is_close = interpolate([(0.0, -30.0), (5.0, -25.0)], -16.0)
 
     assert gain == 14.0
     assert not is_close

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from audio.ffmpeg_log import Stream, parse_stream
 from audio.findings import Finding
 from audio.judge import LONGEST_S, Heard, judge
 from audio.levels import HEADROOM, Levels
-from audio.meter import meter_options, read_hum, read_meter
+from audio.meter import loudness_options, peak_options, read_hum, read_meter
 from audio.pcm import Format
 from audio.riff import claimed_ms
 from audio.source import Source, open_source
@@ -99,25 +99,31 @@ def _listen(
     digest = hashlib.sha256()
     decode = decode_argv(source, shape, f"volume={HEADROOM:g}")
     # The meter gets back in floating point the full scale that the decoder halved.
-    metering = meter_options(shape.sample_rate_hz, gain=1 / HEADROOM, listens_for_hum=True)
-    meter = ffmpeg.ffmpeg_argv(*shape.ffmpeg_input(), *metering, loglevel="info")
+    halves = loudness_options(1 / HEADROOM), peak_options(shape.sample_rate_hz, 1 / HEADROOM)
     expected_ms = stream.claimed_ms or 0
     with (
         ffmpeg.start(decode, limits=limits, pass_fds=[source.fd], cancel=cancel) as decoder,
-        ffmpeg.start(meter, limits=limits, feeds=True, cancel=cancel) as ebur128,
+        ExitStack() as stack,
     ):
-        # One second at a time keeps decoder, meter and this process busy side by side.
+        meters = [
+            stack.enter_context(ffmpeg.start(argv, limits=limits, feeds=True, cancel=cancel))
+            for half in halves
+            for argv in [ffmpeg.ffmpeg_argv(*shape.ffmpeg_input(), *half, loglevel="info")]
+        ]
+        # One second at a time keeps decoder, meters and this process busy side by side.
         for chunk in decoder.chunks(levels.window_bytes * 10):
-            with suppress(BrokenPipeError):  # finish() tells why
-                ebur128.stdin.write(chunk)
+            for meter in meters:
+                with suppress(BrokenPipeError):  # finish() tells why
+                    meter.stdin.write(chunk)
             digest.update(chunk)
             levels.add(chunk)
             if progress and expected_ms:
                 progress(min(levels.ms / expected_ms, 1.0))
         damaged = _finish_decoding(decoder, levels)
-        with suppress(BrokenPipeError):
-            ebur128.stdin.close()
-        log = ebur128.finish()
+        for meter in meters:
+            with suppress(BrokenPipeError):
+                meter.stdin.close()
+        log = "\n".join([meter.finish() for meter in meters])
     levels.finish()
     if progress:
         progress(1.0)

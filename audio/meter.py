@@ -23,20 +23,40 @@ _MEAN = re.compile(r"^\[volumedetect@h(\d+) @ \w+\] mean_volume: (-?\d+(?:\.\d+)
 _PEAK = re.compile(r"^\[volumedetect@peak @ \w+\] max_volume: (-?\d+(?:\.\d+)?) dB$", re.M)
 
 
-def meter_options(
-    sample_rate_hz: int, *, gain: float = 1.0, listens_for_hum: bool = False
-) -> list[str]:
-    """Options that measure the first input and write nothing; ``gain`` is applied beforehand."""
-    fast = "filter_size=16:phase_shift=6"  # 16 taps a phase; the standard's own filter has 12
+def meter_options(sample_rate_hz: int) -> list[str]:
+    """Options that measure loudness and true peak of the first input and write nothing."""
     graph = (
-        f"[0:a:0]aformat=sample_fmts=fltp,volume={gain:g}:precision=float,"
-        f"{'asplit=3[lufs][peak][hum];' if listens_for_hum else 'asplit[lufs][peak];'}"
-        "[lufs]ebur128@lufs=framelog=verbose,anullsink;"
-        f"[peak]volume=0.5:precision=float,aresample={OVERSAMPLING * sample_rate_hz}:{fast},"
-        "volumedetect@peak[out]"
+        "[0:a:0]aformat=sample_fmts=fltp,asplit[lufs][peak];"
+        f"[lufs]{_LOUDNESS},anullsink;[peak]{_true_peak(sample_rate_hz)}[out]"
     )
-    if listens_for_hum:
-        graph = f"{graph};{hum_graph('[hum]')}"
+    return _measuring(graph)
+
+
+def loudness_options(gain: float) -> list[str]:
+    """One half of a check: loudness and mains hum; ``gain`` is applied beforehand."""
+    graph = f"{_raised(gain)},asplit[lufs][hum];[lufs]{_LOUDNESS}[out];{hum_graph('[hum]')}"
+    return _measuring(graph)
+
+
+def peak_options(sample_rate_hz: int, gain: float) -> list[str]:
+    """The other half, for another processor: the true peak."""
+    return _measuring(f"{_raised(gain)},{_true_peak(sample_rate_hz)}[out]")
+
+
+_LOUDNESS = "ebur128@lufs=framelog=verbose"
+
+
+def _raised(gain: float) -> str:
+    return f"[0:a:0]aformat=sample_fmts=fltp,volume={gain:g}:precision=float"
+
+
+def _true_peak(sample_rate_hz: int) -> str:
+    fast = "filter_size=16:phase_shift=6"  # 16 taps a phase; the standard's own filter has 12
+    rate_hz = OVERSAMPLING * sample_rate_hz
+    return f"volume=0.5:precision=float,aresample={rate_hz}:{fast},volumedetect@peak"
+
+
+def _measuring(graph: str) -> list[str]:
     return ["-filter_complex", graph, "-map", "[out]", "-f", "null", "-"]
 
 
@@ -64,7 +84,7 @@ def read_hum(log: str) -> tuple[float, float] | None:
 
 
 def read_meter(log: str) -> Loudness:
-    """What :func:`meter_options` found, from ffmpeg's log at level ``info``."""
+    """What :func:`meter_options` or both halves found, from ffmpeg's log at level ``info``."""
     loudness = parse_loudness(log).get("ebur128@lufs", Loudness(None, 0.0))
     peaks = [float(peak) for peak in _PEAK.findall(log)]
     peak = round(max(peaks) + _ROOM_DB, 1) if peaks and max(peaks) > _SILENT_DB else None

@@ -35,6 +35,8 @@ PRESENCE_HZ = 2500
 CODER_OVERSHOOT_DB = {"mp3": 2.2, "opus": 2.2, "wav": 0.6, "flac": 0.6}
 # LAME scales its input by 0.95 up to 160 kbit/s.
 LAME_LOSS_DB = 0.4455
+# Opus at 24 kbit/s gives back 0.1 to 0.5 LU less of speech than it got.
+OPUS_LOSS_DB = 0.3
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from scheduler.leases import (
 )
 from scheduler.links import over_link, places, share
 from scheduler.store import ledger
-from scheduler.store.db import in_batches
+from scheduler.store.db import in_batches, lock
 from scheduler.store.models import Airing, Delivery, Station
 from scheduler.store.states import OPEN_AIRINGS, DeliveryState, moving
 from scheduler.sweep import sweep, sweep_quietly
@@ -47,6 +47,7 @@ from stations.visit import Sent, Visit
 
 log = structlog.get_logger()
 
+_ADMIT_LOCK = 0x61646D74  # "admt": one admission at a time
 # A queue message that nobody took by then is taken to be lost.
 _QUEUED_FOR = timedelta(minutes=5)
 # An urgent item that should have begun longer ago than this helps nobody any more.
@@ -117,6 +118,8 @@ def admissions(
     """
     now = hub.clock.now()
     with hub.database.write() as session:
+        # Two processes must not both find the last place on a link free.
+        lock(session, _ADMIT_LOCK)
         if is_queue_busy:
             keep_queued(session, now + _QUEUED_FOR)
         rescue(session, now)
@@ -296,8 +299,12 @@ class _Visiting:
         try:
             with self.hub.connect(self.hub, self.station, self.step) as visit:
                 for lease, delivery in list(self.held.items()):
-                    self._deliver(visit, lease, delivery)
+                    manifest_sha256 = self._bring(visit, lease, delivery)
+                    if len(self.held) > 1:
+                        self._record(lease, manifest_sha256)
                 self._remember_station(visit)
+            # The last one only when the line is free again: its lease holds our place on the link.
+            self._record(lease, manifest_sha256)
         except LeaseLost as error:
             # Whoever holds the rows now decides; nothing here is ours to give back but the rest.
             return self._ended(error)
@@ -305,7 +312,8 @@ class _Visiting:
             return self._ended(error)
         return self._result(None)
 
-    def _deliver(self, visit: Visit, lease: Lease, delivery: Delivery) -> None:
+    def _bring(self, visit: Visit, lease: Lease, delivery: Delivery) -> str:
+        """Put one day on the station and commit it there; gives the manifest's hash."""
         day = self._day(delivery)
         files = rendition_files(self.hub, day)
         for file in files:
@@ -320,10 +328,11 @@ class _Visiting:
         self.step("committed")
         if len(self.held) == 1:  # the last of them: nobody else visits while we hold it
             sweep_quietly(self.hub, self.station, visit)
-        finish(
-            self.hub, lease, sent=self.sent[self.sent_before :],
-            manifest_sha256=file_sha256(content.manifest),
-        )  # fmt: skip
+        return file_sha256(content.manifest)
+
+    def _record(self, lease: Lease, manifest_sha256: str) -> None:
+        sent = self.sent[self.sent_before :]
+        finish(self.hub, lease, sent=sent, manifest_sha256=manifest_sha256)
         self.sent_before = len(self.sent)
         self.step("recorded")
         del self.held[lease]

@@ -14,14 +14,7 @@ from pathlib import Path
 from audio import ffmpeg
 from audio.errors import AudioError, DiskFull, ProgramFailed, RenderFailed
 from audio.ffmpeg_log import Loudness
-from audio.loudness import (
-    LAME_LOSS_DB,
-    OPUS_LOSS_DB,
-    Drive,
-    band_filters,
-    channel_filter,
-    drive_filters,
-)
+from audio.loudness import Drive, band_filters, channel_filter, coder_loss_db, drive_filters
 from audio.meter import meter_options, read_meter
 from audio.pcm import Format
 from audio.profiles import Profile
@@ -63,14 +56,6 @@ def encoder_argv(profile: Profile, drive: Drive | None, shape: Format, output: s
         *exact,
         *("-f", _MUXERS[profile.codec], output),
     )
-
-
-def coder_loss_db(profile: Profile) -> float:
-    """What a coder takes away from the loudness, added behind the limiter."""
-    bitrate = profile.bitrate_kbps or 0
-    if profile.codec == "mp3" and bitrate <= 160:
-        return LAME_LOSS_DB
-    return OPUS_LOSS_DB if profile.codec == "opus" and bitrate <= 32 else 0.0
 
 
 def _codec_options(profile: Profile) -> list[str]:

@@ -8,6 +8,7 @@ empty environment, and a process group of its own that is killed as a whole.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import math
 import os
 import shutil
@@ -249,8 +250,8 @@ def start(
         pass_fds=pass_fds,
         env=_environment(),
         process_group=0,
-        pipesize=PIPE_BYTES,
     )
+    _widen(process)
     child = Child(argv, process, limits, cancel)
     try:
         yield child
@@ -284,6 +285,14 @@ def run(
             kept += chunk[: stdout_bytes - len(kept)]
         log = child.finish()
     return Output(bytes(kept), log)
+
+
+def _widen(process: subprocess.Popen[bytes]) -> None:
+    """Wider pipes are only quicker: a user who has used up his share of them keeps the narrow."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _limited(limits: Limits) -> list[str]:

@@ -21,7 +21,8 @@ from audio.programme import Programme
 
 METER_RATE_HZ = 24_000  # speech has no loudness above 12 kHz, and half the rate is half the work
 # Trials beyond the gain that would do without a limiter, as shares of how far the peaks would then
-# stand above it: speech needs 0.3 to 0.9 dB more for each of those dB (measured, docs/audio.md).
+# stand above it: synthetic speech, peakier than a studio's, needed 0.75 and (band-limited) 1.0 dB
+# more for each of those dB.
 TRIAL_SHARES = (0.25, 0.7, 1.15)
 NEAREST_TRIALS_DB = (-0.6, 0.8, 2.0)
 CLOSE_LU = 1.0  # so near to a trial the last slope still holds
@@ -35,8 +36,9 @@ PRESENCE_HZ = 2500
 CODER_OVERSHOOT_DB = {"mp3": 2.2, "opus": 2.2, "wav": 0.6, "flac": 0.6}
 # LAME scales its input by 0.95 up to 160 kbit/s.
 LAME_LOSS_DB = 0.4455
-# Opus at 24 kbit/s gives back 0.1 to 0.5 LU less of speech than it got.
+# Opus at 24 kbit/s gave back 0.1 to 0.5 LU less than it got of three kinds of speech.
 OPUS_LOSS_DB = 0.3
+LAME_LOSES_UP_TO_KBPS, OPUS_LOSES_UP_TO_KBPS = 160, 32
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,14 @@ def drive_filters(drive: Drive) -> list[str]:
         f"volume={drive.gain_db:.3f}dB:precision=double",
         f"alimiter=limit={limit:.6f}:attack=5:release=60:level=0",
     ]
+
+
+def coder_loss_db(profile: Profile) -> float:
+    """What the coder takes away from the loudness, to be given back behind the limiter."""
+    bitrate = profile.bitrate_kbps or 0
+    if profile.codec == "mp3" and bitrate <= LAME_LOSES_UP_TO_KBPS:
+        return LAME_LOSS_DB
+    return OPUS_LOSS_DB if profile.codec == "opus" and bitrate <= OPUS_LOSES_UP_TO_KBPS else 0.0
 
 
 def solve(

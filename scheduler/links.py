@@ -192,8 +192,8 @@ class Lines:
     The sessions of this process over each link, and the one pace that they share.
 
     Other worker processes are seen by the rows alone: each process takes the part of a link's
-    bandwidth that its visits are of all visits, and looks again whenever a visit begins, renews
-    its lease or ends. So two processes with three visits and one get three quarters and one.
+    bandwidth that its visits are of all visits, and looks again whenever one of its visits begins
+    or renews its lease. So two processes with three visits and one get three quarters and one.
     """
 
     def __init__(self) -> None:

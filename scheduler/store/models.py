@@ -276,6 +276,8 @@ class Slot(Base):
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))  # who owns the line
     title: Mapped[str] = mapped_column(String(200))
     programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    # programme, relay_province, relay_district, announcement
+    kind: Mapped[str] = mapped_column(String(20), default="programme")
     programme_class: Mapped[str] = mapped_column(String(20), default="normal")
     starts_at: Mapped[time]  # local
     seconds: Mapped[int]  # start + length, never two clock times: midnight is no special case
@@ -286,6 +288,8 @@ class Slot(Base):
     created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    # Under which a calendar that was imported knows it; ours when there is none.
+    uid: Mapped[str | None] = mapped_column(String(255), index=True, unique=True)
 
     unit: Mapped[Unit] = relationship()
     programme: Mapped[Programme] = relationship()
@@ -335,6 +339,58 @@ class SlotException(Base):
     created_at: Mapped[datetime]
 
     programme: Mapped[Programme | None] = relationship()
+
+
+class AirRule(Base):
+    """What a unit lets onto its air, from one day to another; what is empty holds from above."""
+
+    __tablename__ = "air_rule"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    windows: Mapped[list[Any] | None]  # ["05:00", "06:00", whose or null] …, local
+    session_minutes: Mapped[int | None]  # at most, in one session
+    sessions_a_day: Mapped[int | None]
+    quiet_from: Mapped[time | None]  # local; a warning, never a refusal
+    quiet_until: Mapped[time | None]
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]  # the last day, included
+    created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[datetime]
+
+    unit: Mapped[Unit] = relationship()
+
+
+class AirOrder(Base):
+    """In which order a unit airs priority slots that collide on one day."""
+
+    __tablename__ = "air_order"
+
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    on: Mapped[date] = mapped_column(primary_key=True)
+    slot_ids: Mapped[list[Any]]  # the first one first
+    decided_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    decided_at: Mapped[datetime]
+
+    unit: Mapped[Unit] = relationship()
+    person: Mapped[Person] = relationship()
+
+
+class Feed(Base):
+    """A calendar that a telephone or Outlook reads by itself; its address is the secret."""
+
+    __tablename__ = "feed"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    label: Mapped[str] = mapped_column(String(120))  # for whom
+    created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_read_at: Mapped[datetime | None]  # to the hour
+
+    unit: Mapped[Unit] = relationship()
 
 
 class Airing(Base):
@@ -424,6 +480,23 @@ class Attempt(Base):
     bytes_resumed: Mapped[int] = mapped_column(BigInteger, default=0)  # that lay there already
 
     delivery: Mapped[Delivery] = relationship(back_populates="tries")
+
+
+class Forecast(Base):
+    """When a station will have its next day, as it looked at one moment."""
+
+    __tablename__ = "forecast"
+
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    for_date: Mapped[date]  # the broadcast date
+    needed_at: Mapped[datetime]  # its first airing
+    ready_at: Mapped[datetime | None]  # none: not within the time that we look ahead
+    bytes_left: Mapped[int] = mapped_column(BigInteger)
+    kbps: Mapped[int]  # of the station alone
+    basis: Mapped[str] = mapped_column(String(20))  # measured, link, assumed
+    made_at: Mapped[datetime]
+
+    station: Mapped[Station] = relationship()
 
 
 class AsrunFile(Base):

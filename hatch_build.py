@@ -50,7 +50,7 @@ def main() -> int:
     try:
         build()
     except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip()[-400:]
+        said = " ".join((getattr(error, "stderr", None) or str(error)).split()[:25])
         sys.stderr.write(
             f"The scripts of the pages could not be fetched: {said}\n"
             "Pages work without them: an upload starts anew after a cut, the calendar is a table.\n"

@@ -115,7 +115,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals.update(asset=asset, words=words)
+    templates.globals.update(asset=asset, lib=lib, words=words)
     return templates
 
 
@@ -124,3 +124,8 @@ def asset(name: str) -> str:
     """The address of a static file; it changes with the content, so it may be kept for a year."""
     content = (_API / "static" / name).read_bytes()
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:10]}"
+
+
+def lib(name: str) -> str | None:
+    """The address of a foreign script or style; none where the front-end build brought nothing."""
+    return asset(f"lib/{name}") if (_API / "static" / "lib" / name).is_file() else None

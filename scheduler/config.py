@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import time
@@ -89,6 +90,18 @@ class ProgrammeSettings(Section):
     )
 
 
+class RelaySettings(Section):
+    hosts: tuple[str, ...] = Field((), description="from which live relays may come")
+
+    @field_validator("hosts")
+    @classmethod
+    def _plain(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,252}", host) is None:
+                raise ValueError(f'"{host}" is not a host name in small letters, without a port')
+        return hosts
+
+
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="0.0.0.0 only behind a proxy that speaks TLS")
     port: int = Field(8730, ge=1, le=65535)
@@ -107,6 +120,7 @@ class Settings(Section):
     push: PushSettings = PushSettings()
     collect: CollectSettings = CollectSettings()
     programmes: ProgrammeSettings = ProgrammeSettings()
+    relay: RelaySettings = RelaySettings()
     web: WebSettings = WebSettings()
     # Changes to the shipped sound profiles and new ones, by name; audio.profiles checks them.
     profiles: dict[str, dict[str, Any]] = {}

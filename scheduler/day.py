@@ -38,6 +38,7 @@ class Day:
         """Of what airs: two equal days need no second delivery."""
         rows: list[object] = [
             [i.id, i.late_ok_s, i.ms, i.gain_db, i.bulletin_class, i.title, list(i.files)]
+            + ([i.stream] if i.stream else [])
             for i in self.items
         ]
         return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
@@ -55,6 +56,8 @@ class PlannedItem:
     programme_class: str
     title: str
     late_ok_s: int
+    stream: str | None = None  # a live relay …
+    ms: int = 0  # … and how long it is on air
 
 
 Renditions = Mapping[tuple[int, str], Rendition]  # by programme and profile
@@ -100,7 +103,15 @@ def day_from_rows(session: Session, station: Station, on: date) -> Day:
         .options(selectinload(Airing.slot))
     ).all()
     items = [
-        PlannedItem(a.planned_at, a.programme_id, a.programme_class, a.slot.title, a.late_ok_s)
+        PlannedItem(
+            a.planned_at,
+            a.programme_id,
+            a.programme_class,
+            a.slot.title,
+            a.late_ok_s,
+            a.stream,
+            a.ms,
+        )  # fmt: skip
         for a in airings
     ]
     renditions = ready_renditions(session, {item.programme_id for item in items})
@@ -178,9 +189,10 @@ def _item_of(item: PlannedItem, file: ManifestFile) -> ManifestItem:
         id=f"{item.planned_at:{ITEM_ID}}",
         starts_at=item.planned_at,
         late_ok_s=item.late_ok_s,
-        ms=file.ms,
+        ms=item.ms if item.stream else file.ms,
         gain_db=0.0,
         bulletin_class=item.programme_class,
         title=item.title,
         files=(file.name,),
+        stream=item.stream or "",
     )

@@ -44,6 +44,12 @@ class CoreError(Exception):
 # ── The person who installed Loa acts ──────────────────────────────────────────────────────────
 
 
+class RelayHostUnknown(CoreError):
+    """Live relays may not come from {host}. Write it into [relay] hosts of the settings first."""
+
+    code = "relay_host_unknown"
+
+
 class ConfigInvalid(CoreError):
     """{path} cannot be used: {problems}"""
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.day import Day, PlannedItem, Renditions, day_of, ready_renditions
 from scheduler.hub import Hub
+from scheduler.relay import is_allowed
 from scheduler.slots import audience_ids, changes_of, list_slots, rule_of
 from scheduler.store import ledger
 from scheduler.store.db import in_batches, lock, upsert
@@ -39,6 +40,7 @@ _PLANNED_COLUMNS = (
     "programme_class",
     "ms",
     "late_ok_s",
+    "stream",
 )
 
 Key = tuple[int, datetime]  # station, planned_at
@@ -126,9 +128,10 @@ class _Planning:
         for slot in sorted(self.slots.values(), key=_rank):
             for on, planned_at, programme in self._moments(slot):
                 row = self._row(slot, on, planned_at, programme)
+                relay_ms = slot.seconds * 1000 if row["stream"] else None
                 for station_id in audience_ids(slot.targets, inside[on]):
                     if station_id in self.stations:
-                        ms = self._length(programme, station_id)
+                        ms = relay_ms or self._length(programme, station_id)
                         wanted[station_id, planned_at] = {**row, "station_id": station_id, "ms": ms}
         return wanted
 
@@ -157,7 +160,14 @@ class _Planning:
             "programme_id": programme.id,
             "programme_class": slot.programme_class,
             "late_ok_s": slot.late_ok_s,
+            "stream": self._stream(slot, programme),
         }
+
+    def _stream(self, slot: Slot, programme: Programme) -> str | None:
+        """The live relay, unless its host is no longer allowed or another programme replaces it."""
+        if not slot.stream or programme.id != slot.programme_id:
+            return None
+        return slot.stream if is_allowed(slot.stream, self.hub.settings) else None
 
     def _length(self, programme: Programme, station_id: int) -> int:
         """What will sound at this station: its own encoding, or the master until there is one."""
@@ -225,6 +235,8 @@ class _Planning:
                     row["programme_class"],
                     self._title(row["slot_id"]),
                     row["late_ok_s"],
+                    row["stream"],
+                    row["ms"],
                 )
             )
         days: dict[DayKey, Day] = {}

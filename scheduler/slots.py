@@ -16,6 +16,7 @@ from scheduler.hub import Hub
 from scheduler.programmes import CLASSES, get_programme
 from scheduler.recurrence import check_rule, parts_of
 from scheduler.registry import find_station
+from scheduler.relay import checked_address
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Slot, SlotException, SlotTarget, Station
@@ -48,6 +49,7 @@ class SlotDetails:
     valid_from: date | None = None  # none: today
     valid_to: date | None = None  # the last day, included
     exclude: tuple[str, ...] = ()
+    stream: str | None = None  # address of a live relay; the programme plays if it fails
 
     def __post_init__(self) -> None:
         title = unicodedata.normalize("NFC", self.title).strip()
@@ -62,6 +64,8 @@ class SlotDetails:
             )
         if self.seconds is not None and not 1 <= self.seconds <= 86_400:
             raise InputInvalid(problem="a slot lasts 1 second to 24 hours")
+        if self.stream and self.seconds is None:
+            raise InputInvalid(problem="a live relay has no length of its own: say how long")
         if not 0 <= self.late_ok_s <= 86_400:
             raise InputInvalid(problem="a slot may start 0 to 86400 seconds late")
         if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
@@ -188,6 +192,7 @@ def _new_slot(hub: Hub, session: Session, details: SlotDetails, by: Person) -> S
         seconds=details.seconds or _whole_minutes(programme),
         rrule=details.rrule,
         late_ok_s=details.late_ok_s,
+        stream=checked_address(details.stream, hub.settings) if details.stream else None,
         valid_from=on,
         valid_to=details.valid_to,
         created_by=by.id,

@@ -96,6 +96,7 @@ def slot_document(slot: Slot, translator: Translator) -> Document:
         "rrule": slot.rrule,
         "in_words": describe(rule_of(slot), translator),
         "late_ok_s": slot.late_ok_s,
+        "stream": slot.stream,
         "valid_from": slot.valid_from,
         "valid_to": slot.valid_to,
         "in_quiet_hours": is_in_quiet_hours(slot),

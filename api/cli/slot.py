@@ -16,6 +16,7 @@ from api.rulewords import describe
 from scheduler import slots
 from scheduler.errors import NotFound
 from scheduler.programmes import CLASSES
+from scheduler.relay import host_of
 from scheduler.slots import SlotDetails, is_in_quiet_hours, rule_of
 from scheduler.store.models import Slot
 
@@ -28,6 +29,8 @@ _QUIET = _("It begins between 21:00 and 06:00, when noise rules hold: ask the co
     'loa slot add --title "Nhà nông" --programme 8 --at 17:00 --unit 35 --to unit:353 \\',
     '    --rule "FREQ=WEEKLY;BYDAY=MO,WE,FR" --from 17/10/2022 --until 31/12/2022',
     'loa slot add --title "Họp dân" --programme 9 --at 11:00 --unit 13579 --to station:dao-ly',
+    'loa slot add --title "Tiếp sóng tỉnh" --programme 4 --at 17:30 --unit 35 --seconds 1800 \\',
+    "    --relay http://live.hanamtv.vn:8000/fm",
 )
 @click.option("--title", required=True, help="As the schedule shows it.")
 @click.option("--programme", "programme_id", type=int, required=True, metavar="ID", help="What.")
@@ -44,6 +47,8 @@ _QUIET = _("It begins between 21:00 and 06:00, when noise rules hold: ask the co
               show_default=True)  # fmt: skip
 @click.option("--late-ok", "late_ok_s", type=int, default=600, show_default=True,
               metavar="SECONDS", help="May start this much late.")  # fmt: skip
+@click.option("--relay", "stream", metavar="ADDRESS",
+              help="A live stream, opened at the time; the programme plays if it fails.")  # fmt: skip
 @click.option("--from", "valid_from", type=DATE, help="The first day; today when not given.")
 @click.option("--until", "valid_to", type=DATE, help="The last day, included.")
 @acting
@@ -137,7 +142,7 @@ def _show_list(screen: Screen, found: Sequence[Slot]) -> None:
                 str(slot.id),
                 describe(rule_of(slot), tr),
                 slot.title,
-                slot.programme.title,
+                _what(screen, slot),
                 tr.length(slot.seconds * 1000),
                 _audience(screen, slot),
                 tr.day(slot.valid_from),
@@ -146,6 +151,14 @@ def _show_list(screen: Screen, found: Sequence[Slot]) -> None:
             for slot in found
         ],
     )
+
+
+def _what(screen: Screen, slot: Slot) -> str:
+    if not slot.stream:
+        return slot.programme.title
+    relay = _("relay of {host}, else {title}")
+    host, title = host_of(slot.stream), slot.programme.title
+    return screen.translator.text(relay, host=host, title=title)
 
 
 def _audience(screen: Screen, slot: Slot) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -53,8 +54,9 @@ def key(run: Run, code: str, out: Path | None, yes: bool, by: str | None) -> Non
             _write(out, secret)
         _record(hub, run, who, station.code)
         public = hub.ssh_key_path.with_suffix(".pub").read_text().strip()
-    document = {"station": code, "out": out, "public_key": public}
-    run.tell(document, lambda screen: _show(screen, out, secret, public))
+        hosts = hub.settings.relay.hosts
+    document = {"station": code, "out": out, "public_key": public, "relay_hosts": list(hosts)}
+    run.tell(document, lambda screen: _show(screen, out, secret, public, hosts))
 
 
 def _write(out: Path, secret: str) -> None:
@@ -79,7 +81,7 @@ def _record(hub: Hub, run: Run, who: str, code: str) -> None:
         )
 
 
-def _show(screen: Screen, out: Path | None, secret: str, public: str) -> None:
+def _show(screen: Screen, out: Path | None, secret: str, public: str, hosts: Sequence[str]) -> None:
     if out is None:
         screen.say(_("For the file state/loa.key on the box (secret):"))
         screen.line(secret)
@@ -88,3 +90,6 @@ def _show(screen: Screen, out: Path | None, secret: str, public: str) -> None:
                    path=str(out))  # fmt: skip
     screen.say(_("For the file authorized_keys on the box:"))
     screen.line(public)
+    if hosts:
+        screen.say(_("For live relays, behind the player's own options:"))
+        screen.line(" ".join(f"--stream-host {host}" for host in hosts))

@@ -53,6 +53,9 @@ class SlotIn(BaseModel):
     rrule: str = Field("FREQ=DAILY", max_length=200, description="RFC 5545, without DTSTART")
     programme_class: str = Field("normal", pattern="^(normal|priority|urgent)$")
     late_ok_s: int = Field(600, ge=0, le=86_400)
+    stream: str | None = Field(
+        None, max_length=500, description="address of a live relay; the programme plays if it fails"
+    )
     valid_from: date | None = None
     valid_to: date | None = Field(None, description="the last day, included")
 
@@ -73,6 +76,7 @@ class SlotOut(BaseModel):
     rrule: str
     in_words: str
     late_ok_s: int
+    stream: str | None
     valid_from: date
     valid_to: date | None
     in_quiet_hours: bool
@@ -136,6 +140,7 @@ def _shown(request: Request, slot: Slot) -> SlotOut:
         rrule=slot.rrule,
         in_words=describe(slots.rule_of(slot), translator_of(request)),
         late_ok_s=slot.late_ok_s,
+        stream=slot.stream,
         valid_from=slot.valid_from,
         valid_to=slot.valid_to,
         in_quiet_hours=slots.is_in_quiet_hours(slot),

@@ -283,6 +283,8 @@ class Slot(Base):
     seconds: Mapped[int]  # start + length, never two clock times: midnight is no special case
     rrule: Mapped[str] = mapped_column(String(200))  # RFC 5545, without DTSTART
     late_ok_s: Mapped[int] = mapped_column(default=600)  # may start this much late; 0: not at all
+    # Address of a live relay, opened at the time; the programme is then what plays if it fails.
+    stream: Mapped[str | None] = mapped_column(String(500))
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]  # the last day, included
     created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
@@ -410,6 +412,7 @@ class Airing(Base):
     programme_class: Mapped[str] = mapped_column(String(20))
     ms: Mapped[int]  # planned length
     late_ok_s: Mapped[int]
+    stream: Mapped[str | None] = mapped_column(String(500))  # a live relay, as it was planned
     state: Mapped[AiringState]
     grade: Mapped[Grade] = mapped_column(default=Grade.D)
     evidence: Mapped[dict[str, Any] | None]  # the source: which log, which lines, who

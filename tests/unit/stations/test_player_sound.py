@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,55 @@ def test_a_real_relay_is_played_from_the_network(
     sources = [record.source for record in stop[0].records() if record.event == "started"]
     assert sources == ["stream"]
     assert 2000 <= airing.played_ms < 10_000
+
+
+@pytest.mark.parametrize("is_alive", [False, True], ids=["dead", "breaks off"])
+def test_a_real_relay_that_fails_is_replaced_by_the_local_file(
+    box: Box, silent: dict[str, str], tmp_path: Path, stop: list[Running], is_alive: bool
+) -> None:
+    """Nobody listens at the address, or the line is cut in the middle: the fallback is heard."""
+    fallback, live = silence(tmp_path, 1500), silence(tmp_path, 30_000)
+    box.store(fallback)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(CutHandler, live[1]))
+    if is_alive:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    else:
+        server.server_close()
+    starts_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+    address = f"http://localhost:{server.server_port}/fm"
+    item = entry("live", starts_at, fallback[0], stream=address, ms=20_000)
+    box.deliver(soon(item, files=[fallback[0]]))
+
+    stop.append(Running(box, "ffplay", silent, "--stream-host", "localhost"))
+    stop[0].wait_until_ended("live")
+    if is_alive:
+        server.shutdown()
+        server.server_close()
+
+    records = stop[0].records()
+    told = [(r.event, r.source or r.reason) for r in records if r.item_id == "live"]
+    assert told[:3] == [
+        ("started", "stream"), ("interrupted", "stream_failed"), ("started", "file"),
+    ]  # fmt: skip
+
+
+class CutHandler(BaseHTTPRequestHandler):
+    """An Icecast server: no length, sound for ever, until the line is cut after a second."""
+
+    def __init__(self, sound: bytes, *arguments: Any) -> None:
+        self._sound = sound
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "audio/wav")
+        self.send_header("icy-name", "FM")
+        self.end_headers()
+        self.wfile.write(self._sound[:16_000])
+        time.sleep(1)
+
+    def log_message(self, *_: object) -> None:
+        """The test's own output stays readable."""
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

@@ -111,7 +111,7 @@ def day_from_rows(session: Session, station: Station, on: date) -> Day:
             a.late_ok_s,
             a.stream,
             a.ms,
-        )  # fmt: skip
+        )
         for a in airings
     ]
     renditions = ready_renditions(session, {item.programme_id for item in items})

@@ -48,7 +48,7 @@ _QUIET = _("It begins between 21:00 and 06:00, when noise rules hold: ask the co
 @click.option("--late-ok", "late_ok_s", type=int, default=600, show_default=True,
               metavar="SECONDS", help="May start this much late.")  # fmt: skip
 @click.option("--relay", "stream", metavar="ADDRESS",
-              help="A live stream, opened at the time; the programme plays if it fails.")  # fmt: skip
+              help="A live stream; the programme plays where it fails.")  # fmt: skip
 @click.option("--from", "valid_from", type=DATE, help="The first day; today when not given.")
 @click.option("--until", "valid_to", type=DATE, help="The last day, included.")
 @acting

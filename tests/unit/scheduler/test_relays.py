@@ -1,4 +1,4 @@
-"""Live relays from the timetable to the log: opened at the time, with a programme to fall back on."""
+"""Live relays from the timetable to the log, with a programme to fall back on."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.day import planned_at_of
@@ -18,9 +18,9 @@ from scheduler.errors import CoreError
 from scheduler.evidence import Proof, proof_of
 from scheduler.hub import Hub
 from scheduler.intake import flush_folder
-from scheduler.leases import end_the_hopeless
+from scheduler.leases import Lease, back_off, end_the_hopeless
 from scheduler.store import ledger
-from scheduler.store.models import Airing, AsrunFile, Delivery, Station
+from scheduler.store.models import Airing, AsrunFile, Attempt, Delivery, Station
 from scheduler.store.states import (
     HEARD_AIRINGS,
     OPEN_AIRINGS,
@@ -135,7 +135,11 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
     with hub.database.write() as session:
         # Locks the row on PostgreSQL, as a claim and the planner do: nobody replaces a delivery
         # between our look at it and our word on it.
-        session.get(Station, station.id, with_for_update=True)
+        known = session.get_one(Station, station.id, with_for_update=True)
+        # A dead player's last receipt complains for ever: what it says is mended once.
+        is_news = receipt.at != known.receipt_at
+        if is_news:
+            known.distrusted = _distrusted(receipt)
         for delivery in session.scalars(
             select(Delivery).where(
                 Delivery.station_id == station.id,
@@ -149,21 +153,14 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
                 delivery.verified_at = now
                 _move_airings(session, delivery, AiringState.PLANNED, AiringState.ON_STATION)
                 verified += 1
-            elif not holds and _is_lost(receipt, delivery):
+            elif not holds and is_news and _is_lost(receipt, delivery, now):
                 move(delivery, DeliveryState.DUE)
-                delivery.next_try_at = now
+                delivery.next_try_at = now + _wait_after_loss(hub, session, delivery)
                 delivery.error_code = "lost_at_station"
                 _move_airings(session, delivery, AiringState.ON_STATION, AiringState.PLANNED)
                 healed += 1
-        session.execute(
-            update(Station)
-            .where(Station.id == station.id)
-            .values(
-                last_seen_at=now,
-                free_bytes=receipt.free_bytes,
-                player_version=receipt.player_version,
-            )
-        )
+        known.receipt_at, known.last_seen_at = receipt.at, now
+        known.free_bytes, known.player_version = receipt.free_bytes, receipt.player_version
     return replace(result, verified=verified, healed=healed)
 
 
@@ -183,13 +180,38 @@ def _confirms(receipt: Receipt, delivery: Delivery) -> bool:
     return day.is_complete
 
 
-def _is_lost(receipt: Receipt, delivery: Delivery) -> bool:
-    """Whether the station has looked since and found less than was delivered."""
+def _is_lost(receipt: Receipt, delivery: Delivery, now: datetime) -> bool:
+    """
+    Whether the station has looked since and found less than was delivered.
+
+    Counted by our clock alone: a station's may be hours off.
+    """
     day = receipt.days.get(delivery.for_date)
     if day is not None and day.manifest_sha256 == delivery.manifest_sha256:
         return bool(day.missing or day.wrong)
     assert delivery.delivered_at is not None
-    return receipt.at > delivery.delivered_at + _RECEIPT_AFTER
+    return now > delivery.delivered_at + _RECEIPT_AFTER
+
+
+def _distrusted(receipt: Receipt) -> list[str]:
+    """
+    What the station's own reading found wrong, or not at all.
+
+    A visit looks at samples, and would take one flipped bit for a file that is there already.
+    """
+    return sorted({name for day in receipt.days.values() for name in day.missing | day.wrong})
+
+
+def _wait_after_loss(hub: Hub, session: Session, delivery: Delivery) -> timedelta:
+    """Mend at once the first time; a dying card is not sent the same night every ten minutes."""
+    times_delivered = session.scalar(
+        select(func.count()).where(
+            Attempt.delivery_id == delivery.id, Attempt.outcome == DeliveryState.DELIVERED.value
+        )
+    )
+    if not times_delivered or times_delivered == 1:
+        return timedelta(0)
+    return back_off(hub.settings.push, Lease(delivery.id, times_delivered - 1, ""))
 
 
 def _move_airings(session: Session, delivery: Delivery, old: AiringState, new: AiringState) -> None:

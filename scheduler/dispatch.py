@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import Row, exists, select, update
@@ -340,12 +341,26 @@ class _Visiting:
 
     def _put(self, visit: Visit, file: RenditionFile) -> Sent:
         """Yesterday's files make room before we give up."""
+        is_distrusted = file.name in (self.station.distrusted or ())
+        put = partial(
+            visit.put_rendition, file, progress=self._progress, is_distrusted=is_distrusted
+        )
         try:
-            return visit.put_rendition(file, progress=self._progress)
+            sent = put()
         except StationFull:
             if sweep(self.hub, self.station, visit).freed_bytes == 0:
                 raise
-        return visit.put_rendition(file, progress=self._progress)
+            sent = put()
+        if is_distrusted:
+            self._trust_again(file.name)
+        return sent
+
+    def _trust_again(self, name: str) -> None:
+        """Sent again: the next receipt says whether it is right now."""
+        with self.hub.database.write() as session:
+            station = session.get_one(Station, self.station.id, with_for_update=True)
+            station.distrusted = [one for one in station.distrusted or () if one != name]
+            self.station.distrusted = station.distrusted
 
     def _day(self, delivery: Delivery) -> Day:
         with self.hub.database.read() as session:

@@ -91,13 +91,17 @@ class Visit:
         """Ask the station how much room it has; None when its server cannot tell."""
         return self._placer.ask_free_bytes()
 
-    def put_rendition(self, file: RenditionFile, progress: Progress | None = None) -> Sent:
+    def put_rendition(
+        self, file: RenditionFile, progress: Progress | None = None, *, is_distrusted: bool = False
+    ) -> Sent:
         """
         Put one rendition on the station so that its final name never holds half a file.
 
         Bytes go to ``<sha256>.<ext>.part``, are flushed to the station's disk, read back and only
         then renamed. Safe to call again after any crash: a finished file is recognised, an
         unfinished one is resumed. ``progress`` may raise: that stops the visit where it is.
+        ``is_distrusted``: the station itself has read what lies there and found it wrong; it is
+        sent again whatever our samples of it say.
 
         Raises:
             LinkDown: nothing was acknowledged for ``idle_s``; try again later.
@@ -110,7 +114,9 @@ class Visit:
         final = audio_path(file.name)
         with file.path.open("rb") as source:
             content = Content(source, file.size_bytes, file.sha256)
-            if self._placer.holds(final, content):
+            if is_distrusted:
+                self.disk.remove(final)  # nothing plays it, and a small disk has no room for two
+            elif self._placer.holds(final, content):
                 return Sent(0, 0, was_there=True)
             resumed_from = self._placer.write_part(final + PART, content, progress, self._step)
             self._placer.publish(final + PART, final, content)

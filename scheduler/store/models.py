@@ -138,6 +138,8 @@ class Station(Base):
     clock_skew_s: Mapped[float | None]
     free_bytes: Mapped[int | None] = mapped_column(BigInteger)
     player_version: Mapped[str | None] = mapped_column(String(40))
+    receipt_at: Mapped[datetime | None]  # of the last receipt taken in, by the station's clock
+    distrusted: Mapped[list[Any] | None]  # renditions that it found wrong itself: sent again
 
     units: Mapped[list[StationUnit]] = relationship(back_populates="station")
 

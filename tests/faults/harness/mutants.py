@@ -31,7 +31,9 @@ def ours(address: Address, key: Path | paramiko.PKey, step: Step) -> Visit:
 class NoTempName(Visit):
     """Writes straight to the final name, as most scripts do."""
 
-    def put_rendition(self, file: RenditionFile, progress: Progress | None = None) -> Sent:
+    def put_rendition(
+        self, file: RenditionFile, progress: Progress | None = None, *, is_distrusted: bool = False
+    ) -> Sent:
         final = audio_path(file.name)
         with file.path.open("rb") as source, self.disk.open_part(final) as remote:
             self._step("part_opened")
@@ -60,7 +62,9 @@ class DiskWithoutFsync(SftpDisk):
 class DeliveredBeforeRename(Visit):
     """Calls a night delivered when its parts are there, and renames them afterwards."""
 
-    def put_rendition(self, file: RenditionFile, progress: Progress | None = None) -> Sent:
+    def put_rendition(
+        self, file: RenditionFile, progress: Progress | None = None, *, is_distrusted: bool = False
+    ) -> Sent:
         self._late = [*getattr(self, "_late", []), file]
         with file.path.open("rb") as source:
             content = Content(source, file.size_bytes, file.sha256)

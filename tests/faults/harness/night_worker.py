@@ -47,7 +47,9 @@ class NaiveVisit(Visit):
     Kept for ever: a harness that does not catch it is no harness.
     """
 
-    def put_rendition(self, file: RenditionFile, progress: Progress | None = None) -> Sent:
+    def put_rendition(
+        self, file: RenditionFile, progress: Progress | None = None, *, is_distrusted: bool = False
+    ) -> Sent:
         if self.disk.stat(audio_path(file.name)) is not None:
             return Sent(0, 0, was_there=True)
         with file.path.open("rb") as source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import time, timedelta
 
 import pytest
@@ -13,7 +14,10 @@ from scheduler.collect import CollectResult
 from scheduler.errors import InputInvalid
 from scheduler.store.models import Airing, AsrunFile, LedgerEntry
 from scheduler.store.states import AiringState, DeliveryState, Grade
+from stations.errors import LinkDown
 from stations.layout import ASRUN_MAX_BYTES, AUDIO_DIR, RECEIPT, asrun_path, manifest_path
+from stations.samples import BLOCK_BYTES, sample_blocks
+from stations.visit import VisitLimits
 from tests.builders import programme, someone
 from tests.unit.scheduler.scene import MONDAY, Scene, local, said
 
@@ -119,6 +123,115 @@ def test_a_day_that_vanished_from_the_station_is_due_again(scene: Scene) -> None
 
     assert collected(scene).healed == 1
     assert dispatch.push(scene.hub).visits[0].delivered == 1
+
+
+def rotten_in_the_middle(scene: Scene, content: bytes) -> None:
+    """One bit of the rendition at the station, where the samples of a visit do not look."""
+    [path] = (scene.root("s13579") / AUDIO_DIR).iterdir()
+    rotten = bytearray(content)
+    looked_at = sample_blocks(len(content), VisitLimits().sample_blocks, f"0 {path.stem}")
+    free = next(at for at in range(0, len(content), BLOCK_BYTES)
+                if all(block.offset != at for block in looked_at))  # fmt: skip
+    rotten[free + 7] ^= 1
+    path.write_bytes(rotten)
+
+
+def test_one_flipped_bit_that_the_receipt_tells_of_is_sent_again(scene: Scene) -> None:
+    """Fault 12: the samples of a visit overlook it, the station's own reading does not."""
+    content = hashlib.shake_128(b"long").digest(3_000_000)
+    scene.stations("13579")
+    scene.slot(programme(scene.base, "Tin dài", content=content))
+    scene.plan()
+    dispatch.push(scene.hub)
+    rotten_in_the_middle(scene, content)
+    scene.play("s13579", scene.clock.now() + 20 * MINUTE, scene.clock.now() + 25 * MINUTE)
+    scene.clock.advance(25 * MINUTE)
+    assert collected(scene).healed == 1
+
+    [visit] = dispatch.push(scene.hub).visits
+
+    assert (visit.delivered, visit.bytes_sent) == (1, len(content))
+    [path] = (scene.root("s13579") / AUDIO_DIR).iterdir()
+    assert path.read_bytes() == content
+
+
+def test_what_was_mended_since_the_receipt_is_not_sent_twice(scene: Scene) -> None:
+    """The line broke after the mending: the next visit sees that the file is there, and goes on."""
+    long = hashlib.shake_128(b"long").digest(3_000_000)
+    scene.stations("13579")
+    scene.slot(programme(scene.base, "Tin dài", content=long))
+    scene.plan()
+    dispatch.push(scene.hub)
+    rotten_in_the_middle(scene, long)
+    scene.play("s13579", scene.clock.now() + 20 * MINUTE, scene.clock.now() + 25 * MINUTE)
+    scene.clock.advance(25 * MINUTE)
+    collected(scene)
+
+    def break_off(name: str) -> None:
+        if name == "side_files":
+            raise LinkDown(idle_s=30, acknowledged_bytes=0)
+
+    scene.on_step = break_off
+    [broken] = dispatch.push(scene.hub).visits
+    scene.on_step = lambda name: None
+    scene.clock.advance(3 * MINUTE)
+    [visit] = dispatch.push(scene.hub).visits
+
+    assert (broken.delivered, broken.bytes_sent) == (0, len(long))
+    assert (visit.delivered, visit.bytes_sent) == (1, 0)
+
+
+def test_a_stale_receipt_makes_a_day_due_once(scene: Scene) -> None:
+    """The player is dead: what its last receipt complained of is mended once, not for ever."""
+    delivered(scene)
+    scene.play("s13579", scene.clock.now(), scene.clock.now() + 5 * MINUTE)
+    [path] = (scene.root("s13579") / AUDIO_DIR).iterdir()
+    path.unlink()
+    scene.play("s13579", scene.clock.now() + 20 * MINUTE, scene.clock.now() + 25 * MINUTE)
+    scene.clock.advance(25 * MINUTE)
+    assert collected(scene).healed == 1
+    assert dispatch.push(scene.hub).visits[0].delivered == 1
+
+    for _ in range(3):
+        scene.clock.advance(20 * MINUTE)
+        assert collected(scene).healed == 0
+
+    assert [one.state for one in scene.deliveries()] == [D.DELIVERED]
+    scene.play("s13579", scene.clock.now(), scene.clock.now() + 5 * MINUTE)
+    assert collected(scene).verified == 1
+
+
+def test_a_box_whose_clock_runs_ahead_does_not_call_its_day_lost(scene: Scene) -> None:
+    """Fault 19: six hours ahead, its receipt from before the visit looks newer than the visit."""
+    scene.stations("13579")
+    scene.play("s13579", scene.clock.now() + 6 * 60 * MINUTE, scene.clock.now() + 361 * MINUTE)
+    made = programme(scene.base, "Tin trưa")
+    scene.slot(made, at=time(11))
+    scene.plan()
+    dispatch.push(scene.hub)
+    scene.clock.advance(5 * MINUTE)
+
+    assert collected(scene).healed == 0
+    assert [one.state for one in scene.deliveries()] == [D.DELIVERED]
+
+
+def test_a_disk_that_rots_again_and_again_is_not_sent_to_every_ten_minutes(scene: Scene) -> None:
+    """A dying card: each time that the station finds its day lost the wait is longer."""
+    delivered(scene)
+    waits = []
+    for _ in range(4):
+        [path] = (scene.root("s13579") / AUDIO_DIR).iterdir()
+        path.unlink()
+        scene.clock.advance(20 * MINUTE)
+        scene.play("s13579", scene.clock.now(), scene.clock.now() + 5 * MINUTE)
+        scene.clock.advance(5 * MINUTE)
+        assert collected(scene).healed == 1
+        waits.append(scene.deliveries()[0].next_try_at - scene.clock.now())
+        scene.clock.advance(waits[-1])
+        assert dispatch.push(scene.hub).visits[0].delivered == 1
+
+    assert waits[0] == timedelta(0)
+    assert waits[1] < waits[2] < waits[3]
 
 
 def test_a_broken_receipt_does_not_hide_the_log(scene: Scene) -> None:

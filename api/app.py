@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from api import health
+from api import health, tus
 from api.auth import same_origin
 from api.errors import (
     MustChangePassword,
@@ -37,6 +37,9 @@ from scheduler.hub import Hub
 from stations.errors import StationError
 
 log = structlog.get_logger()
+
+# Where a script reads the answer: an error is a problem, and never the way to another page.
+_FOR_PROGRAMS = (f"{API_PREFIX}/", "/uploads", "/live/")
 
 LastTick = Callable[[], datetime | None]
 
@@ -63,6 +66,7 @@ def create_app(
     app.state.hub, app.state.engine, app.state.last_tick = hub, engine, last_tick
     app.include_router(health.router)
     app.include_router(api_router())
+    app.include_router(tus.router)
     app.include_router(page_router())
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     for kind in (CoreError, AudioError, StationError):
@@ -79,7 +83,7 @@ def create_app(
 def _told(request: Request, error: Exception) -> Response:
     """An error of ours as a page, as a problem, or as the way to the page that helps."""
     assert isinstance(error, CoreError | AudioError | StationError)
-    if request.url.path.startswith(API_PREFIX):
+    if request.url.path.startswith(_FOR_PROGRAMS):
         return problem(request, error)
     if isinstance(error, NotSignedIn):
         return redirect("/sign-in", next=_came_from(request))
@@ -90,7 +94,7 @@ def _told(request: Request, error: Exception) -> Response:
 
 def _told_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    if request.url.path.startswith(API_PREFIX):
+    if request.url.path.startswith(_FOR_PROGRAMS):
         return validation_problem(request, error)
     return _error_page(request, fields_invalid(error))
 

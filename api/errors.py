@@ -32,6 +32,19 @@ class UploadTooLarge(CoreError):
     code = "upload_too_large"
 
 
+class UploadOffsetWrong(CoreError):
+    """These bytes do not follow the {here} bytes that are here. Pick the same file again."""
+
+    code = "upload_offset_wrong"
+    retry = True
+
+
+class UploadVersionUnknown(CoreError):
+    """Uploads speak version {version} of tus here. Reload the page and pick the file again."""
+
+    code = "upload_version_unknown"
+
+
 class FormUnreadable(CoreError):
     """What was sent cannot be read: {detail}. Open the page again and send it once more."""
 
@@ -55,6 +68,8 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     MustChangePassword: HTTPStatus.FORBIDDEN,
     ForeignForm: HTTPStatus.FORBIDDEN,
     UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UploadOffsetWrong: HTTPStatus.CONFLICT,
+    UploadVersionUnknown: HTTPStatus.PRECONDITION_FAILED,
     FormUnreadable: HTTPStatus.BAD_REQUEST,
     PageMissing: HTTPStatus.NOT_FOUND,
     Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -63,12 +78,15 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     core.DatabaseBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     core.DatabaseDown: HTTPStatus.SERVICE_UNAVAILABLE,
     core.FourEyes: HTTPStatus.FORBIDDEN,
+    core.NoRoomForUpload: HTTPStatus.INSUFFICIENT_STORAGE,
     core.NotAllowed: HTTPStatus.FORBIDDEN,
     core.NotFound: HTTPStatus.NOT_FOUND,
     core.OutsideUnit: HTTPStatus.FORBIDDEN,
     core.SignInRefused: HTTPStatus.UNAUTHORIZED,
     core.SlotsOverlap: HTTPStatus.CONFLICT,
     core.TooManySignIns: HTTPStatus.TOO_MANY_REQUESTS,
+    core.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
+    core.UploadUnfinished: HTTPStatus.CONFLICT,
     core.WrongState: HTTPStatus.CONFLICT,
 }
 

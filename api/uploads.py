@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -58,21 +58,34 @@ async def receive(
         form = _Form(file, max_bytes, shown_limit, before_file)
         parser = MultipartParser(_boundary(request), form.callbacks())
         try:
-            async for chunk in request.stream():
-                parser.write(chunk)
-                if form.waiting_bytes >= _WRITE_BYTES:
-                    await run_in_threadpool(form.flush)
-            parser.finalize()
-            await run_in_threadpool(form.flush)
+            with disk_says(folder):
+                async for chunk in request.stream():
+                    parser.write(chunk)
+                    if form.waiting_bytes >= _WRITE_BYTES:
+                        await run_in_threadpool(form.flush)
+                parser.finalize()
+                await run_in_threadpool(form.flush)
         except (MultipartParseError, UnicodeDecodeError, ClientDisconnect) as error:
             raise FormUnreadable(detail=type(error).__name__) from error
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            detail = "the disk is full" if full else str(error.strerror)
-            raise DataNotWritable(path=folder, detail=detail) from error
         if not form.is_whole:
             raise FormUnreadable(detail="it ended too early")
         yield form.upload
+
+
+@contextmanager
+def disk_says(folder: Path) -> Iterator[None]:
+    """
+    What the disk says, in the words of an operator.
+
+    Raises:
+        DataNotWritable: it is full, or broken.
+    """
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        detail = "the disk is full" if full else str(error.strerror)
+        raise DataNotWritable(path=folder, detail=detail) from error
 
 
 class _Form:

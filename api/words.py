@@ -118,6 +118,7 @@ THINGS = (
     mark("airing"),
     mark("delivery"),
     mark("rendition"),
+    mark("upload"),
 )
 
 # States, roles and details as errors name them: "{what} is {state}".

@@ -28,10 +28,13 @@ class Part:
     source: Source
     facts: Facts
     gain_db: float = 0.0
+    kept_ms: tuple[int, int | None] = (0, None)  # what a person left of it; the master stays whole
 
     @property
     def start_ms(self) -> Milliseconds:
         """Leading silence is cut down to ``EDGE_MS``."""
+        if self.kept_ms[0]:
+            return Milliseconds(self.kept_ms[0])
         first = self.facts.silences[:1]
         if first and first[0].start_ms == 0 and first[0].end_ms < self.facts.ms:
             return Milliseconds(max(0, first[0].end_ms - EDGE_MS))
@@ -40,6 +43,8 @@ class Part:
     @property
     def end_ms(self) -> Milliseconds:
         """Trailing silence is cut down too; whole milliseconds, which is what pydub counts in."""
+        if self.kept_ms[1] is not None:
+            return Milliseconds(min(self.kept_ms[1], self.facts.ms))
         last = self.facts.silences[-1:]
         # The last window of the check may be a part of one.
         if last and last[0].start_ms > 0 and last[0].end_ms >= self.facts.ms - 1:

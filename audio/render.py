@@ -66,6 +66,7 @@ def render(
     facts: Facts,
     ident: Path | None = None,
     sign_off: Path | None = None,
+    kept_ms: tuple[int, int | None] = (0, None),
     limits: ffmpeg.Limits = ffmpeg.DEFAULT_LIMITS,
     progress: Callable[[float], None] | None = None,
     cancel: threading.Event | None = None,
@@ -76,6 +77,7 @@ def render(
     The same master, parts and profiles give the same bytes. Memory does not grow with the length.
     Each file is decoded and measured again while it is written; one that misses its loudness or
     peaks too high is made again with the difference, and is an error when that does not help.
+    ``kept_ms`` is what a person left of the master, from and to.
     A killed render leaves a ``.part`` folder, which :func:`sweep` removes.
 
     Raises:
@@ -87,7 +89,7 @@ def render(
     _require_fit(facts)
     with ExitStack() as stack:
         shape = Format(PROGRAMME_RATE_HZ, _channels(profiles, facts))
-        parts = _parts(stack, master, facts, ident, sign_off, cancel)
+        parts = _parts(stack, master, facts, kept_ms, ident, sign_off, cancel)
         programme = Programme(parts, shape, limits, cancel)
         folder = stack.enter_context(workshop(into))
         stack.enter_context(_told(into, profiles, cancel))
@@ -123,12 +125,13 @@ def _parts(
     stack: ExitStack,
     master: Path,
     facts: Facts,
+    kept_ms: tuple[int, int | None],
     ident: Path | None,
     sign_off: Path | None,
     cancel: threading.Event | None,
 ) -> list[Part]:
     """Open everything once; ident and sign-off are brought to the loudness of the body."""
-    body = Part(stack.enter_context(open_source(master)), facts)
+    body = Part(stack.enter_context(open_source(master)), facts, kept_ms=kept_ms)
     if body.source.size_bytes != facts.size_bytes:
         raise MasterChanged(was=f"{facts.size_bytes} B", now=f"{body.source.size_bytes} B")
     parts = []

@@ -85,6 +85,7 @@ class CollectSettings(Section):
 class ProgrammeSettings(Section):
     max_bytes: int = Field(2 << 30, ge=1 << 20, le=16 << 30, description="of one upload")
     max_minutes: int = Field(240, ge=1, le=720)
+    upload_kept_h: int = Field(72, ge=1, le=720, description="an upload that stopped is resumable")
     profiles: tuple[str, ...] = Field(
         ("loa-48", "loa-64"), min_length=1, description="made at approval"
     )

@@ -15,7 +15,7 @@ from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
 from sqlalchemy import make_url
 
-from scheduler import collect, dispatch, links, planner, programmes
+from scheduler import checks, collect, dispatch, links, planner, programmes
 from scheduler.dispatch import Admission
 from scheduler.hub import Hub
 from scheduler.leases import worker_name
@@ -36,6 +36,8 @@ class Engine:
         self._consumer: Consumer | None = None
         self._visit = self._task("visit", self._do_visit)
         self._collect = self._task("collect", self._do_collect)
+        self._check = self._task("check", self._do_check)
+        self._checking = threading.Lock()
         self._render = self._task("render", self._do_render)
         self._plan = self._task("plan", self._do_plan)
 
@@ -53,6 +55,10 @@ class Engine:
 
     def collect(self, station_id: int) -> None:
         self._collect(station_id)
+
+    def check(self, programme_id: int) -> None:
+        """An editor waits for it: before the night's work."""
+        self._check(programme_id, priority=_ASKED_FOR)
 
     def render(self, programme_id: int) -> None:
         self._render(programme_id)
@@ -107,6 +113,18 @@ class Engine:
         with links.free_to_collect(self.hub, station_id) as is_free:
             if is_free:
                 collect.collect_station(self.hub, station_id)
+
+    def _do_check(self, programme_id: int) -> None:
+        # One after another: a check uses two processors, and the night's visits need theirs.
+        # Who finds it taken leaves its programme to the one who holds it, or to the next tick.
+        if not self._checking.acquire(blocking=False):
+            return
+        try:
+            checks.check(self.hub, programme_id)
+            for waiting in checks.to_check(self.hub):
+                checks.check(self.hub, waiting)
+        finally:
+            self._checking.release()
 
     def _do_render(self, programme_id: int) -> None:
         programmes.render_due(self.hub, programme_id)

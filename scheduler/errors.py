@@ -207,6 +207,30 @@ class WrongState(CoreError):
     code = "wrong_state"
 
 
+class TooManyUploads(CoreError):
+    """You have {count} unfinished uploads. Finish or discard one of them first."""
+
+    code = "too_many_uploads"
+
+
+class NoRoomForUpload(CoreError):
+    """There is room for {free_mib} MiB, this file has {needed_mib}. Ask for room on the disk."""
+
+    code = "no_room_for_upload"
+
+
+class UploadUnfinished(CoreError):
+    """Of {file_name} only {percent} % arrived. Pick the same file again and it goes on."""
+
+    code = "upload_unfinished"
+
+
+class CheckGaveUp(CoreError):
+    """The check of this file broke off {tries} times. Bring it again, or ask the technician."""
+
+    code = "check_gave_up"
+
+
 class ProgrammeRefused(CoreError):
     """"{title}" was refused: {findings}"""  # fmt: skip
 

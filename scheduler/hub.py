@@ -56,6 +56,11 @@ class Hub:
         return self.data / "tmp"
 
     @property
+    def uploads(self) -> Path:
+        """Files that are still coming; a restart finds them where they were."""
+        return self.data / "uploads"
+
+    @property
     def ssh_key_path(self) -> Path:
         return self.data / "secret" / SSH_KEY
 
@@ -160,7 +165,7 @@ def connect_by_kind(
 
 
 def make_folders(data: Path) -> None:
-    for name in ("masters", "renditions", "asrun", "tmp"):
+    for name in ("masters", "renditions", "asrun", "tmp", "uploads"):
         (data / name).mkdir(exist_ok=True)
 
 

@@ -15,21 +15,34 @@ from sqlalchemy.orm import Session, selectinload
 
 from audio.errors import AudioError
 from audio.measure import Facts, measure
+from audio.peaks import peaks
 from audio.profiles import PROFILES, Profile
 from audio.render import Rendition as RenderedFile
 from audio.render import render
+from audio.spelling import repair
 from scheduler import people
 from scheduler.config import Settings
-from scheduler.errors import AlreadyExists, FourEyes, InputInvalid, NotFound, said
+from scheduler.errors import AlreadyExists, FourEyes, InputInvalid, NotFound, WrongState, said
 from scheduler.hub import Hub
 from scheduler.intake import Incoming, incoming
 from scheduler.store import ledger
+from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Rendition
 from scheduler.store.states import ProgrammeState, RenditionState, move, moving
 from scheduler.text import one_line
 
 CLASSES = ("normal", "priority", "urgent")
 PLAN_GROUPS = ("communication", "information")
+
+# What may still be changed: nobody has let it on air.
+OPEN_PROGRAMMES = (
+    ProgrammeState.UPLOADED,
+    ProgrammeState.MEASURING,
+    ProgrammeState.READY,
+    ProgrammeState.REJECTED,
+)
+UPLOADERS = ("editor", "approver", "commune", "district")
+_ARCHIVE_LOCK = 0x4D5354  # "MST": one file at a time enters the archive
 
 # A four-hour programme in three profiles takes under ten minutes; a silent builder is dead.
 _BUILD_LEASE = timedelta(minutes=30)
@@ -39,9 +52,9 @@ Progress = Callable[[float], None]  # done, 0 to 1
 
 @dataclass(frozen=True)
 class ProgrammeDetails:
-    """What a person says about a programme, checked."""
+    """What a person says about a programme, checked; without a title the file's own is taken."""
 
-    title: str
+    title: str = ""
     programme_class: str = "normal"
     language: str = "vi"
     theme: str | None = None
@@ -52,7 +65,7 @@ class ProgrammeDetails:
     def __post_init__(self) -> None:
         title = unicodedata.normalize("NFC", self.title).strip()
         object.__setattr__(self, "title", title)
-        if not 1 <= len(title) <= 200 or not title.isprintable():
+        if len(title) > 200 or not title.isprintable():
             raise InputInvalid(problem="a title has 1 to 200 letters, on one line")
         if self.programme_class not in CLASSES:
             raise InputInvalid(
@@ -85,12 +98,17 @@ def add_programme(
         AlreadyExists: the same bytes are in the archive.
         AudioError: it is not sound at all. Nothing was kept.
     """
-    people.require_role(by, "editor", "approver", "commune", "district")
+    people.require_role(by, *UPLOADERS)
     with incoming(file, hub.tmp, max_bytes=hub.settings.programmes.max_bytes) as brought:
-        _refuse_duplicate(hub, brought)
+        with hub.database.read() as session:
+            refuse_duplicate(session, brought.sha256)
         facts = measure(brought.path, progress=progress)
+        heights = peaks(brought.path)
         brought.keep_as(hub.masters / brought.sha256)
-        return _remember(hub, brought, facts, details, by, file_name or file.name)
+        with hub.database.write() as session:
+            programme = remember(hub, session, brought, details, by, file_name or file.name)
+            judged(hub, programme, facts, heights)
+    return programme
 
 
 def approve(hub: Hub, programme_id: int, *, by: Person) -> Programme:
@@ -109,7 +127,7 @@ def approve(hub: Hub, programme_id: int, *, by: Person) -> Programme:
         move(programme, ProgrammeState.APPROVED)
         programme.approved_by, programme.approved_at = by.id, hub.clock.now()
         _make_due(session, programme, _wanted_profiles(hub))
-        _note(hub, session, "programme_approved", programme, by.username)
+        note(hub, session, "programme_approved", programme, by.username)
     return programme
 
 
@@ -117,6 +135,75 @@ def reject(hub: Hub, programme_id: int, *, by: Person, reason: str) -> Programme
     """Send a programme back to its editor, with the reason."""
     people.require_role(by, "approver")
     return _leave(hub, programme_id, ProgrammeState.REJECTED, by, reason)
+
+
+def resubmit(hub: Hub, programme_id: int, *, by: Person) -> Programme:
+    """
+    What was returned and mended waits for an approver again.
+
+    Raises:
+        InputInvalid: the sound itself cannot air, so it needs another file.
+        NotAllowed: somebody else brought it, and this person is no editor.
+    """
+    with hub.database.write() as session:
+        programme = get_programme(session, programme_id, locked=True)
+        _require_own(programme, by)
+        if programme.facts is None or Facts.from_json(programme.facts).is_refused:
+            raise InputInvalid(problem="this sound cannot air; bring a corrected file")
+        move(programme, ProgrammeState.READY)
+        programme.returned_reason = programme.returned_by = None
+        note(hub, session, "programme_resubmitted", programme, by.username)
+    return programme
+
+
+def change_details(
+    hub: Hub, programme_id: int, details: ProgrammeDetails, *, by: Person
+) -> Programme:
+    """
+    Say anew what a programme is; after its approval it stays as the approver heard of it.
+
+    Raises:
+        NotAllowed: somebody else brought it, and this person is no editor.
+        WrongState: it is approved or gone.
+    """
+    with hub.database.write() as session:
+        programme = get_programme(session, programme_id, locked=True)
+        _require_own(programme, by)
+        _require_open(programme)
+        if not details.title:
+            raise InputInvalid(problem="a title has 1 to 200 letters, on one line")
+        changed = {k: v for k, v in vars(details).items() if getattr(programme, k) != v}
+        for name, value in changed.items():
+            setattr(programme, name, value)
+        if changed:
+            note(hub, session, "programme_changed", programme, by.username,
+                 fields=", ".join(changed))  # fmt: skip
+    return programme
+
+
+def trim(
+    hub: Hub, programme_id: int, start_ms: int | None, end_ms: int | None, *, by: Person
+) -> Programme:
+    """
+    Keep only a part of the master on air; the master itself stays whole.
+
+    Raises:
+        InputInvalid: nothing or less than a second would be left.
+        NotAllowed, WrongState: as :func:`change_details`.
+    """
+    with hub.database.write() as session:
+        programme = get_programme(session, programme_id, locked=True)
+        _require_own(programme, by)
+        _require_open(programme)
+        end = programme.ms or 0
+        first, last = start_ms or 0, end_ms if end_ms is not None else end
+        if not 0 <= first <= last - 1000 <= end - 1000:
+            raise InputInvalid(problem="what is kept must be a second or more, within the sound")
+        programme.trim_start_ms = first or None
+        programme.trim_end_ms = last if last < end else None
+        note(hub, session, "programme_trimmed", programme, by.username,
+             start_ms=str(first), end_ms=str(last))  # fmt: skip
+    return programme
 
 
 def withdraw(hub: Hub, programme_id: int, *, by: Person, reason: str) -> Programme:
@@ -165,6 +252,16 @@ def get_programme(session: Session, programme_id: int, *, locked: bool = False) 
     return programme
 
 
+def of_upload(session: Session, upload_id: str) -> Programme | None:
+    """What was made of an upload, if it was."""
+    return session.scalar(select(Programme).where(Programme.upload_id == upload_id))
+
+
+def title_of_file(name: str) -> str:
+    """A title for want of a better one, in letters that can be read today."""
+    return one_line(repair(Path(name).stem.replace("_", " ")), 200) or "?"
+
+
 def list_programmes(
     session: Session, *, state: ProgrammeState | None = None, search: str | None = None
 ) -> list[Programme]:
@@ -209,40 +306,58 @@ def without_tones(text: str) -> str:
 # ── Bringing ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _refuse_duplicate(hub: Hub, brought: Incoming) -> None:
-    with hub.database.read() as session:
-        same = session.scalar(
-            select(Programme).where(
-                Programme.sha256 == brought.sha256, Programme.state != ProgrammeState.REJECTED
-            )
+def refuse_duplicate(session: Session, sha256: str) -> None:
+    """
+    Raises:
+        AlreadyExists: the same bytes are in the archive, and were not returned.
+    """
+    lock(session, _ARCHIVE_LOCK)
+    same = session.scalar(
+        select(Programme).where(
+            Programme.sha256 == sha256, Programme.state != ProgrammeState.REJECTED
         )
+    )
     if same is not None:
         raise AlreadyExists(what="programme", key=same.title)
 
 
-def _remember(
-    hub: Hub, brought: Incoming, facts: Facts, details: ProgrammeDetails, by: Person, name: str
+def remember(
+    hub: Hub, session: Session, brought: Incoming, details: ProgrammeDetails, by: Person, name: str
 ) -> Programme:
-    too_long = facts.ms > hub.settings.programmes.max_minutes * 60_000
-    refused = facts.is_refused or too_long
-    with hub.database.write() as session:
-        programme = Programme(
-            **vars(details),
-            file_name=Path(name).name[:255],
-            sha256=brought.sha256,
-            size_bytes=brought.size_bytes,
-            ms=facts.ms,
-            lufs=facts.lufs,
-            facts=facts.to_json(),
-            state=ProgrammeState.UPLOADED,
-            uploaded_by=by.id,
-            uploaded_at=hub.clock.now(),
-        )
-        move(programme, ProgrammeState.REJECTED if refused else ProgrammeState.READY)
-        session.add(programme)
-        session.flush()
-        _note(hub, session, "programme_added", programme, by.username, sha256=programme.sha256)
+    """The row of a file that came in and was not judged yet."""
+    refuse_duplicate(session, brought.sha256)  # once more: two may bring it at the same moment
+    programme = Programme(
+        **{**vars(details), "title": details.title or title_of_file(name)},
+        file_name=unicodedata.normalize("NFC", Path(name).name)[:255],
+        sha256=brought.sha256,
+        size_bytes=brought.size_bytes,
+        state=ProgrammeState.UPLOADED,
+        uploaded_by=by.id,
+        uploaded_at=hub.clock.now(),
+    )
+    session.add(programme)
+    session.flush()
+    note(hub, session, "programme_added", programme, by.username, sha256=programme.sha256)
     return programme
+
+
+def judged(hub: Hub, programme: Programme, facts: Facts, heights: list[float]) -> None:
+    """What the check found decides whether it waits for a second person or for its editor."""
+    too_long = facts.ms > hub.settings.programmes.max_minutes * 60_000
+    programme.ms, programme.lufs = facts.ms, facts.lufs
+    programme.facts, programme.peaks = facts.to_json(), list(heights)
+    refused = facts.is_refused or too_long
+    move(programme, ProgrammeState.REJECTED if refused else ProgrammeState.READY)
+
+
+def _require_own(programme: Programme, by: Person) -> None:
+    if programme.uploaded_by != by.id:
+        people.require_role(by, "editor", "approver")
+
+
+def _require_open(programme: Programme) -> None:
+    if programme.state not in OPEN_PROGRAMMES:
+        raise WrongState(what=f"programme {programme!s}", state=programme.state.value)
 
 
 def _leave(
@@ -254,11 +369,13 @@ def _leave(
     with hub.database.write() as session:
         programme = get_programme(session, programme_id, locked=True)
         move(programme, state)
-        _note(hub, session, f"programme_{state.value}", programme, by.username, reason=reason)
+        if state is ProgrammeState.REJECTED:
+            programme.returned_reason, programme.returned_by = reason, by.id
+        note(hub, session, f"programme_{state.value}", programme, by.username, reason=reason)
     return programme
 
 
-def _note(
+def note(
     hub: Hub, session: Session, what: str, programme: Programme, who: str, **detail: str
 ) -> None:
     ledger.record(
@@ -323,6 +440,7 @@ def _build(hub: Hub, claimed: list[Rendition], progress: Progress | None) -> lis
             [profiles[rendition.profile] for rendition in claimed],
             hub.renditions,
             facts=Facts.from_json(programme.facts),
+            kept_ms=(programme.trim_start_ms or 0, programme.trim_end_ms),
             progress=progress,
         )
     except AudioError as error:

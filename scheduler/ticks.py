@@ -12,7 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import collect, programmes
+from scheduler import checks, collect, programmes, uploads
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 
@@ -62,6 +62,8 @@ class Ticks:
 
     def _dispatch(self) -> None:
         self.engine.dispatch()
+        for programme_id in checks.to_check(self.hub)[:1]:  # its checker goes on to the others
+            self.engine.check(programme_id)
 
     def _collect(self) -> None:
         for station_id in collect.to_collect(self.hub):
@@ -69,6 +71,7 @@ class Ticks:
 
     def _settle(self) -> None:
         collect.settle(self.hub)
+        uploads.sweep(self.hub)
         for programme_id in programmes.to_render(self.hub):
             self.engine.render(programme_id)
 

@@ -138,7 +138,7 @@ _UPLOAD_BODY: dict[str, Any] = {
 
 @router.post("", status_code=201, openapi_extra=_UPLOAD_BODY)
 async def upload_programme(request: Request, viewer: Uploader) -> ProgrammeOut:
-    """Bring a sound file; it is measured to its end before the answer comes."""
+    """Bring a sound file. A worker checks it: look again until it is ``ready`` or ``rejected``."""
     hub = hub_of(request)
     limit = hub.settings.programmes.max_bytes
     shown = translator_of(request).size(limit)

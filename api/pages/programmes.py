@@ -20,8 +20,9 @@ from api.pages.render import page, redirect, translator_of
 from api.uploads import Upload, receive
 from audio.errors import AudioError, EmptyFile
 from audio.facts import Facts
-from scheduler import programmes
-from scheduler.errors import CoreError, InputInvalid, NotFound
+from scheduler import checks, programmes, uploads
+from scheduler.errors import CoreError, InputInvalid, NotFound, UploadUnfinished
+from scheduler.hub import Hub
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState
 
@@ -129,26 +130,57 @@ def withdraw(
 
 
 def keep(request: Request, viewer: Viewer, form: Upload) -> Programme:
-    """Bring an uploaded file into the archive; the form's fields say what it is."""
-    if form.file is None or not form.file_name:
-        raise InputInvalid(problem="choose a sound file")
-    if form.file.stat().st_size == 0:
-        raise EmptyFile
-    fields = form.fields
-    return programmes.add_programme(
-        hub_of(request),
-        form.file,
-        programmes.ProgrammeDetails(
-            title=fields.get("title", "").strip() or Path(form.file_name).stem,
-            programme_class=fields.get("programme_class", "normal"),
-            language=fields.get("language", "vi"),
-            theme=fields.get("theme", "").strip()[:80] or None,
-            genre=fields.get("genre", "").strip()[:80] or None,
-            plan_group=fields.get("plan_group", "communication"),
-            expires_on=_expiry(fields.get("expires_on", "")),
-        ),
-        by=viewer.person,
-        file_name=form.file_name,
+    """Bring what was uploaded into the archive; a worker judges it. Sent twice, it comes once."""
+    hub, fields = hub_of(request), form.fields
+    details = _details(fields)
+    upload_id = fields.get("upload", "")
+    if upload_id:
+        programme = _of_upload(hub, viewer, upload_id, details)
+    else:
+        if form.file is None or not form.file_name:
+            raise InputInvalid(problem="choose a sound file")
+        if form.file.stat().st_size == 0:
+            raise EmptyFile
+        programme = checks.bring(
+            hub, form.file, details, by=viewer.person, file_name=form.file_name
+        )
+    if request.app.state.engine is not None:
+        request.app.state.engine.check(programme.id)
+    return programme
+
+
+def _of_upload(
+    hub: Hub, viewer: Viewer, upload_id: str, details: programmes.ProgrammeDetails
+) -> Programme:
+    """
+    Raises:
+        UploadUnfinished: not all of it came.
+    """
+    with hub.database.read() as session:
+        before = programmes.of_upload(session, upload_id)
+    if before is not None and before.uploaded_by == viewer.person.id:
+        return before
+    upload = uploads.find(hub, upload_id, by=viewer.person)
+    come = uploads.received_bytes(hub, upload)
+    if come < upload.size_bytes:
+        raise UploadUnfinished(file_name=upload.file_name, percent=100 * come // upload.size_bytes)
+    programme = checks.bring(
+        hub, uploads.path_of(hub, upload.id), details, by=viewer.person,
+        file_name=upload.file_name, upload_id=upload.id,
+    )  # fmt: skip
+    uploads.give_up(hub, upload)
+    return programme
+
+
+def _details(fields: dict[str, str]) -> programmes.ProgrammeDetails:
+    return programmes.ProgrammeDetails(
+        title=fields.get("title", ""),
+        programme_class=fields.get("programme_class", "normal"),
+        language=fields.get("language", "vi"),
+        theme=fields.get("theme", "").strip()[:80] or None,
+        genre=fields.get("genre", "").strip()[:80] or None,
+        plan_group=fields.get("plan_group", "communication"),
+        expires_on=_expiry(fields.get("expires_on", "")),
     )
 
 

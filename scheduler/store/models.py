@@ -208,7 +208,10 @@ class Programme(Base):
     """What the provincial station made; its master lies in the archive under its hash."""
 
     __tablename__ = "programme"
-    __table_args__ = (Index("ix_programme_state", "state"),)
+    __table_args__ = (
+        Index("ix_programme_state", "state"),
+        Index("ix_programme_upload_id", "upload_id", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
@@ -231,13 +234,38 @@ class Programme(Base):
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     approved_at: Mapped[datetime | None]
     expires_on: Mapped[date | None]  # the last day on which it may air
+    # The check on its way: a claim with a lease, as everywhere; and how far it has come.
+    check_until: Mapped[datetime | None]
+    check_attempts: Mapped[int] = mapped_column(default=0)  # a late checker's result is refused
+    check_percent: Mapped[int] = mapped_column(default=0)
+    upload_id: Mapped[str | None] = mapped_column(String(32))  # a form sent twice brings one
+    check_error: Mapped[dict[str, Any] | None]  # code and fields of what forbade to decode it
+    peaks: Mapped[list[Any] | None] = mapped_column(deferred=True)  # ≤ 800 heights of its outline
+    trim_start_ms: Mapped[int | None]  # what is heard, of the master; none: to its edge
+    trim_end_ms: Mapped[int | None]
+    returned_reason: Mapped[str | None] = mapped_column(String(500))  # what the editor reads
+    returned_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
+    returner: Mapped[Person | None] = relationship(foreign_keys=[returned_by])
     uploader: Mapped[Person] = relationship(foreign_keys=[uploaded_by])
     approver: Mapped[Person | None] = relationship(foreign_keys=[approved_by])
     renditions: Mapped[list[Rendition]] = relationship(back_populates="programme")
 
     def __str__(self) -> str:
         return f'"{self.title}"'
+
+
+class PartialUpload(Base):
+    """A file on its way in. Its bytes lie in the data folder; how many came, the file says."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)  # random; also the file's name
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)  # nobody else's
+    file_name: Mapped[str] = mapped_column(String(255))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)  # promised
+    created_at: Mapped[datetime]
+    touched_at: Mapped[datetime]  # when bytes came last; long ago: it is swept
 
 
 class Rendition(Base):

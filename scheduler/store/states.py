@@ -70,8 +70,10 @@ _PROVABLE = frozenset(AiringState)
 # a ready programme and a ready rendition are the same text.
 _STEPS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
     ProgrammeState: {
+        _P.UPLOADED: frozenset({_P.MEASURING}),  # the checker died, or the machine was at fault
         _P.MEASURING: frozenset({_P.UPLOADED}),
-        _P.READY: frozenset({_P.UPLOADED, _P.MEASURING}),
+        # From returned: what the approver asked for is mended, and somebody listens again.
+        _P.READY: frozenset({_P.UPLOADED, _P.MEASURING, _P.REJECTED}),
         _P.REJECTED: frozenset({_P.UPLOADED, _P.MEASURING, _P.READY}),
         _P.APPROVED: frozenset({_P.READY}),
         _P.WITHDRAWN: frozenset({_P.READY, _P.APPROVED}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from scheduler import checks
 from scheduler.store.models import Airing, Slot
 from scheduler.store.states import AiringState, Grade
 from tests.web.data import tone
@@ -44,9 +45,11 @@ def test_programme_is_uploaded_read_and_withdrawn(site: Site) -> None:
             f"{API}/programmes", data={"title": "Từ máy"}, files={"file": ("m.wav", tone(700))}
         )
         assert made.status_code == 201, made.text
-        assert (made.json()["title"], made.json()["state"]) == ("Từ máy", "ready")
+        assert (made.json()["title"], made.json()["state"]) == ("Từ máy", "uploaded")
         path = f"{API}/programmes/{made.json()['id']}"
         assert client.get(path).json() == made.json()
+        assert checks.check(site.hub, made.json()["id"])
+        assert client.get(path).json()["state"] == "ready"
         assert [one["title"] for one in client.get(f"{API}/programmes?search=tu may").json()] == [
             "Từ máy"
         ]

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from api.auth import form_token
+from scheduler import checks
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
 from tests.conftest import need
@@ -34,6 +35,13 @@ def upload(client: Client, content: bytes, name: str = "thử.wav", **fields: st
     )
 
 
+def checked(site: Site) -> Programme:
+    """The newest programme, once a worker has looked at it."""
+    for waiting in checks.to_check(site.hub):
+        assert checks.check(site.hub, waiting)
+    return programmes(site)[-1]
+
+
 def programmes(site: Site) -> list[Programme]:
     with site.hub.database.read() as session:
         return session.query(Programme).order_by(Programme.id).all()
@@ -57,9 +65,9 @@ def test_uploaded_file_is_measured_and_waits_for_a_second_person(site: Site) -> 
     with site.client("huong") as client:
         answer = upload(client, tone(440), title="Bản tin thử", genre="bản tin")
         assert answer.status_code == 303
+        added = checked(site)
         shown = client.get(answer.headers["location"]).text
 
-    added = programmes(site)[-1]
     assert (added.title, added.file_name, added.state) == (
         "Bản tin thử", "thử.wav", ProgrammeState.READY
     )  # fmt: skip
@@ -198,6 +206,7 @@ def test_nobody_approves_what_they_brought_themselves(site: Site) -> None:
     with site.client("admin") as client:
         answer = upload(client, tone(600), title="Của tôi")
         path = answer.headers["location"].split("?")[0]
+        checked(site)
         assert "phải có người khác duyệt" in client.get(path).text
         for refused in (client.submit(f"{path}/approve"), client.post(f"/api/v1{path}/approve")):
             assert refused.status_code == 403

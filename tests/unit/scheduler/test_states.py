@@ -27,8 +27,9 @@ KINDS = (ProgrammeState, RenditionState, DeliveryState, AiringState)
 ALLOWED = {
     ProgrammeState: """
         uploaded → measuring ready rejected
-        measuring → ready rejected
+        measuring → ready rejected uploaded
         ready → approved rejected withdrawn expired
+        rejected → ready
         approved → withdrawn expired""",
     RenditionState: """
         due → building

@@ -1,11 +1,9 @@
-"""Vietnamese letters: sorting (Đ after D, tones last) and search that ignores tones."""
+"""Vietnamese letters: sorting, Đ after D, tones last."""
 
 from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
-
-from scheduler.programmes import without_tones
 
 _ALPHABET = "aăâbcdđeêfghijklmnoôơpqrstuưvwxyz"
 _RANK = {letter: rank for rank, letter in enumerate(_ALPHABET, start=1)}
@@ -13,12 +11,6 @@ _RANK = {letter: rank for rank, letter in enumerate(_ALPHABET, start=1)}
 _TONES = {"\u0300": 1, "\u0309": 2, "\u0303": 3, "\u0301": 4, "\u0323": 5}
 
 SortKey = tuple[tuple[tuple[int, int], ...], tuple[int, ...]]
-
-
-def matches(text: str, wanted: str) -> bool:
-    """Whether every word that somebody typed stands in the text, tones and capitals aside."""
-    folded = without_tones(text)
-    return all(word in folded for word in without_tones(wanted).split())
 
 
 @lru_cache(maxsize=4096)

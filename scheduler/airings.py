@@ -1,15 +1,15 @@
-"""The airing log: what airs on a day, what was proved, and a person's word for it."""
+"""The airings of a day, and a person's word for one."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from datetime import date, datetime
 
-from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from scheduler import people
+from scheduler.airing_log import below, with_names
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit
 from scheduler.hub import Hub
 from scheduler.store import ledger
@@ -17,11 +17,6 @@ from scheduler.store.models import Airing, Person, Station, StationUnit
 from scheduler.store.states import AiringState, Grade, move
 from scheduler.text import one_line
 from scheduler.units import unit_ids_below, valid_on
-
-PAGE_ROWS = 100
-
-Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
-Cursor = tuple[datetime, int]  # planned_at, station_id of the last row of a page
 
 
 def day_schedule(
@@ -33,71 +28,13 @@ def day_schedule(
 ) -> list[Airing]:
     """What is planned for a broadcast date, by time, then station; cancelled ones left out."""
     statement = (
-        _with_names(select(Airing))
+        with_names(select(Airing))
         .where(Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED)
         .order_by(Airing.planned_at, Airing.station_id)
     )
     if station_id is not None:
         statement = statement.where(Airing.station_id == station_id)
-    return list(session.scalars(_below(statement, unit_ids, on)))
-
-
-def airing_log(
-    session: Session,
-    *,
-    first: date,
-    last: date,
-    station_id: int | None = None,
-    unit_ids: Collection[int] | None = None,
-    state: AiringState | None = None,
-    grade: Grade | None = None,
-    after: Cursor | None = None,
-    limit: int = PAGE_ROWS,
-) -> list[Airing]:
-    """Rows of the log, newest first; ``after`` is the last row of the page before."""
-    statement = (
-        _with_names(select(Airing))
-        .where(Airing.broadcast_date.between(first, last))
-        .order_by(Airing.planned_at.desc(), Airing.station_id.desc())
-        .limit(limit)
-    )
-    if station_id is not None:
-        statement = statement.where(Airing.station_id == station_id)
-    if state is not None:
-        statement = statement.where(Airing.state == state)
-    if grade is not None:
-        statement = statement.where(Airing.grade == grade)
-    if after is not None:
-        # In UTC: inside a tuple the instant goes to SQLite as it is, and is compared as a text.
-        key = tuple_(after[0].astimezone(UTC), after[1])
-        statement = statement.where(tuple_(Airing.planned_at, Airing.station_id) < key)
-    return list(session.scalars(_below(statement, unit_ids, last)))
-
-
-def count_by_state(
-    session: Session, first: date, last: date, *, unit_ids: Collection[int] | None = None
-) -> dict[AiringState, int]:
-    """How many airings ended how; states without any are left out."""
-    statement = (
-        select(Airing.state, func.count())
-        .where(Airing.broadcast_date.between(first, last))
-        .group_by(Airing.state)
-    )
-    rows = session.execute(_below(statement, unit_ids, last))
-    return {AiringState(state): count for state, count in rows}
-
-
-def count_by_grade(
-    session: Session, first: date, last: date, *, unit_ids: Collection[int] | None = None
-) -> dict[Grade, int]:
-    """How well we know; the grades are never added together."""
-    statement = (
-        select(Airing.grade, func.count())
-        .where(Airing.broadcast_date.between(first, last), Airing.state != AiringState.CANCELLED)
-        .group_by(Airing.grade)
-    )
-    rows = session.execute(_below(statement, unit_ids, last))
-    return {Grade(grade): count for grade, count in rows}
+    return list(session.scalars(below(statement, unit_ids, on)))
 
 
 def confirm_airing(
@@ -135,22 +72,6 @@ def confirm_airing(
             note=one_line(note, 500),
         )  # fmt: skip
     return airing
-
-
-def _with_names(statement: Select[tuple[Airing]]) -> Select[tuple[Airing]]:
-    return statement.options(
-        joinedload(Airing.station), joinedload(Airing.programme), joinedload(Airing.slot)
-    )
-
-
-def _below(statement: Query, unit_ids: Collection[int] | None, on: date) -> Query:
-    """Only stations that serve one of these units on that day; ``None`` means all."""
-    if unit_ids is None:
-        return statement
-    serving = select(StationUnit.station_id).where(
-        StationUnit.unit_id.in_(sorted(unit_ids)), *valid_on(StationUnit, on)
-    )
-    return statement.where(Airing.station_id.in_(serving))
 
 
 def _refuse_foreign(session: Session, airing: Airing, by: Person) -> None:

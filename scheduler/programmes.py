@@ -29,7 +29,7 @@ from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Rendition
 from scheduler.store.states import ProgrammeState, RenditionState, move, moving
-from scheduler.text import one_line
+from scheduler.text import has_words, one_line
 
 CLASSES = ("normal", "priority", "urgent")
 PLAN_GROUPS = ("communication", "information")
@@ -274,8 +274,7 @@ def list_programmes(
     if state is not None:
         statement = statement.where(Programme.state == state)
     found = list(session.scalars(statement))
-    wanted = without_tones(search or "").split()
-    return [p for p in found if all(word in without_tones(p.title) for word in wanted)]
+    return [programme for programme in found if has_words([programme.title], search or "")]
 
 
 def profiles_of(settings: Settings) -> dict[str, Profile]:
@@ -295,12 +294,6 @@ def profiles_of(settings: Settings) -> dict[str, Profile]:
 def _as_table(name: str) -> dict[str, Any]:
     base = PROFILES.get(name)
     return {key: value for key, value in asdict(base).items() if key != "name"} if base else {}
-
-
-def without_tones(text: str) -> str:
-    """``Hà Nam`` and ``ha nam`` are one: no marks, no capitals, đ as d."""
-    decomposed = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 # ── Bringing ───────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 
 def one_line(text: str, letters: int) -> str:
@@ -15,3 +16,15 @@ def one_line(text: str, letters: int) -> str:
     composed = unicodedata.normalize("NFC", text)
     printable = "".join(letter if letter.isprintable() else " " for letter in composed)
     return " ".join(printable.split())[:letters].rstrip()
+
+
+def without_tones(text: str) -> str:
+    """``Hà Nam`` and ``ha nam`` are one: no marks, no capitals, đ as d."""
+    decomposed = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def has_words(texts: Iterable[str | None], wanted: str) -> bool:
+    """Whether every word that somebody typed stands in one of the texts, tones aside."""
+    folded = without_tones(" ".join(text for text in texts if text))
+    return all(word in folded for word in without_tones(wanted).split())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
 
 import click
 from sqlalchemy.orm import Session
@@ -14,13 +16,15 @@ from api.cli.options import DATE, command
 from api.cli.run import Run
 from api.cli.screen import Cell, Figures, Screen
 from api.i18n import mark as _
-from scheduler.airings import Cursor, airing_log, day_schedule
+from api.reports.log_table import write_table
+from scheduler.airing_log import LogFilter, whole_log
+from scheduler.airings import day_schedule
+from scheduler.hub import Hub
 from scheduler.registry import find_station
 from scheduler.store.models import Airing
 from scheduler.store.states import AiringState
 from scheduler.units import find_unit, unit_ids_below
 
-_PAGE = 1000
 _unit = click.option("--unit", metavar="CODE", help="Only stations of this unit and below it.")
 _STATES = click.Choice([state.value for state in AiringState])
 
@@ -42,12 +46,25 @@ def today(run: Run, unit: str | None) -> None:
     "loa airings",
     "loa airings --from 01/10/2022 --to 31/10/2022 --unit 353 --state missed",
     "loa airings --station dao-ly --json",
+    "loa airings --from 01/10/2022 --to 31/10/2022 --table thang-10.xlsx",
 )
 @click.option("--from", "first", type=DATE, help="The first day; a week ago when not given.")
 @click.option("--to", "last", type=DATE, help="The last day; today when not given.")
 @click.option("--station", "code", metavar="CODE", help="Only this station.")
 @_unit
 @click.option("--state", type=_STATES, help="Only airings in this state.")
+@click.option(
+    "--words",
+    metavar="TEXT",
+    default="",
+    help="Only rows whose programme or station has these words; tones are not needed.",
+)
+@click.option(
+    "--table",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write all rows to a spreadsheet: FILE.xlsx or FILE.csv.",
+)
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True,
               help="At most so many rows, newest first.")  # fmt: skip
 @click.pass_obj
@@ -58,6 +75,8 @@ def airings(
     code: str | None,
     unit: str | None,
     state: str | None,
+    words: str,
+    table: Path | None,
     limit: int,
 ) -> None:
     """
@@ -69,35 +88,32 @@ def airings(
     with run.hub() as hub, hub.database.read() as session:
         last = last or hub.today()
         first = first or date.fromordinal(min(last, hub.today()).toordinal() - 7)
-        rows = _log(
-            session,
-            first=first,
-            last=last,
+        wanted = LogFilter(
+            first,
+            last,
             station_id=find_station(session, code).id if code else None,
             unit_ids=_units(session, unit, last),
             state=AiringState(state) if state else None,
+            words=words,
         )
-        found = [airing for _, airing in zip(range(limit + 1), rows, strict=False)]
+        if table is not None:
+            return _write_table(run, hub, wanted, table)
+        found = list(islice(whole_log(hub.database, wanted), limit + 1))
     shown = found[:limit]
-    run.tell(
+    return run.tell(
         _log_document(first, last, shown, is_complete=len(found) <= limit),
         lambda screen: _show_log(screen, shown, is_complete=len(found) <= limit),
     )
 
 
+def _write_table(run: Run, hub: Hub, wanted: LogFilter, path: Path) -> None:
+    rows = write_table(path, whole_log(hub.database, wanted), run.translator)
+    document = {"from": wanted.first, "to": wanted.last, "file": path, "rows": rows}
+    run.tell(document, lambda screen: screen.say(_("{rows} rows in {file}"), rows=rows, file=path))
+
+
 def _units(session: Session, code: str | None, on: date) -> set[int] | None:
     return unit_ids_below(session, find_unit(session, code, on).id, on) if code else None
-
-
-def _log(session: Session, **filters: object) -> Iterator[Airing]:
-    """The whole log, page after page, newest first."""
-    after: Cursor | None = None
-    while True:
-        page = airing_log(session, after=after, limit=_PAGE, **filters)  # type: ignore[arg-type]
-        yield from page
-        if len(page) < _PAGE:
-            return
-        after = (page[-1].planned_at, page[-1].station_id)
 
 
 def _log_document(

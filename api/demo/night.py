@@ -30,6 +30,7 @@ from scheduler.programmes import ProgrammeDetails
 from scheduler.slots import SlotDetails
 from scheduler.store.models import Airing, Attempt, Delivery, Person, Programme, Station, Unit
 from scheduler.store.states import CURRENT_DELIVERIES, AiringState, DeliveryState, ProgrammeState
+from scheduler.text import without_tones
 from scheduler.timetable import to_utc
 from stations.disk import FLUSH_EVERY_BYTES
 from stations.manifest import station_key
@@ -146,7 +147,7 @@ class Demo:
             )  # fmt: skip
 
     def _code(self, unit: Unit) -> str:
-        slug = programmes.without_tones(unit.name).replace(" ", "-")
+        slug = without_tones(unit.name).replace(" ", "-")
         return f"{slug[:30].strip('-')}-{unit.code}"
 
     def _csv(self, names: dict[str, Unit]) -> str:

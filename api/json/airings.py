@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.auth import SignedIn, hub_of
 from api.pages.airings import check_days, cursor_of, cursor_text
 from api.scope import scope_of
-from scheduler.airings import airing_log, confirm_airing
+from scheduler.airing_log import LogFilter, airing_log
+from scheduler.airings import confirm_airing
 from scheduler.registry import find_station
 from scheduler.store.models import Airing
 from scheduler.store.states import AiringState, Grade
@@ -103,16 +104,19 @@ def list_airings(
     unit: Annotated[str, Query(max_length=20, description="code; with all below it")] = "",
     state: AiringState | None = None,
     grade: Grade | None = None,
+    words: Annotated[
+        str, Query(max_length=100, description="of programme, theme or station; tones aside")
+    ] = "",
     after: Annotated[str, Query(max_length=60)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> AiringPage:
     check_days(first, last)
     with hub_of(request).database.read() as session:
         scope = scope_of(session, viewer.person, last, unit)
-        rows = airing_log(
-            session, first=first, last=last, unit_ids=scope.unit_ids, state=state, grade=grade,
-            after=cursor_of(after), limit=limit + 1,
-        )  # fmt: skip
+        wanted = LogFilter(
+            first, last, unit_ids=scope.unit_ids, state=state, grade=grade, words=words
+        )
+        rows = airing_log(session, wanted, after=cursor_of(after), limit=limit + 1)
         shown = [AiringOut.of(row) for row in rows[:limit]]
     return AiringPage(
         airings=shown, next=cursor_text(rows[limit - 1]) if len(rows) > limit else None

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.pages.render import page, redirect
 from api.scope import scope_of
-from api.vietnamese import matches, sort_key
+from api.vietnamese import sort_key
 from scheduler.board import StationLine, station_board
 from scheduler.dispatch import retry
 from scheduler.errors import OutsideUnit
 from scheduler.registry import find_station
 from scheduler.store.states import DeliveryState
+from scheduler.text import has_words
 
 router = APIRouter()
 
@@ -33,7 +34,7 @@ def stations(
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, hub.today(), unit)
         lines = station_board(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
-    found = [line for line in lines if not search or matches(line.station.name, search)]
+    found = [line for line in lines if not search or has_words([line.station.name], search)]
     shown = [line for line in found if has_problem(line) or not problems]
     return page(
         request, "stations.html", viewer=viewer, scope=scope, unit=unit, search=search,

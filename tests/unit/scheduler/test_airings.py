@@ -8,14 +8,15 @@ import pytest
 from sqlalchemy import select
 
 from scheduler import people
-from scheduler.airings import (
+from scheduler.airing_log import (
     Cursor,
+    LogFilter,
     airing_log,
-    confirm_airing,
     count_by_grade,
     count_by_state,
-    day_schedule,
+    whole_log,
 )
+from scheduler.airings import confirm_airing, day_schedule
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, WrongState
 from scheduler.store.models import Airing, LedgerEntry, Person
 from scheduler.store.states import AiringState, Grade
@@ -52,7 +53,7 @@ def pages(scene: Scene, size: int, zone: timezone | None = None) -> list[tuple[d
     after: Cursor | None = None
     for _ in range(20):
         with scene.base.database.read() as session:
-            rows = airing_log(session, first=MONDAY, last=LAST, after=after, limit=size)
+            rows = airing_log(session, LogFilter(MONDAY, LAST), after=after, limit=size)
         if not rows:
             break
         found += [(row.planned_at, row.station_id) for row in rows]
@@ -89,7 +90,7 @@ def test_the_log_is_narrowed_by_place_state_and_grade(scene: Scene) -> None:
 
     def rows(**narrow: object) -> list[Airing]:
         with scene.base.database.read() as session:
-            return airing_log(session, first=MONDAY, last=LAST, **narrow)  # type: ignore[arg-type]
+            return airing_log(session, LogFilter(MONDAY, LAST, **narrow))  # type: ignore[arg-type]
 
     with scene.base.database.read() as session:
         below = unit_ids_below(session, find_unit(session, "353", MONDAY).id, MONDAY)
@@ -98,6 +99,36 @@ def test_the_log_is_narrowed_by_place_state_and_grade(scene: Scene) -> None:
     assert [row.planned_at for row in rows(state=A.AIRED)] == [first.planned_at]
     assert [row.planned_at for row in rows(grade=Grade.A)] == [first.planned_at]
     assert rows(unit_ids=[]) == []
+
+
+def test_words_find_programmes_and_stations_without_their_tones(scene: Scene) -> None:
+    """What somebody types on an old phone finds "Tin trưa" and the station of Đạo Lý."""
+    three_days(scene)
+
+    def keys(words: str) -> list[tuple[datetime, int]]:
+        with scene.base.database.read() as session:
+            rows = airing_log(session, LogFilter(MONDAY, LAST, words=words))
+        return [(row.planned_at, row.station_id) for row in rows]
+
+    noon = [key for key in keys("") if key[0].hour == 4]
+    assert keys("tin trua") == noon
+    mine = scene.station("s13579")
+    assert {station_id for _, station_id in keys(mine.name.lower())} == {mine.id}
+    assert keys("không có gì") == []
+
+
+def test_whole_log_reads_over_the_ends_of_its_pages(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A spreadsheet of a year holds every row once, also where one page ends and another begins."""
+    three_days(scene)
+    monkeypatch.setattr("scheduler.airing_log._WHOLE_LOG_PAGE", 4)
+
+    rows = list(whole_log(scene.base.database, LogFilter(MONDAY, LAST)))
+
+    keys = [(row.planned_at, row.station_id) for row in rows]
+    assert keys == sorted(keys, reverse=True)
+    assert len(set(keys)) == 12
 
 
 def test_counts_keep_states_and_grades_apart(scene: Scene) -> None:
@@ -110,9 +141,9 @@ def test_counts_keep_states_and_grades_apart(scene: Scene) -> None:
         scene.change(row, state=state, grade=grade)
 
     with scene.base.database.read() as session:
-        states = count_by_state(session, MONDAY, LAST)
-        grades = count_by_grade(session, MONDAY, LAST)
-        nobody = count_by_state(session, date(2021, 1, 1), date(2021, 1, 31))
+        states = count_by_state(session, LogFilter(MONDAY, LAST))
+        grades = count_by_grade(session, LogFilter(MONDAY, LAST))
+        nobody = count_by_state(session, LogFilter(date(2021, 1, 1), date(2021, 1, 31)))
 
     assert states == {A.AIRED: 1, A.MISSED: 1, A.CANCELLED: 1, A.PLANNED: 9}
     assert grades == {Grade.A: 1, Grade.B: 1, Grade.D: 9}

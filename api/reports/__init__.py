@@ -1,0 +1,1 @@
+"""Tables and papers that are made from rows."""

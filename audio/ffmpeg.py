@@ -34,6 +34,17 @@ DEMUXERS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,eac3,flac,gsm,matroska,mov,mp3,mpeg,"
     "mpegts,ogg,rm,tak,tta,voc,w64,wav,wv"
 )
+# What those containers hold when a recorder, a telephone or an old archive wrote them. No picture:
+# ffmpeg else opens the decoders of a film or a cover to look at them, though nobody asked.
+DECODERS = (
+    "aac,aac_fixed,aac_latm,ac3,ac3_fixed,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,"
+    "adpcm_yamaha,alac,amrnb,amrwb,ape,dca,eac3,flac,g722,g723_1,g726,g726le,g729,gsm,gsm_ms,"
+    "libgsm,libgsm_ms,libopus,libspeex,libvorbis,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,"
+    "pcm_alaw,pcm_bluray,pcm_dvd,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,"
+    "pcm_s16le,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s8,pcm_u16be,pcm_u16le,pcm_u24be,"
+    "pcm_u24le,pcm_u32be,pcm_u32le,pcm_u8,speex,tak,truehd,tta,vorbis,wavpack,wmalossless,wmapro,"
+    "wmav1,wmav2,wmavoice"
+)
 
 # `ulimit` between fork and exec: no race as with prlimit() after the start, and no Python code in
 # the child of a process with threads as with preexec_fn. Costs 1 ms. Memory in KiB, file size in
@@ -97,6 +108,7 @@ def _wheel() -> Path:
 def input_options(url: str) -> list[str]:
     """Options that open one file of sound and nothing else, whatever the file says."""
     allowed = ["-protocol_whitelist", "file,pipe", "-format_whitelist", DEMUXERS]
+    allowed += ["-codec_whitelist", DECODERS]
     return [*allowed, "-i", url, "-vn", "-sn", "-dn"]
 
 

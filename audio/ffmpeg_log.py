@@ -20,9 +20,16 @@ _AUDIO = re.compile(
 )
 _VIDEO = re.compile(r"^  Stream #0:\d+[^\n]*?: Video: [^\n]*$", re.M)
 _REFUSED = re.compile(r"^\[([\w,]+) @ \w+\] Format not on whitelist", re.M)
+_CODEC_REFUSED = re.compile(r"^\[\w+ @ \w+\] Codec \(\w+\) not on whitelist", re.M)
+_NOT_A_COMPLAINT = re.compile(
+    rf"{_CODEC_REFUSED.pattern}|Failed to open codec in \w+$|^Last message repeated \d+ times$"
+)
 _CHANNELS = re.compile(r"(\d{1,4}) channels")
 _SUMMARY = re.compile(r"^\[([^\]\n]{1,60}) @ \w+\] Summary:\n(.*?)(?=^\S|\Z)", re.M | re.S)
 _LEVEL = re.compile(r"^\s+(I|LRA):\s+(-?inf|nan|-?\d+(?:\.\d+)?) (?:LUFS|LU)$", re.M)
+_NOT_NUMBERS = re.compile(
+    r"^\[Parsed_astats_0 @ \w+\] Number of (NaNs|Infs): (\d{1,15}(?:\.\d+)?)$", re.M
+)
 
 _LAYOUTS = {"mono": 1, "stereo": 2, "2.1": 3, "3.0": 3, "quad": 4, "4.0": 4, "5.0": 5, "5.1": 6}
 _LAYOUTS |= {"6.1": 7, "7.1": 8, "downmix": 2, "hexadecagonal": 16, "octagonal": 8, "hexagonal": 6}
@@ -73,6 +80,17 @@ def parse_stream(log: str) -> Stream:
     )
 
 
+def complaints(log: str) -> list[str]:
+    """What a decoder found wrong; that it was not let near a picture is not among it."""
+    lines = (line.strip() for line in log.splitlines())
+    return [line for line in lines if line and not _NOT_A_COMPLAINT.search(line)]
+
+
+def is_codec_refused(log: str) -> bool:
+    """Whether a decoder that is not on our list was asked for."""
+    return _CODEC_REFUSED.search(log) is not None
+
+
 def _refusal(log: str) -> NotAudio:
     refused = _REFUSED.search(log)
     if refused is None:
@@ -113,6 +131,12 @@ def _loudness(body: str) -> Loudness:
     # The gate of BS.1770 lies at -70: ffmpeg prints that when nothing passed it.
     audible = lufs is not None and lufs > -70.0
     return Loudness(lufs if audible else None, levels.get("LRA") or 0.0)
+
+
+def parse_not_numbers(log: str) -> int:
+    """How many NaN and infinite samples ``astats`` counted."""
+    counts = dict(_NOT_NUMBERS.findall(log))  # the last of each, as with the loudness
+    return sum(round(float(count)) for count in counts.values())
 
 
 def _number(text: str) -> float | None:

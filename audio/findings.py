@@ -25,7 +25,7 @@ class Finding:
     @property
     def fields(self) -> dict[str, str]:
         seconds = (self.at_ms or 0) // 1000
-        return {"number": f"{self.number:g}", "at": f"{seconds // 60}:{seconds % 60:02d}"}
+        return {"number": f"{self.number:.9g}", "at": f"{seconds // 60}:{seconds % 60:02d}"}
 
 
 SENTENCES: dict[str, str] = {
@@ -35,6 +35,10 @@ SENTENCES: dict[str, str] = {
         "copy it again."
     ),
     "silent": "Nothing can be heard in the file. Check the recording.",
+    "not_numbers": (
+        "{number} samples of the file are no numbers: the program that wrote it made a mistake, "
+        "and they would sound like gunshots. Export it again as 16- or 24-bit WAV."
+    ),
     "too_short": "The sound is only {number} s long. Check that the right file was chosen.",
     "too_long": "The sound is longer than {number} hours. Cut it into several programmes.",
     "too_many_channels": (
@@ -45,6 +49,10 @@ SENTENCES: dict[str, str] = {
     "clipped": (
         "The recording is overloaded in {number} % of its length and sounds harsh. "
         "Record again with a lower level."
+    ),
+    "same_sound": (
+        "The archive holds the same sound already, as programme No. {number}. "
+        "Use that one, or say in the title what is new."
     ),
     "cancels_in_mono": (
         "Left and right cancel each other ({number} dB): a mono loudspeaker would be silent. "

@@ -28,6 +28,7 @@ class Heard:
     hum: tuple[float, float] | None  # level in dBFS, and how far it stands out
     pcm_sha256: Sha256
     damaged: int
+    not_numbers: int = 0  # samples of a floating-point file that are NaN or infinite
 
 
 def judge(stream: Stream, heard: Heard) -> list[Finding]:
@@ -43,6 +44,8 @@ def _refusals(stream: Stream, heard: Heard) -> list[Finding]:
         found.append(Finding("too_long", "refuse", LONGEST_S / 3600))
     elif claimed_s - seconds > max(MISSING_S, claimed_s / 500):
         found.append(Finding("truncated", "refuse", round(claimed_s - seconds, 1)))
+    if heard.not_numbers:
+        found.append(Finding("not_numbers", "refuse", heard.not_numbers))
     if seconds < SHORTEST_S:
         found.append(Finding("too_short", "refuse", round(seconds, 2)))
     elif heard.loudness.lufs is None:

@@ -11,9 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from audio import ffmpeg
-from audio.errors import NotAudio, ProgramFailed
+from audio.errors import FormatRefused, NotAudio, ProgramFailed
 from audio.facts import Facts, Silence
-from audio.ffmpeg_log import Stream, parse_stream
+from audio.ffmpeg_log import (
+    Stream,
+    complaints,
+    is_codec_refused,
+    parse_not_numbers,
+    parse_stream,
+)
 from audio.findings import Finding
 from audio.judge import LONGEST_S, Heard, judge
 from audio.levels import HEADROOM, Levels
@@ -28,6 +34,7 @@ __all__ = ["Facts", "Finding", "Silence", "measure", "probe"]
 
 MOST_CHANNELS = 8
 HIGHEST_RATE_HZ = 48_000  # above it nothing is heard; a claim of 768 kHz must not cost 16 times
+FLOAT_CODECS = ("pcm_f", "wavpack")
 
 PROBE_LIMITS = ffmpeg.Limits(wall_s=20, cpu_s=10, file_bytes=0)
 
@@ -59,9 +66,11 @@ def measure(
             stream = replace(stream, claimed_ms=promised)
         if stream.channels > MOST_CHANNELS:
             return _too_wide(source, stream)
-        with ThreadPoolExecutor(1) as hasher:  # hashing lets go of the interpreter
-            sha256 = hasher.submit(source.sha256)
+        with ThreadPoolExecutor(2) as beside:  # hashing lets go of the interpreter
+            sha256 = beside.submit(source.sha256)
+            not_numbers = beside.submit(_count_not_numbers, source, stream, limits, cancel)
             heard = _listen(source, stream, limits, progress, cancel)
+            heard = replace(heard, not_numbers=not_numbers.result())
             return replace(_facts(source, stream, heard, sha256.result()), tags=tags)
 
 
@@ -119,7 +128,7 @@ def _listen(
             levels.add(chunk)
             if progress and expected_ms:
                 progress(min(levels.ms / expected_ms, 1.0))
-        damaged = _finish_decoding(decoder, levels)
+        damaged = _finish_decoding(decoder, stream, levels)
         for meter in meters:
             with suppress(BrokenPipeError):
                 meter.stdin.close()
@@ -131,17 +140,35 @@ def _listen(
     return Heard(levels, read_meter(log), read_hum(log), pcm_sha256, damaged)
 
 
-def _finish_decoding(decoder: ffmpeg.Child, levels: Levels) -> int:
+def _count_not_numbers(
+    source: Source, stream: Stream, limits: ffmpeg.Limits, cancel: threading.Event | None
+) -> int:
+    """NaN and infinity in a floating-point file: as whole numbers they are bangs at full scale."""
+    if not stream.codec.startswith(FLOAT_CODECS):
+        return 0
+    count = "astats=measure_perchannel=none:measure_overall=Number_of_NaNs+Number_of_Infs"
+    options = ["-map", "0:a:0", "-t", str(LONGEST_S), "-af", count, "-f", "null", "-"]
+    argv = ffmpeg.ffmpeg_argv(*ffmpeg.input_options(source.url), *options, loglevel="info")
+    try:
+        log = ffmpeg.run(argv, limits=limits, pass_fds=[source.fd], cancel=cancel).log
+    except ProgramFailed:  # the decoder beside it meets the same, and judges it
+        return 0
+    return parse_not_numbers(log)
+
+
+def _finish_decoding(decoder: ffmpeg.Child, stream: Stream, levels: Levels) -> int:
     """How many complaints the decoder had; sound that broke off in the middle is still judged."""
     try:
         log = decoder.finish()
     except ProgramFailed as failed:
+        log = failed.fields["log"]
+        if levels.samples == 0 and is_codec_refused(log):
+            raise FormatRefused(container=stream.codec) from None
         if levels.samples == 0:
             raise NotAudio from failed
-        log = failed.fields["log"]
     if levels.samples == 0:
         raise NotAudio
-    return sum(1 for line in log.splitlines() if line.strip())
+    return len(complaints(log))
 
 
 def _facts(source: Source, stream: Stream, heard: Heard, sha256: Sha256) -> Facts:

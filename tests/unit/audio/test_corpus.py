@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audio.errors import AudioError
+from audio.errors import AudioError, FormatRefused
 from audio.facts import Facts
 from audio.ffmpeg import Limits
 from audio.measure import measure
@@ -133,9 +133,10 @@ def test_huge_cover_is_dropped(make, generate):
     assert not facts.is_refused
 
 
-def test_samples_that_are_not_numbers_do_no_harm(tmp_path):
-    """NaN in a float file is heard as nothing; no fact becomes NaN."""
-    samples = struct.pack("<f", float("nan")) * 8000 + struct.pack("<f", 0.25) * 8000
+def test_samples_that_are_not_numbers_are_refused_and_do_no_harm(tmp_path):
+    """As whole numbers they would be bangs at full scale; no fact of ours becomes NaN."""
+    odd = struct.pack("<f", float("nan")) * 7900 + struct.pack("<f", float("-inf")) * 100
+    samples = odd + struct.pack("<f", 0.25) * 8000
     header = struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         *(b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", 16, 3, 1, 8000, 32000, 4, 32),
@@ -149,6 +150,27 @@ def test_samples_that_are_not_numbers_do_no_harm(tmp_path):
     numbers = [v for v in facts.to_json().values() if isinstance(v, float)]
     assert all(number == number for number in numbers)
     assert facts.ms == 2000
+    assert [(f.severity, f.number) for f in facts.findings if f.code == "not_numbers"] == [
+        ("refuse", 8000)
+    ]
+
+
+def test_coding_that_nobody_here_brings_is_refused_by_its_name(generate):
+    """Fifty decoders of games and telephones are fifty ways in for a crafted file."""
+    odd = generate("a.mka", "sine=d=3:r=8000", "-c:a", "real_144", "-strict", "-2")
+
+    with pytest.raises(FormatRefused, match="ra_144"):
+        measure(odd)
+
+
+def test_no_picture_is_decoded_and_none_counts_as_damage(make, generate):
+    """A film's sound is accepted without a look at its pictures."""
+    film = generate("film.mkv", "testsrc=d=3:s=320x240", "-f", "lavfi", "-i", "sine=d=3")
+
+    facts = measure(film)
+
+    assert facts.ms == pytest.approx(3000, abs=50)
+    assert "damaged" not in findings(facts)
 
 
 def test_hours_of_silence_in_little_space_end_at_the_bound(generate, monkeypatch):

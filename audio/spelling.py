@@ -28,8 +28,7 @@ _VNI_MARKS |= {"å": _CIRCUMFLEX + _HOOK, "ã": _CIRCUMFLEX + _TILDE, "ä": _CIR
 _VNI_MARKS |= {"ê": _BREVE, "è": _BREVE + _GRAVE, "é": _BREVE + _ACUTE}
 _VNI_MARKS |= {"ú": _BREVE + _HOOK, "ü": _BREVE + _TILDE, "ë": _BREVE + _DOT}
 _VNI_LETTERS = {"ô": "ơ", "ö": "ư", "ñ": "đ", "æ": "ỉ", "ó": "ĩ", "ò": "ị", "î": "ỵ"}
-_VNI_PAIR = re.compile(rf"([aeouyôöAEOUYÔÖ])([{''.join(_VNI_MARKS)}])", re.I)
-_VNI_ALONE = re.compile(rf"[{''.join(_VNI_LETTERS)}]", re.I)
+_VNI = re.compile(rf"([aeouyôöAEOUYÔÖ])([{''.join(_VNI_MARKS)}])|([{''.join(_VNI_LETTERS)}])", re.I)
 
 _WORD = re.compile(r"[^\W\d_]+|[^\w\s!-~]+")
 _TONES = re.compile(f"[{_GRAVE}{_ACUTE}{_HOOK}{_TILDE}{_DOT}]")
@@ -95,18 +94,16 @@ def _capitals(word: re.Match[str]) -> str:
 
 def _vni(text: str) -> str:
     """Capitals follow the letter, not the mark: ``HAØ`` and ``Haø`` are both written."""
-    placeholder = _VNI_PAIR.sub(_compose, text)
-    return _VNI_ALONE.sub(_letter, placeholder)
+    return _VNI.sub(_compose, text)
 
 
-def _compose(pair: re.Match[str]) -> str:
-    letter, mark = pair[1], pair[2].lower()
+def _compose(found: re.Match[str]) -> str:
+    """In one pass: ``oâ`` is ô and must not be read again, as the ô that stands for ơ."""
+    letter, mark, alone = found.groups()
+    if alone:
+        return _cased(_VNI_LETTERS[alone.lower()], alone)
     base = _cased(_VNI_LETTERS.get(letter.lower(), letter), letter)
-    return unicodedata.normalize("NFC", base + _VNI_MARKS[mark])
-
-
-def _letter(alone: re.Match[str]) -> str:
-    return _cased(_VNI_LETTERS[alone[0].lower()], alone[0])
+    return unicodedata.normalize("NFC", base + _VNI_MARKS[mark.lower()])
 
 
 def _cased(letter: str, like: str) -> str:

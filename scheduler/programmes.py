@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from audio.errors import AudioError
+from audio.findings import Finding
 from audio.measure import Facts, measure
 from audio.peaks import peaks
 from audio.profiles import PROFILES, Profile
@@ -314,6 +315,7 @@ def refuse_duplicate(session: Session, sha256: str) -> None:
         raise AlreadyExists(what="programme", key=same.title)
 
 
+<<<<<<< HEAD
 def remember(
     hub: Hub, session: Session, brought: Incoming, details: ProgrammeDetails, by: Person, name: str
 ) -> Programme:
@@ -331,6 +333,55 @@ def remember(
     session.add(programme)
     session.flush()
     note(hub, session, "programme_added", programme, by.username, sha256=programme.sha256)
+=======
+def _compared(session: Session, facts: Facts) -> Facts:
+    """A finding for the editor where other bytes hold the very same sound."""
+    same = session.scalar(
+        select(Programme.id)
+        .where(
+            Programme.pcm_sha256 == facts.pcm_sha256,
+            Programme.state.not_in((ProgrammeState.REJECTED, ProgrammeState.WITHDRAWN)),
+        )
+        .order_by(Programme.id)
+        .limit(1)
+    )
+    if same is None or facts.is_refused:
+        return facts
+    return replace(facts, findings=(*facts.findings, Finding("same_sound", "warn", same)))
+
+
+def guessed_title(facts: Facts, name: str) -> str:
+    """The title in the file's tags, else its name; both in letters that can be read today."""
+    stem = repair(Path(name).stem.replace("_", " "))
+    readable = "".join(letter if letter.isprintable() else " " for letter in stem)
+    return (facts.tags.get("title") or " ".join(readable.split()) or "?")[:200].strip()
+
+
+def _remember(
+    hub: Hub, brought: Incoming, facts: Facts, details: ProgrammeDetails, by: Person, name: str
+) -> Programme:
+    too_long = facts.ms > hub.settings.programmes.max_minutes * 60_000
+    refused = facts.is_refused or too_long
+    with hub.database.write() as session:
+        facts = _compared(session, facts)
+        programme = Programme(
+            **{**vars(details), "title": details.title or guessed_title(facts, name)},
+            file_name=Path(name).name[:255],
+            sha256=brought.sha256,
+            pcm_sha256=None if facts.is_refused else facts.pcm_sha256,
+            size_bytes=brought.size_bytes,
+            ms=facts.ms,
+            lufs=facts.lufs,
+            facts=facts.to_json(),
+            state=ProgrammeState.UPLOADED,
+            uploaded_by=by.id,
+            uploaded_at=hub.clock.now(),
+        )
+        move(programme, ProgrammeState.REJECTED if refused else ProgrammeState.READY)
+        session.add(programme)
+        session.flush()
+        _note(hub, session, "programme_added", programme, by.username, sha256=programme.sha256)
+>>>>>>> 0ca3582 (programmes: the same sound in another file is told; a title is taken from the tags or the name)
     return programme
 
 

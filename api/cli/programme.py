@@ -31,7 +31,8 @@ _STATES = click.Choice([state.value for state in ProgrammeState])
     'loa programme add tin.mp3 --title "Bản tin sáng" --class priority --expires 20/10/2022',
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--title", required=True, help="As people will read it.")
+@click.option("--title", default="", help="As people will read it; that of the file's tags, or "
+              "its name, when not given.")  # fmt: skip
 @click.option("--class", "programme_class", type=click.Choice(CLASSES), default="normal",
               show_default=True, help="As Circular 39/2020 has them.")  # fmt: skip
 @click.option("--language", default="vi", show_default=True, help="vi, or ISO 639-3 like tay.")

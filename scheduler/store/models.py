@@ -224,6 +224,7 @@ class Programme(Base):
     plan_group: Mapped[str] = mapped_column(String(20), default="communication")
     file_name: Mapped[str] = mapped_column(String(255))  # as it was uploaded; never used as a path
     sha256: Mapped[str] = mapped_column(String(64), index=True)
+    pcm_sha256: Mapped[str | None] = mapped_column(String(64), index=True)  # of the decoded sound
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     ms: Mapped[int | None]  # of the decoded sound
     lufs: Mapped[float | None]

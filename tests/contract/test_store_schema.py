@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -93,3 +94,38 @@ def test_a_step_that_fails_leaves_the_tables_as_they_were(database: Database) ->
 
     assert set(inspect(database.engine).get_table_names()) <= {"unit", "alembic_version"}
     assert schema.current_revision(database) is None
+
+
+def test_sounds_that_are_in_the_archive_get_their_hash(database: Database) -> None:
+    """The upgrade reads it out of what was measured; refused files keep none."""
+    schema.upgrade(database)
+    to(database, "0006")
+    rows = [
+        (1, {"pcm_sha256": "a" * 64, "findings": [{"severity": "warn"}]}),
+        (2, {"pcm_sha256": "b" * 64, "findings": [{"severity": "refuse"}]}),
+        (3, None),
+    ]
+    with database.engine.begin() as connection:
+        connection.execute(_PERSON)
+        for number, facts in rows:
+            values = {"id": number, "facts": json.dumps(facts) if facts else None}
+            connection.execute(_PROGRAMME, values)
+
+    schema.upgrade(database)
+
+    with database.engine.connect() as connection:
+        found = connection.execute(text("SELECT pcm_sha256 FROM programme ORDER BY id")).all()
+    assert [one[0] for one in found] == ["a" * 64, None, None]
+
+
+_PERSON = text(
+    "INSERT INTO person (id, username, full_name, role, password_hash, must_change_password,"
+    " active, created_at, failed_sign_ins)"
+    " VALUES (1, 'lan', 'Lan', 'editor', '', false, true, '2022-10-16 00:00:00', 0)"
+)
+_PROGRAMME = text(
+    "INSERT INTO programme (id, title, programme_class, language, plan_group, file_name, sha256,"
+    " size_bytes, state, uploaded_by, uploaded_at, facts)"
+    " VALUES (:id, 'x', 'normal', 'vi', 'communication', 'x.wav', 'c', 1, 'ready', 1,"
+    " '2022-10-16 00:00:00', :facts)"
+)

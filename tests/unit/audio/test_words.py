@@ -13,7 +13,7 @@ from audio.errors import BadProfile
 from audio.measure import measure
 from audio.naming import file_name, is_template, plain
 from audio.profiles import PROFILES, Profile
-from audio.spelling import repair
+from audio.spelling import _TCVN3, repair
 
 SENTENCE = "Đài Truyền thanh huyện Bình Lục: gương điển hình thoát nghèo ở xã Bắc Lý"
 
@@ -30,6 +30,50 @@ SPELLINGS = {
 def test_every_old_spelling_becomes_the_same_sentence(spelling):
     """NFC, NFD, TCVN3, VNI and mojibake are one sentence."""
     assert repair(SPELLINGS[spelling]) == SENTENCE
+
+
+LONGER = (
+    "Có một hộ nghèo nuôi lợn, trồng nấm, vay vốn của ngân hàng chính sách; nay con cái đã được đi "
+    "học ở thị trấn. Kỹ thuật, mỹ nghệ, tỉ lệ, bĩ cực, ủy ban, thuở xưa, lũ lụt, cứu trợ, giữ gìn, "
+    "tằn tiện, bẵng đi, cẩn thận, cũ kỹ, đổi đời, hỗ trợ, mở cửa, bỡ ngỡ, bữa ăn, kỵ, ý kiến, ỷ lại"
+)
+
+
+def in_vni(text: str) -> str:
+    """As a VNI keyboard wrote it: each letter, then its mark as a letter of its own."""
+    alone = {"ơ": "ô", "ư": "ö", "đ": "ñ", "ỉ": "æ", "ĩ": "ó", "ị": "ò", "ỵ": "î"}
+    alone |= {"í": "í", "ì": "ì"}
+    marks = {"\u0300": "ø", "\u0301": "ù", "\u0309": "û", "\u0303": "õ", "\u0323": "ï"}
+    marks |= {"\u0302": "â", "\u0302\u0300": "à", "\u0302\u0301": "á", "\u0302\u0309": "å"}
+    marks |= {"\u0302\u0303": "ã", "\u0302\u0323": "ä", "\u0306": "ê", "\u0306\u0300": "è"}
+    marks |= {"\u0306\u0301": "é", "\u0306\u0309": "ú", "\u0306\u0303": "ü", "\u0306\u0323": "ë"}
+    written = []
+    for letter in text:
+        base, *over = unicodedata.normalize("NFD", letter)
+        if letter in alone or not over:
+            written.append(alone.get(letter, letter))
+        elif "\u031b" in over:
+            rest = "".join(mark for mark in over if mark != "\u031b")
+            written.append(alone[unicodedata.normalize("NFC", base + "\u031b")] + marks[rest])
+        else:
+            over.sort(key=lambda mark: mark not in "\u0302\u0306")
+            written.append(base + marks["".join(over)])
+    return "".join(written)
+
+
+def test_every_letter_of_vni_comes_back():
+    """Among them those whose mark looks like another letter: coù is có, hoâm is hôm."""
+    assert in_vni("có hôm") == "coù hoâm"
+    for sentence in (LONGER, SENTENCE.lower()):
+        assert repair(in_vni(sentence)) == sentence
+
+
+def test_every_letter_of_tcvn3_comes_back():
+    """One byte a letter."""
+    back = {unicode: old for old, unicode in _TCVN3.items()}
+    for sentence in (LONGER.replace("K", "k"), SENTENCE.lower()):
+        old = "".join(chr(back.get(letter, ord(letter))) for letter in sentence)
+        assert repair(old) == sentence
 
 
 def test_capitals_of_the_old_capital_fonts_stay_capitals():

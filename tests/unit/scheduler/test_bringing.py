@@ -1,0 +1,93 @@
+"""What a programme is when it comes in: its title, and whether its sound is there already."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from audio.ffmpeg import find_ffmpeg
+from audio.speech import hum
+from scheduler import programmes
+from scheduler.errors import AlreadyExists
+from scheduler.hub import Hub
+from scheduler.programmes import ProgrammeDetails
+from scheduler.store.models import Programme
+from scheduler.store.states import ProgrammeState
+from tests.builders import someone
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Path:
+    return hum(tmp_path / "speech.wav", seconds=5, seed=3)
+
+
+def convert(source: Path, name: str, *options: str) -> Path:
+    path = source.parent / name
+    argv = [find_ffmpeg(), "-v", "error", "-nostdin", "-i", source, *options, f"file:{path}"]
+    subprocess.run([str(word) for word in argv], check=True, timeout=60)
+    return path
+
+
+def bring(hub: Hub, file: Path, title: str = "") -> Programme:
+    by = someone(hub, "editor")
+    return programmes.add_programme(hub, file, ProgrammeDetails(title), by=by)
+
+
+def same_as(programme: Programme) -> list[float]:
+    assert programme.facts is not None
+    return [f["number"] for f in programme.facts["findings"] if f["code"] == "same_sound"]
+
+
+def test_the_same_sound_in_another_file_is_told_with_its_number(hub: Hub, speech: Path) -> None:
+    """A WAV that comes again as FLAC airs twice in a week, unless the editor is told."""
+    first = bring(hub, speech, "Tin sáng")
+
+    again = bring(hub, convert(speech, "again.flac"), "Tin chiều")
+
+    assert same_as(first) == []
+    assert same_as(again) == [first.id]
+    assert again.state is ProgrammeState.READY
+
+
+def test_the_same_file_is_refused_and_another_sound_is_not_told(hub: Hub, speech: Path) -> None:
+    """Same bytes: nothing is kept. Other sound: nothing to say."""
+    bring(hub, speech, "Tin sáng")
+
+    with pytest.raises(AlreadyExists, match="Tin sáng"):
+        bring(hub, speech, "Tin chiều")
+
+    other = bring(hub, hum(speech.parent / "other.wav", seconds=5, seed=4))
+    assert same_as(other) == []
+
+
+def test_sound_that_was_withdrawn_may_come_again(hub: Hub, speech: Path) -> None:
+    """What is off the air stands in nobody's way."""
+    first = bring(hub, speech, "Tin sáng")
+    programmes.withdraw(hub, first.id, by=someone(hub, "editor"), reason="sai số liệu")
+
+    assert same_as(bring(hub, convert(speech, "again.flac"))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "title"),
+    [
+        ("ban_tin_sang.flac", (), "ban tin sang"),
+        ("a.mp3", ("-metadata", "title=Gương thoát nghèo"), "Gương thoát nghèo"),
+        ("b.mp3", ("-metadata", "title=Hµ Nam h«m nay"), "Hà Nam hôm nay"),
+        ("Haø Noäi hoâm nay.flac", (), "Hà Nội hôm nay"),
+    ],
+)
+def test_without_a_title_the_file_is_asked(
+    hub: Hub, speech: Path, name: str, options: tuple[str, ...], title: str
+) -> None:
+    """Its tag first, then its name, in today's letters whatever they were written in."""
+    assert bring(hub, convert(speech, name, *options)).title == title
+
+
+def test_what_a_person_typed_wins_over_the_tag(hub: Hub, speech: Path) -> None:
+    """A tag is a guess."""
+    file = convert(speech, "a.mp3", "-metadata", "title=Track 01")
+
+    assert bring(hub, file, "Bản tin sáng").title == "Bản tin sáng"

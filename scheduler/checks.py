@@ -24,7 +24,6 @@ from scheduler.intake import linked
 from scheduler.programmes import ProgrammeDetails
 from scheduler.store.models import Person, Programme
 from scheduler.store.states import ProgrammeState, move, moving
-from scheduler.text import one_line
 
 log = structlog.get_logger()
 
@@ -160,8 +159,7 @@ def _finish(hub: Hub, claim: _Claim, facts: Facts, heights: list[float]) -> bool
         if programme is None:
             return False
         programme.check_until, programme.check_percent = None, 100
-        _guess(programme, facts.tags)
-        programmes.judged(hub, programme, facts, heights)
+        programmes.judged(hub, session, programme, facts, heights)
         programmes.note(hub, session, "programme_checked", programme, "loa")
     return True
 
@@ -184,14 +182,6 @@ def _give_up(programme: Programme) -> None:
     programme.check_error = {"code": CheckGaveUp.code, "fields": {"tries": MOST_TRIES}}
     programme.check_until = None
     move(programme, ProgrammeState.REJECTED)
-
-
-def _guess(programme: Programme, tags: dict[str, str]) -> None:
-    """What the editor left empty is taken from the file's own tags."""
-    is_named_by_us = programme.title == programmes.title_of_file(programme.file_name)
-    if is_named_by_us and (title := one_line(tags.get("title", ""), 200)):
-        programme.title = title
-    programme.genre = programme.genre or (tags.get("genre") or "")[:80] or None
 
 
 def _plain(error: AudioError) -> dict[str, object]:

@@ -108,7 +108,7 @@ def add_programme(
         brought.keep_as(hub.masters / brought.sha256)
         with hub.database.write() as session:
             programme = remember(hub, session, brought, details, by, file_name or file.name)
-            judged(hub, programme, facts, heights)
+            judged(hub, session, programme, facts, heights)
     return programme
 
 
@@ -315,7 +315,6 @@ def refuse_duplicate(session: Session, sha256: str) -> None:
         raise AlreadyExists(what="programme", key=same.title)
 
 
-<<<<<<< HEAD
 def remember(
     hub: Hub, session: Session, brought: Incoming, details: ProgrammeDetails, by: Person, name: str
 ) -> Programme:
@@ -333,13 +332,30 @@ def remember(
     session.add(programme)
     session.flush()
     note(hub, session, "programme_added", programme, by.username, sha256=programme.sha256)
-=======
-def _compared(session: Session, facts: Facts) -> Facts:
+    return programme
+
+
+def judged(
+    hub: Hub, session: Session, programme: Programme, facts: Facts, heights: list[float]
+) -> None:
+    """What the check found decides whether it waits for a second person or for its editor."""
+    too_long = facts.ms > hub.settings.programmes.max_minutes * 60_000
+    facts = _compared(session, programme, facts)
+    _guess(programme, facts.tags)
+    programme.pcm_sha256 = None if facts.is_refused else facts.pcm_sha256
+    programme.ms, programme.lufs = facts.ms, facts.lufs
+    programme.facts, programme.peaks = facts.to_json(), list(heights)
+    refused = facts.is_refused or too_long
+    move(programme, ProgrammeState.REJECTED if refused else ProgrammeState.READY)
+
+
+def _compared(session: Session, programme: Programme, facts: Facts) -> Facts:
     """A finding for the editor where other bytes hold the very same sound."""
     same = session.scalar(
         select(Programme.id)
         .where(
             Programme.pcm_sha256 == facts.pcm_sha256,
+            Programme.id != programme.id,
             Programme.state.not_in((ProgrammeState.REJECTED, ProgrammeState.WITHDRAWN)),
         )
         .order_by(Programme.id)
@@ -350,48 +366,12 @@ def _compared(session: Session, facts: Facts) -> Facts:
     return replace(facts, findings=(*facts.findings, Finding("same_sound", "warn", same)))
 
 
-def guessed_title(facts: Facts, name: str) -> str:
-    """The title in the file's tags, else its name; both in letters that can be read today."""
-    stem = repair(Path(name).stem.replace("_", " "))
-    readable = "".join(letter if letter.isprintable() else " " for letter in stem)
-    return (facts.tags.get("title") or " ".join(readable.split()) or "?")[:200].strip()
-
-
-def _remember(
-    hub: Hub, brought: Incoming, facts: Facts, details: ProgrammeDetails, by: Person, name: str
-) -> Programme:
-    too_long = facts.ms > hub.settings.programmes.max_minutes * 60_000
-    refused = facts.is_refused or too_long
-    with hub.database.write() as session:
-        facts = _compared(session, facts)
-        programme = Programme(
-            **{**vars(details), "title": details.title or guessed_title(facts, name)},
-            file_name=Path(name).name[:255],
-            sha256=brought.sha256,
-            pcm_sha256=None if facts.is_refused else facts.pcm_sha256,
-            size_bytes=brought.size_bytes,
-            ms=facts.ms,
-            lufs=facts.lufs,
-            facts=facts.to_json(),
-            state=ProgrammeState.UPLOADED,
-            uploaded_by=by.id,
-            uploaded_at=hub.clock.now(),
-        )
-        move(programme, ProgrammeState.REJECTED if refused else ProgrammeState.READY)
-        session.add(programme)
-        session.flush()
-        _note(hub, session, "programme_added", programme, by.username, sha256=programme.sha256)
->>>>>>> 0ca3582 (programmes: the same sound in another file is told; a title is taken from the tags or the name)
-    return programme
-
-
-def judged(hub: Hub, programme: Programme, facts: Facts, heights: list[float]) -> None:
-    """What the check found decides whether it waits for a second person or for its editor."""
-    too_long = facts.ms > hub.settings.programmes.max_minutes * 60_000
-    programme.ms, programme.lufs = facts.ms, facts.lufs
-    programme.facts, programme.peaks = facts.to_json(), list(heights)
-    refused = facts.is_refused or too_long
-    move(programme, ProgrammeState.REJECTED if refused else ProgrammeState.READY)
+def _guess(programme: Programme, tags: Mapping[str, str]) -> None:
+    """What the editor left empty is taken from the file's own tags."""
+    is_named_by_us = programme.title == title_of_file(programme.file_name)
+    if is_named_by_us and (title := one_line(tags.get("title", ""), 200)):
+        programme.title = title
+    programme.genre = programme.genre or (tags.get("genre") or "")[:80] or None
 
 
 def _require_own(programme: Programme, by: Person) -> None:

@@ -130,7 +130,6 @@ def withdraw(
 
 
 def keep(request: Request, viewer: Viewer, form: Upload) -> Programme:
-<<<<<<< HEAD
     """Bring what was uploaded into the archive; a worker judges it. Sent twice, it comes once."""
     hub, fields = hub_of(request), form.fields
     details = _details(fields)
@@ -182,28 +181,6 @@ def _details(fields: dict[str, str]) -> programmes.ProgrammeDetails:
         genre=fields.get("genre", "").strip()[:80] or None,
         plan_group=fields.get("plan_group", "communication"),
         expires_on=_expiry(fields.get("expires_on", "")),
-=======
-    """Bring an uploaded file into the archive; the form's fields say what it is."""
-    if form.file is None or not form.file_name:
-        raise InputInvalid(problem="choose a sound file")
-    if form.file.stat().st_size == 0:
-        raise EmptyFile
-    fields = form.fields
-    return programmes.add_programme(
-        hub_of(request),
-        form.file,
-        programmes.ProgrammeDetails(
-            title=fields.get("title", ""),
-            programme_class=fields.get("programme_class", "normal"),
-            language=fields.get("language", "vi"),
-            theme=fields.get("theme", "").strip()[:80] or None,
-            genre=fields.get("genre", "").strip()[:80] or None,
-            plan_group=fields.get("plan_group", "communication"),
-            expires_on=_expiry(fields.get("expires_on", "")),
-        ),
-        by=viewer.person,
-        file_name=form.file_name,
->>>>>>> 0ca3582 (programmes: the same sound in another file is told; a title is taken from the tags or the name)
     )
 
 

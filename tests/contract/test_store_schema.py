@@ -99,7 +99,7 @@ def test_a_step_that_fails_leaves_the_tables_as_they_were(database: Database) ->
 def test_sounds_that_are_in_the_archive_get_their_hash(database: Database) -> None:
     """The upgrade reads it out of what was measured; refused files keep none."""
     schema.upgrade(database)
-    to(database, "0006")
+    to(database, "0007")
     rows = [
         (1, {"pcm_sha256": "a" * 64, "findings": [{"severity": "warn"}]}),
         (2, {"pcm_sha256": "b" * 64, "findings": [{"severity": "refuse"}]}),

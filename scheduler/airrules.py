@@ -22,7 +22,11 @@ from scheduler.store import ledger
 from scheduler.store.models import AirRule, Person, Unit
 from scheduler.units import find_unit, unit_ids_below
 
-LEVELS = ("province", "district", "commune")
+LEVELS = {
+    "province": "provincial level",
+    "district": "district level",
+    "commune": "commune level",
+}
 # Noise rules of the country, where nobody says otherwise: warn, never move silently.
 QUIET_FROM, QUIET_UNTIL = time(21), time(6)
 MOST_WINDOWS, MOST_MINUTES, MOST_SESSIONS = 12, 1440, 48
@@ -234,6 +238,17 @@ def own_rule(session: Session, unit_id: int, on: date) -> AirRule | None:
     return session.scalars(statement).first()
 
 
+def rows_above(session: Session, unit_id: int, on: date) -> list[AirRule]:
+    """What the unit and those above it say on that day, the nearest first."""
+    found, at = [], session.get(Unit, unit_id)
+    while at is not None:
+        if (row := own_rule(session, at.id, on)) is not None:
+            row.unit = at
+            found.append(row)
+        at = session.get(Unit, at.parent_id) if at.parent_id is not None else None
+    return found
+
+
 def list_rules(session: Session, on: date) -> list[AirRule]:
     """What units say of their own on that day or later, the province first."""
     statement = (
@@ -257,12 +272,10 @@ def _own_unit(session: Session, code: str, on: date, by: Person) -> Unit:
 def _check(rules: AirRules) -> None:
     if rules.windows is not None and not 1 <= len(rules.windows) <= MOST_WINDOWS:
         raise InputInvalid(problem=said("1 to {most} windows", most=MOST_WINDOWS))
-    for name, value, most in (
-        ("minutes a session", rules.session_minutes, MOST_MINUTES),
-        ("sessions a day", rules.sessions_a_day, MOST_SESSIONS),
-    ):
-        if value is not None and not 1 <= value <= most:
-            raise InputInvalid(problem=said("{what}: 1 to {most}", what=name, most=most))
+    if rules.session_minutes is not None and not 1 <= rules.session_minutes <= MOST_MINUTES:
+        raise InputInvalid(problem=said("minutes a session: 1 to {most}", most=MOST_MINUTES))
+    if rules.sessions_a_day is not None and not 1 <= rules.sessions_a_day <= MOST_SESSIONS:
+        raise InputInvalid(problem=said("sessions a day: 1 to {most}", most=MOST_SESSIONS))
     windows = sorted(rules.windows or (), key=lambda one: one.begin)
     for one, other in pairwise(windows):
         if one.begin < one.end and other.begin < one.end:

@@ -202,7 +202,7 @@ class OutsideWindow(SlotRefused):
 
 
 class WindowOfOthers(SlotRefused):
-    """The time {window} at {station} belongs to the {level}, and this slot to the {mine}."""
+    """The time {window} at {station} belongs to the {level}, and this slot is of the {mine}."""
 
     code = "window_of_others"
 

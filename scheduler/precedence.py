@@ -71,12 +71,13 @@ def collisions(
 
 
 def decide_order(
-    hub: Hub, unit_code: str, on: date, slot_ids: Sequence[int], *, by: Person
-) -> AirOrder:
+    hub: Hub, unit_code: str, days: Sequence[date], slot_ids: Sequence[int], *, by: Person
+) -> list[date]:
     """
-    Put the priority lines that collide in a unit on a day in order; the next planning obeys.
+    Put the priority lines that collide in a unit in order; the next planning obeys.
 
-    A decision may be changed until the first of them begins.
+    Days on which they do not collide are passed over; gives those on which they do. A decision may
+    be changed until the first of them begins.
 
     Raises:
         InputInvalid: nothing collides there, others do, or the first one has begun.
@@ -84,23 +85,35 @@ def decide_order(
     """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        unit = find_unit(session, unit_code, on)
-        mine = unit_ids_below(session, by.unit_id, on)
+        unit = find_unit(session, unit_code, days[0])
+        mine = unit_ids_below(session, by.unit_id, days[0])
         if mine is not None and unit.id not in mine:
             raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")
-        below = unit_ids_below(session, unit.id, on) or set()
-        _check(hub, collisions(session, on, hub.settings.zone, below), slot_ids)
-        row = {
-            "unit_id": unit.id, "on": on, "slot_ids": list(slot_ids), "decided_by": by.id,
-            "decided_at": hub.clock.now(),
-        }  # fmt: skip
-        upsert(session, AirOrder, [row], key=("unit_id", "on"),
-               update=("slot_ids", "decided_by", "decided_at"))  # fmt: skip
+        decided = [on for on in days if _decide(hub, session, unit, on, slot_ids, by, days)]
         ledger.record(
             session, at=hub.clock.now(), who=by.username, what="priority_ordered",
-            subject=f"unit {unit.code}", on=on.isoformat(), slots=list(slot_ids),
+            subject=f"unit {unit.code}", days=[on.isoformat() for on in decided],
+            slots=list(slot_ids),
         )  # fmt: skip
-        return session.get_one(AirOrder, (unit.id, on), populate_existing=True)
+    return decided
+
+
+def _decide(
+    hub: Hub, session: Session, unit: Unit, on: date, slot_ids: Sequence[int], by: Person,
+    days: Sequence[date],
+) -> bool:  # fmt: skip
+    below = unit_ids_below(session, unit.id, on) or set()
+    found = collisions(session, on, hub.settings.zone, below)
+    if not found and on != days[0]:
+        return False
+    _check(hub, found, slot_ids)
+    row = {
+        "unit_id": unit.id, "on": on, "slot_ids": list(slot_ids), "decided_by": by.id,
+        "decided_at": hub.clock.now(),
+    }  # fmt: skip
+    columns = ("slot_ids", "decided_by", "decided_at")
+    upsert(session, AirOrder, [row], key=("unit_id", "on"), update=columns)
+    return True
 
 
 def _check(hub: Hub, found: Sequence[Collision], slot_ids: Sequence[int]) -> None:

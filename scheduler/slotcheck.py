@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from scheduler.airrules import AirRules, RuleBook, Window
+from scheduler.airrules import LEVELS, AirRules, RuleBook, Window
 from scheduler.errors import (
     OutsideWindow,
     SessionTooLong,
@@ -22,6 +22,7 @@ from scheduler.errors import (
     SlotsOverlap,
     TooManySessions,
     WindowOfOthers,
+    said,
 )
 from scheduler.recurrence import parts_of
 from scheduler.store.models import Station
@@ -81,6 +82,7 @@ class Checker:
         self.session, self.lines, self.book, self.unit_of = session, lines, book, units
         self.first, self.zone = first, zone
         self._aired: dict[tuple[Rule, date, date], list[Occurrence]] = {}
+        self._known: dict[frozenset[int], set[AirRules]] = {}
 
     def problems(self, line: Line, *, on: date | None = None) -> list[SlotRefused]:
         """
@@ -111,6 +113,14 @@ class Checker:
         ]
 
     def is_free(self, line: Line) -> bool:
+        """As ``problems``, for one of many proposals: what no window holds is seen at once."""
+        if line.programme_class == "urgent":
+            return True
+        begin = datetime.combine(self.first, line.rule.starts_at)
+        end = begin + timedelta(seconds=line.rule.seconds)
+        for rules in self._rules_of(line):
+            if rules.windows is not None and not any(w.holds(begin, end) for w in rules.windows):
+                return False
         return not self.problems(line)
 
     def quiet(self, line: Line) -> Window | None:
@@ -118,7 +128,7 @@ class Checker:
         day = date(2000, 1, 1)
         begin = datetime.combine(day, line.rule.starts_at)
         end = begin + timedelta(seconds=line.rule.seconds)
-        for rules in {self._rules_at(one, self.first) for one in line.stations}:
+        for rules in self._rules_of(line):
             window = rules.quiet_window()
             days = (*window.around(day), *window.around(day + _A_DAY))
             if any(first < end and begin < last for first, last in days):
@@ -212,8 +222,9 @@ class Checker:
         ):
             window = around[0]
             yield WindowOfOthers(
-                stations=stations, station=self._name(stations), level=window.level,
-                window=str(window).partition("=")[0], mine=line.level,
+                stations=stations, station=self._name(stations),
+                window=str(window).partition("=")[0], level=said(LEVELS[window.level or ""]),
+                mine=said(LEVELS[line.level]),
             )  # fmt: skip
 
     def _caps(
@@ -259,6 +270,13 @@ class Checker:
         return next((w for w in windows or () if w.holds(begin, end)), None)
 
     # ── Words ──────────────────────────────────────────────────────────────────────────────────
+
+    def _rules_of(self, line: Line) -> set[AirRules]:
+        """What holds at its stations on the first day."""
+        if line.stations not in self._known:
+            units = {self.unit_of(one) for one in line.stations}
+            self._known[line.stations] = {self.book.at(one, self.first) for one in units}
+        return self._known[line.stations]
 
     def _rules_at(self, station_id: int, on: date) -> AirRules:
         return self.book.at(self.unit_of(station_id), on)

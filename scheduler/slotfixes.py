@@ -17,7 +17,7 @@ from scheduler.slotcheck import Checker, Line, retimed
 
 LEAST = 2  # proposals at the least
 _STEP_MINUTES = 5
-_OTHER_TIMES = 2
+_APART_MINUTES, _LOOKED_AT = 15, 6
 _SHORTEST_S = 60
 _NAMED_STATIONS = 40  # more are no exception any more
 
@@ -47,7 +47,7 @@ def fixes_for(
     """
     found = [
         *_shorter(checker, line, shortest_s),
-        *islice(_other_times(checker, line), _OTHER_TIMES),
+        *_apart(_other_times(checker, line)),
         *_other_days(checker, line),
         *_exclude(checker, line, problems, codes),
     ]
@@ -63,6 +63,22 @@ def _other_times(checker: Checker, line: Line) -> Iterator[Fix]:
         trial = retimed(line, starts_at=at)
         if (was_quiet or checker.quiet(trial) is None) and checker.is_free(trial):
             yield Fix("other_time", said("begin at {time}", time=f"{at:%H:%M}"), {"starts_at": at})
+
+
+def _apart(found: Iterator[Fix]) -> list[Fix]:
+    """The nearest, and one that is another choice: a quarter of an hour from it where there is."""
+    first = next(found, None)
+    if first is None:
+        return []
+    rest = list(islice(found, _LOOKED_AT))
+    far = [one for one in rest if abs(_minute(one) - _minute(first)) >= _APART_MINUTES]
+    return [first, *(far or rest)[:1]]
+
+
+def _minute(fix: Fix) -> int:
+    at = fix.changes["starts_at"]
+    assert isinstance(at, time)
+    return at.hour * 60 + at.minute
 
 
 def _by_distance(wish: time) -> Iterator[time]:
@@ -131,7 +147,7 @@ def _last_resort(problems: Sequence[SlotRefused]) -> Iterator[Fix]:
             other, number = problem.fields["other"], str(problem.fields["other_id"])
             yield Fix(
                 "move_other", said('give "{other}" another time first', other=other), {},
-                ("slot", "edit", number, "--at"),
+                ("slot", "edit", number, "--at", "HH:MM"),
             )  # fmt: skip
             yield Fix(
                 "remove_other", said('take "{other}" out of the timetable first', other=other), {},
@@ -139,7 +155,9 @@ def _last_resort(problems: Sequence[SlotRefused]) -> Iterator[Fix]:
             )  # fmt: skip
         else:
             yield Fix("see_rules", said("look at the rules of the air"), {}, ("air", "list"))
-            yield Fix("change_rules", said("agree on other rules of the air"), {}, ("air", "set"))
+            yield Fix(
+                "change_rules", said("agree on other rules of the air"), {}, ("air", "set", "UNIT")
+            )
 
 
 def moved_times(checker: Checker, line: Line, wish: datetime) -> Iterator[time]:

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from scheduler.day import Day, PlannedItem, Renditions, day_of, ready_renditions
 from scheduler.hub import Hub
-from scheduler.precedence import moved_starts
 from scheduler.relay import is_allowed
 from scheduler.slots import audience_ids, changes_of, list_slots, rule_of
 from scheduler.store import ledger
@@ -125,20 +124,15 @@ class _Planning:
     def _wanted(self) -> dict[Key, dict[str, Any]]:
         """Every airing that should be from now on. Urgent wins over priority over normal."""
         inside = {on: stations_by_unit(self.session, on) for on in self.dates}
-        zone = self.hub.settings.zone
-        moved = moved_starts(self.session, self.slots.values(), self.dates, zone)
         wanted: dict[Key, dict[str, Any]] = {}
         for slot in sorted(self.slots.values(), key=_rank):
             for on, planned_at, programme in self._moments(slot):
                 row = self._row(slot, on, planned_at, programme)
                 relay_ms = slot.seconds * 1000 if row["stream"] else None
-                elsewhen = moved.get((slot.id, planned_at), {})
                 for station_id in audience_ids(slot.targets, inside[on]):
                     if station_id in self.stations:
                         ms = relay_ms or self._length(programme, station_id)
-                        at = elsewhen.get(station_id, planned_at)
-                        own = {"station_id": station_id, "planned_at": at, "ms": ms}
-                        wanted[station_id, at] = {**row, **own}
+                        wanted[station_id, planned_at] = {**row, "station_id": station_id, "ms": ms}
         return wanted
 
     def _moments(self, slot: Slot) -> Iterator[tuple[date, datetime, Programme]]:
@@ -153,7 +147,8 @@ class _Planning:
         ):
             change = occurrence.change
             programme = (change and instead.get(change.programme_id)) or slot.programme
-            if occurrence.starts_at > self.now and _may_air(programme, occurrence.on):
+            is_ahead = occurrence.starts_at > self.now
+            if programme is not None and is_ahead and _may_air(programme, occurrence.on):
                 yield occurrence.on, occurrence.starts_at, programme
 
     def _row(
@@ -252,7 +247,8 @@ class _Planning:
             if station is not None and station.kind != "person":
                 days[key] = day_of(planned, station.profile, self.renditions)
                 waiting |= days[key].waiting
-        titles = {slot.programme_id: slot.programme.title for slot in self.slots.values()}
+        named = [slot.programme for slot in self.slots.values() if slot.programme]
+        titles = {programme.id: programme.title for programme in named}
         return days, {titles[programme_id] for programme_id in waiting if programme_id in titles}
 
     def _title(self, slot_id: int) -> str:
@@ -311,7 +307,7 @@ class _Planning:
 
     def _unapproved(self) -> Iterable[str]:
         for slot in self.slots.values():
-            if slot.programme.state != ProgrammeState.APPROVED:
+            if slot.programme and slot.programme.state != ProgrammeState.APPROVED:
                 yield slot.title
 
 

@@ -6,7 +6,7 @@ import io
 import json
 from dataclasses import asdict, dataclass
 
-from stations.disk import StationDisk, fly
+from stations.disk import StationDisk
 from stations.errors import NotWritable
 from stations.placing import PART
 from stations.visit import Visit
@@ -55,7 +55,7 @@ def probe(visit: Visit, now: float) -> ServerFacts:
         largest_packet_bytes=told.get("largest_packet_bytes", ""),
         renames_over=_renames_over(disk),
         flushes=_flushes(disk),
-        flushes_folders=fly(disk.flush_folder("in")),
+        flushes_folders=disk.flush_folder("in"),
         free_bytes=visit.free_bytes(),
         clock_skew_s=None if clock_skew_s is None else round(clock_skew_s, 1),
         longest_name=_longest_name(disk),

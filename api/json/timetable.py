@@ -15,6 +15,7 @@ from api.pages.render import translator_of
 from api.pages.timetable import Planner
 from api.rulewords import describe
 from api.scope import scope_of
+from api.slotwords import content_in_words
 from scheduler import slots
 from scheduler.airings import day_schedule
 from scheduler.store.models import Slot, SlotTarget
@@ -68,8 +69,9 @@ class SlotOut(BaseModel):
     unit_code: str
     audience: list[str]
     exclude: list[str]
-    programme_id: int
-    programme_title: str
+    programme_id: int | None
+    programme_title: str | None
+    content: str
     programme_class: str
     starts_at: time
     seconds: int
@@ -133,7 +135,8 @@ def _shown(request: Request, slot: Slot) -> SlotOut:
         audience=[_target(one) for one in slot.targets if not one.excluded],
         exclude=[_target(one) for one in slot.targets if one.excluded],
         programme_id=slot.programme_id,
-        programme_title=slot.programme.title,
+        programme_title=slot.programme.title if slot.programme else None,
+        content=content_in_words(slot, translator_of(request)),
         programme_class=slot.programme_class,
         starts_at=slot.starts_at,
         seconds=slot.seconds,

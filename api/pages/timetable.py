@@ -17,6 +17,7 @@ from api.i18n import LoaError, mark
 from api.pages.render import page, redirect, translator_of
 from api.rulewords import describe
 from api.scope import scope_of
+from api.slotwords import content_in_words
 from scheduler import slots
 from scheduler.errors import CoreError, InputInvalid, NotFound
 from scheduler.programmes import list_programmes
@@ -114,7 +115,8 @@ def ask_remove(request: Request, viewer: Planner, slot_id: PathId) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
         slot = _find(slots.list_slots(session), slot_id)
-    return page(request, "remove_slot.html", viewer=viewer, slot=slot, rule=_in_words(request))
+    return page(request, "remove_slot.html", viewer=viewer, slot=slot, rule=_in_words(request),
+                content=_content(request))  # fmt: skip
 
 
 @router.post("/timetable/{slot_id}/remove", dependencies=[Depends(checked_form)])
@@ -143,6 +145,7 @@ def _timetable_page(
         slots=lines, typed=typed, scope=scope, stations=stations, programmes=usable,
         weekdays=WEEKDAYS, may_plan=may_plan, rule=_in_words(request),
         is_in_quiet_hours=slots.is_in_quiet_hours,
+        content=_content(request),
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
 
@@ -175,6 +178,11 @@ def _plan_again(request: Request) -> None:
 def _in_words(request: Request) -> object:
     translator = translator_of(request)
     return lambda slot: describe(slots.rule_of(slot), translator)
+
+
+def _content(request: Request) -> object:
+    translator = translator_of(request)
+    return lambda slot: content_in_words(slot, translator)
 
 
 def _number(text: str) -> int:

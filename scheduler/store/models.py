@@ -128,6 +128,7 @@ class Station(Base):
     root: Mapped[str] = mapped_column(String(255), default=".")
     host_key: Mapped[str | None] = mapped_column(Text)  # "ssh-ed25519 AAAA…", pinned by a person
     profile: Mapped[str] = mapped_column(String(40), default="loa-48")
+    languages: Mapped[list[Any] | None]  # that its people speak, the first one first; none: vi
     push_from: Mapped[time | None]  # local; none: the window of the settings
     push_until: Mapped[time | None]
     link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id"), index=True)
@@ -234,7 +235,13 @@ class Programme(Base):
     uploaded_at: Mapped[datetime]
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     approved_at: Mapped[datetime | None]
-    expires_on: Mapped[date | None]  # the last day on which it may air
+    not_before: Mapped[date | None]  # the first day on which it may air
+    expires_on: Mapped[date | None]  # the last one
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"), index=True)
+    episode: Mapped[int | None]  # its number in the series
+    made_on: Mapped[date | None]  # of an episode without a number; none: the day it was brought
+    # The programme that this one says in another language; it airs wherever that one would.
+    variant_of: Mapped[int | None] = mapped_column(ForeignKey("programme.id"), index=True)
     # The check on its way: a claim with a lease, as everywhere; and how far it has come.
     check_until: Mapped[datetime | None]
     check_attempts: Mapped[int] = mapped_column(default=0)  # a late checker's result is refused
@@ -251,6 +258,7 @@ class Programme(Base):
     uploader: Mapped[Person] = relationship(foreign_keys=[uploaded_by])
     approver: Mapped[Person | None] = relationship(foreign_keys=[approved_by])
     renditions: Mapped[list[Rendition]] = relationship(back_populates="programme")
+    series: Mapped[Series | None] = relationship()
 
     def __str__(self) -> str:
         return f'"{self.title}"'
@@ -267,6 +275,34 @@ class PartialUpload(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)  # promised
     created_at: Mapped[datetime]
     touched_at: Mapped[datetime]  # when bytes came last; long ago: it is swept
+
+
+class Series(Base):
+    """Episodes that air one after the other (chuyên mục)."""
+
+    __tablename__ = "series"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    order_by: Mapped[str] = mapped_column(String(10))  # number or date: what makes one the next
+    created_at: Mapped[datetime]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Theme(Base):
+    """What a programme is about: the plan's list, which changes. Programmes carry the name."""
+
+    __tablename__ = "theme"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]  # the last day, included
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Rendition(Base):
@@ -306,7 +342,16 @@ class Slot(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))  # who owns the line
     title: Mapped[str] = mapped_column(String(200))
-    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    # What airs: one programme, or the next episode of a series, or a theme in rotation, or a list
+    # of these one after the other. One of the four.
+    programme_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"), index=True)
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"))
+    theme_id: Mapped[int | None] = mapped_column(ForeignKey("theme.id"))
+    items: Mapped[list[Any] | None]  # ["programme", 7] or ["series", 2] or ["theme", 1] …
+    no_repeat_days: Mapped[int] = mapped_column(default=7)  # of a theme, at one station
+    ident_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"))  # before the first
+    # Airs where nothing else may, and fills what a list leaves; none: as the settings say.
+    filler_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"))
     # programme, relay_province, relay_district, announcement
     kind: Mapped[str] = mapped_column(String(20), default="programme")
     programme_class: Mapped[str] = mapped_column(String(20), default="normal")
@@ -321,11 +366,17 @@ class Slot(Base):
     created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    # What airs of it (scheduler.releases); none: nothing. The other columns are the draft.
+    released: Mapped[dict[str, Any] | None]
     # Under which a calendar that was imported knows it; ours when there is none.
     uid: Mapped[str | None] = mapped_column(String(255), index=True, unique=True)
 
     unit: Mapped[Unit] = relationship()
-    programme: Mapped[Programme] = relationship()
+    programme: Mapped[Programme | None] = relationship(foreign_keys=[programme_id])
+    series: Mapped[Series | None] = relationship()
+    theme: Mapped[Theme | None] = relationship()
+    ident: Mapped[Programme | None] = relationship(foreign_keys=[ident_id])
+    filler: Mapped[Programme | None] = relationship(foreign_keys=[filler_id])
     targets: Mapped[list[SlotTarget]] = relationship(
         back_populates="slot", cascade="all, delete-orphan"
     )
@@ -372,6 +423,46 @@ class SlotException(Base):
     created_at: Mapped[datetime]
 
     programme: Mapped[Programme | None] = relationship()
+
+
+class Release(Base):
+    """A version of the timetable: from then on it is what airs."""
+
+    __tablename__ = "release"
+
+    version: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    released_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    note: Mapped[str] = mapped_column(String(300), default="")
+    restores: Mapped[int | None] = mapped_column(ForeignKey("release.version"))  # a return to it
+
+    person: Mapped[Person] = relationship()
+    changes: Mapped[list[ReleaseChange]] = relationship(order_by="ReleaseChange.slot_id")
+
+    def __str__(self) -> str:
+        return str(self.version)
+
+
+class ReleaseChange(Base):
+    """What a release made of one slot."""
+
+    __tablename__ = "release_change"
+
+    version: Mapped[int] = mapped_column(ForeignKey("release.version"), primary_key=True)
+    slot_id: Mapped[int] = mapped_column(ForeignKey("slot.id"), primary_key=True, index=True)
+    before: Mapped[dict[str, Any] | None]  # as Slot.released; none: it did not air
+    after: Mapped[dict[str, Any] | None]
+
+
+class Assignment(Base):
+    """What was chosen for one place of a slot on one day: it stays chosen while it may air."""
+
+    __tablename__ = "assignment"
+
+    slot_id: Mapped[int] = mapped_column(ForeignKey("slot.id"), primary_key=True)
+    starts_at: Mapped[datetime] = mapped_column(primary_key=True)  # of the slot on that day
+    position: Mapped[int] = mapped_column(primary_key=True)  # in the list; 0 when there is none
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"))
 
 
 class AirRule(Base):
@@ -443,6 +534,7 @@ class Airing(Base):
     programme_class: Mapped[str] = mapped_column(String(20))
     ms: Mapped[int]  # planned length
     late_ok_s: Mapped[int]
+    ident_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"))  # sounds before it
     stream: Mapped[str | None] = mapped_column(String(500))  # a live relay, as it was planned
     state: Mapped[AiringState]
     grade: Mapped[Grade] = mapped_column(default=Grade.D)
@@ -453,7 +545,8 @@ class Airing(Base):
 
     station: Mapped[Station] = relationship()
     slot: Mapped[Slot] = relationship()
-    programme: Mapped[Programme] = relationship()
+    programme: Mapped[Programme] = relationship(foreign_keys=[programme_id])
+    ident: Mapped[Programme | None] = relationship(foreign_keys=[ident_id])
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.planned_at:%Y-%m-%dT%H:%MZ}"

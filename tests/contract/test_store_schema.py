@@ -35,7 +35,7 @@ def differences(database: Database) -> list[object]:
 
 
 def to(database: Database, revision: str) -> None:
-    with database.engine.begin() as connection:
+    with schema.migrating(database) as connection:
         config = schema._config()
         config.attributes["connection"] = connection
         command.downgrade(config, revision)

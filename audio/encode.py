@@ -7,6 +7,7 @@ import hashlib
 import queue
 import re
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,9 @@ class Encoded:
     loudness: Loudness
 
 
-def encoder_argv(profile: Profile, drive: Drive | None, shape: Format, output: str) -> list[str]:
+def encoder_argv(
+    profile: Profile, drive: Drive | None, shape: Format, output: str, tags: Mapping[str, str]
+) -> list[str]:
     """PCM in, the profile's file out; the same bytes every time."""
     filters = channel_filter(shape.channels, profile.channels)
     filters += band_filters(profile, rate_hz=profile.sample_rate_hz)
@@ -54,6 +57,7 @@ def encoder_argv(profile: Profile, drive: Drive | None, shape: Format, output: s
         *("-af", ",".join(filters), "-threads", "1"),
         *_codec_options(profile),
         *exact,
+        *(_tag_options(profile, tags) if profile.tags else []),
         *("-f", _MUXERS[profile.codec], output),
     )
 
@@ -67,6 +71,14 @@ def _codec_options(profile: Profile) -> list[str]:
         "wav": ["-c:a", "pcm_s16le"],
         "flac": ["-c:a", "flac", "-sample_fmt", "s16"],
     }[profile.codec]
+
+
+def _tag_options(profile: Profile, tags: Mapping[str, str]) -> list[str]:
+    """Names and values are arguments of their own: no letter in a title means anything more."""
+    # UTF-16, which old players read; version 4 with UTF-8 many do not.
+    version = ["-id3v2_version", "3"] if profile.codec == "mp3" else []
+    pairs = [f"{name}={value}" for name, value in sorted(tags.items()) if value]
+    return version + [word for pair in pairs for word in ("-metadata", pair)]
 
 
 def meter_argv(profile: Profile) -> list[str]:
@@ -89,6 +101,7 @@ class Encoder:
         shape: Format,
         path: Path,
         *,
+        tags: Mapping[str, str],
         limits: ffmpeg.Limits,
         cancel: threading.Event | None,
     ):
@@ -106,7 +119,7 @@ class Encoder:
             self._file = start(path.open("w+b"))
             fds = [] if self._is_piped else [self._file.fileno()]
             output = f"file:/dev/fd/{fds[0]}" if fds else "pipe:1"
-            argv = encoder_argv(profile, drive, shape, output)
+            argv = encoder_argv(profile, drive, shape, output, tags)
             self._child = start(
                 ffmpeg.start(argv, limits=limits, pass_fds=fds, feeds=True, cancel=cancel)
             )

@@ -79,7 +79,9 @@ def probe(
 ) -> tuple[Stream, dict[str, str]]:
     """What the file claims to be and its tags, without decoding it."""
     options = ffmpeg.input_options(source.url)
-    argv = ffmpeg.ffmpeg_argv(*options, "-f", "ffmetadata", "pipe:1", loglevel="info")
+    # Of the file, and of the track: Ogg and Opus keep theirs there.
+    tags = ["-map_metadata", "0:g", "-map_metadata", "0:s:a:0", "-f", "ffmetadata", "pipe:1"]
+    argv = ffmpeg.ffmpeg_argv(*options, *tags, loglevel="info")
     try:
         output = ffmpeg.run(argv, limits=PROBE_LIMITS, pass_fds=[source.fd], cancel=cancel)
     except ProgramFailed as failed:

@@ -36,6 +36,10 @@ class Profile:
     high_hz: int | None = None
     presence_db: float = 0.0  # lift around 2.5 kHz, where consonants are, before the limiter
     file_name: str = "{sha256}.{extension}"  # for a foreign player: see audio/naming.py
+    tags: bool = False  # whether title, genre and language are written into the file
+    # Sound files played before and after every programme; "": none; None: as the settings say.
+    ident: str | None = None
+    sign_off: str | None = None
 
     def __post_init__(self) -> None:
         for name, is_good, reason in self._rules():
@@ -58,6 +62,7 @@ class Profile:
             ("ceiling_dbtp", -9.0 <= self.ceiling_dbtp <= -0.1, "must lie between -9 and -0.1"),
             ("low_hz", 20 <= low < high, "must be 20 or more and below high_hz"),
             ("presence_db", -6.0 <= self.presence_db <= 9.0, "must lie between -6 and 9"),
+            ("tags", isinstance(self.tags, bool), "must be true or false"),
             ("file_name", is_template(self.file_name), TEMPLATE_RULE),
             ("high_hz", high <= self.sample_rate_hz // 2, "must be at most half the rate"),
         ]
@@ -98,6 +103,6 @@ PROFILES = _named(
     Profile("fm-128", "mp3", 128, 44_100, 2, low_hz=40, high_hz=15_000),
     Profile("opus-24", "opus", 24, 24_000, 1, low_hz=_LOW_HZ, high_hz=_HIGH_HZ),
     Profile("wav", "wav", None, 22_050, 1, low_hz=_LOW_HZ),
-    Profile("archive", "flac", None, 48_000, 2, target_lufs=None),
+    Profile("archive", "flac", None, 48_000, 2, target_lufs=None, ident="", sign_off=""),
 )
 DEFAULT_PROFILE = "loa-48"

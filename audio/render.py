@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from audio import ffmpeg
 from audio.encode import Encoded, Encoder
 from audio.errors import (
+    BadProfile,
     DiskFull,
     LengthMissed,
     LoudnessMissed,
     MasterChanged,
     MasterRefused,
+    NotAudio,
     PeakMissed,
     ProgramFailed,
     RenderFailed,
@@ -41,6 +44,7 @@ TRIES = 6
 # Below the ceiling after a peak too high: the next encoding sets its peaks elsewhere.
 PEAK_MARGIN_DB = 0.5
 SOLVING_SHARE = 0.15  # of the progress bar
+SHORT = "too_short"
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def render(
     ident: Path | None = None,
     sign_off: Path | None = None,
     kept_ms: tuple[int, int | None] = (0, None),
+    tags: Mapping[str, str] = MappingProxyType({}),
     limits: ffmpeg.Limits = ffmpeg.DEFAULT_LIMITS,
     progress: Callable[[float], None] | None = None,
     cancel: threading.Event | None = None,
@@ -77,11 +82,13 @@ def render(
     The same master, parts and profiles give the same bytes. Memory does not grow with the length.
     Each file is decoded and measured again while it is written; one that misses its loudness or
     peaks too high is made again with the difference, and is an error when that does not help.
-    ``kept_ms`` is what a person left of the master, from and to.
+    ``kept_ms`` is what a person left of the master, from and to; ``tags`` stand in the files of
+    profiles that want them.
     A killed render leaves a ``.part`` folder, which :func:`sweep` removes.
 
     Raises:
         MasterRefused, MasterChanged: check the programme again.
+        BadProfile: the ident or the sign-off cannot be used; who installed Loa must act.
         RenderFailed, LengthMissed, DiskFull, TookTooLong: try again, then look at the machine.
         LoudnessMissed, PeakMissed: this sound cannot be brought to the profile.
         Cancelled: as asked.
@@ -89,11 +96,17 @@ def render(
     _require_fit(facts)
     with ExitStack() as stack:
         shape = Format(PROGRAMME_RATE_HZ, _channels(profiles, facts))
-        parts = _parts(stack, master, facts, kept_ms, ident, sign_off, cancel)
+        body = _open_body(stack, master, facts, kept_ms)
+        jingles = {"ident": ident, "sign_off": sign_off}
+        around = {
+            name: [_open_jingle(stack, path, profiles[0].name, name, facts, cancel)] if path else []
+            for name, path in jingles.items()
+        }
+        parts = [*around["ident"], body, *around["sign_off"]]
         programme = Programme(parts, shape, limits, cancel)
         folder = stack.enter_context(workshop(into))
         stack.enter_context(_told(into, profiles, cancel))
-        run = _Run(programme, profiles, facts, folder, _Bar(progress))
+        run = _Run(programme, profiles, facts, folder, _Bar(progress), tags)
         made = run.make()
         return [_keep(profile, made[profile.name], into, facts) for profile in profiles]
 
@@ -121,29 +134,34 @@ def _channels(profiles: Sequence[Profile], facts: Facts) -> int:
     return min(2, facts.channels, max(profile.channels for profile in profiles))
 
 
-def _parts(
-    stack: ExitStack,
-    master: Path,
-    facts: Facts,
-    kept_ms: tuple[int, int | None],
-    ident: Path | None,
-    sign_off: Path | None,
-    cancel: threading.Event | None,
-) -> list[Part]:
-    """Open everything once; ident and sign-off are brought to the loudness of the body."""
+def _open_body(
+    stack: ExitStack, master: Path, facts: Facts, kept_ms: tuple[int, int | None]
+) -> Part:
     body = Part(stack.enter_context(open_source(master)), facts, kept_ms=kept_ms)
     if body.source.size_bytes != facts.size_bytes:
         raise MasterChanged(was=f"{facts.size_bytes} B", now=f"{body.source.size_bytes} B")
-    parts = []
-    for path in (ident, master, sign_off):
-        if path is master:
-            parts.append(body)
-        elif path is not None:
-            its_facts = measure(path, cancel=cancel)
-            _require_fit(its_facts)
-            gain_db = _match(its_facts, facts)
-            parts.append(Part(stack.enter_context(open_source(path)), its_facts, gain_db))
-    return parts
+    return body
+
+
+def _open_jingle(
+    stack: ExitStack,
+    path: Path,
+    profile: str,
+    name: str,
+    body: Facts,
+    cancel: threading.Event | None,
+) -> Part:
+    """Ident and sign-off are brought to the loudness of the body; a gong may be short."""
+    try:
+        facts = measure(path, cancel=cancel)
+        source = stack.enter_context(open_source(path))
+    except (NotAudio, OSError) as error:
+        reason = f"({path}) cannot be used: {error}"
+        raise BadProfile(profile=profile, field=name, reason=reason) from error
+    faults = [f.sentence for f in facts.findings if f.severity == "refuse" and f.code != SHORT]
+    if faults:
+        raise BadProfile(profile=profile, field=name, reason=f"({path}): {faults[0]}")
+    return Part(source, facts, _match(facts, body))
 
 
 def _match(part: Facts, body: Facts) -> float:
@@ -179,6 +197,7 @@ class _Run:
     facts: Facts
     folder: Path
     progress: _Bar
+    tags: Mapping[str, str]
 
     def make(self) -> dict[str, Encoded]:
         drives = solve(self.programme, self.profiles, self._guess, self._solving)
@@ -234,6 +253,7 @@ class _Run:
             drive,
             self.programme.shape,
             self.folder / f"{name}.{profile.extension}",
+            tags=self.tags,
             limits=self.programme.limits,
             cancel=self.programme.cancel,
         )

@@ -21,7 +21,8 @@ def parse_tags(metadata: str) -> dict[str, str]:
     """
     head = re.split(r"^\[", metadata, maxsplit=1, flags=re.M)[0]
     found = {_plain(name).lower(): _tidied(value) for name, value in _PAIR.findall(head)}
-    return {name: found[name] for name in KEPT if found.get(name)}
+    # "und": the language that a film container writes for want of one.
+    return {name: found[name] for name in KEPT if found.get(name) not in (None, "", "und")}
 
 
 def _plain(escaped: str) -> str:

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,6 +20,9 @@ from scheduler.errors import ConfigInvalid
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_S = TypeVar("_S", bound=Section)
 
 
 class PathSettings(Section):
@@ -89,6 +92,8 @@ class ProgrammeSettings(Section):
     profiles: tuple[str, ...] = Field(
         ("loa-48", "loa-64"), min_length=1, description="made at approval"
     )
+    ident: Path | None = Field(None, description="sound file played before every programme")
+    sign_off: Path | None = Field(None, description="sound file played after every programme")
 
 
 class RelaySettings(Section):
@@ -154,15 +159,35 @@ def load_settings(path: Path) -> Settings:
         raise ConfigInvalid(path=path, problems="; ".join(_problems(error))) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigInvalid(path=path, problems=str(error)) from error
-    secret = settings.database.password_file
     return settings.model_copy(
         update={
-            "paths": PathSettings(data=_beside(path, settings.paths.data)),
-            "database": settings.database.model_copy(
-                update={"password_file": _beside(path, secret) if secret else None}
-            ),
+            "paths": _placed(path, settings.paths, "data"),
+            "database": _placed(path, settings.database, "password_file"),
+            "programmes": _placed(path, settings.programmes, "ident", "sign_off"),
+            "profiles": {
+                name: _table_placed(path, table) for name, table in settings.profiles.items()
+            },
         }
     )
+
+
+def _placed(config: Path, section: _S, *names: str) -> _S:
+    """The section with these paths, where there are any, beside the configuration."""
+    named = {name: getattr(section, name) for name in names}
+    return section.model_copy(
+        update={name: _beside(config, path) for name, path in named.items() if path is not None}
+    )
+
+
+def _table_placed(config: Path, table: dict[str, Any]) -> dict[str, Any]:
+    """As ``_placed``, for a sound profile; an empty text says that it has none."""
+    jingles = {name: table[name] for name in ("ident", "sign_off") if table.get(name)}
+    placed = {
+        name: str(_beside(config, Path(named)))
+        for name, named in jingles.items()
+        if isinstance(named, str)
+    }
+    return {**table, **placed}
 
 
 def _beside(config: Path, named: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from audio.errors import AudioError
+from audio.errors import AudioError, BadProfile
 from audio.findings import Finding
 from audio.measure import Facts, measure
 from audio.peaks import peaks
@@ -289,7 +289,20 @@ def profiles_of(settings: Settings) -> dict[str, Profile]:
         name: Profile.from_config(name, {**_as_table(name), **values})
         for name, values in settings.profiles.items()
     }
-    return {**PROFILES, **changed}
+    jingles = settings.programmes
+    return {
+        name: replace(
+            profile,
+            ident=_either(profile.ident, jingles.ident),
+            sign_off=_either(profile.sign_off, jingles.sign_off),
+        )
+        for name, profile in {**PROFILES, **changed}.items()
+    }
+
+
+def _either(own: str | None, common: Path | None) -> str:
+    """A profile's own jingle, "" where it wants none, else that of all profiles."""
+    return own if own is not None else str(common or "")
 
 
 def _as_table(name: str) -> dict[str, Any]:
@@ -416,7 +429,16 @@ def _wanted_profiles(hub: Hub) -> Sequence[str]:
     unknown = [name for name in hub.settings.programmes.profiles if name not in known]
     if unknown:
         raise NotFound(what="profile", key=unknown[0])
+    for profile in (known[name] for name in hub.settings.programmes.profiles):
+        _refuse_missing_jingle(profile)
     return hub.settings.programmes.profiles
+
+
+def _refuse_missing_jingle(profile: Profile) -> None:
+    """Before anything is promised: a path in the settings may name nothing."""
+    for field, path in (("ident", profile.ident), ("sign_off", profile.sign_off)):
+        if path and not Path(path).is_file():
+            raise BadProfile(profile=profile.name, field=field, reason=f"is not there: {path}")
 
 
 def _make_due(session: Session, programme: Programme, profiles: Sequence[str]) -> None:
@@ -455,8 +477,24 @@ def _claim_renditions(hub: Hub, programme_id: int | None) -> list[list[Rendition
 
 
 def _build(hub: Hub, claimed: list[Rendition], progress: Progress | None) -> list[Rendition]:
-    programme = claimed[0].programme
+    """One decoding for all that begin and end alike; profiles with other jingles come after it."""
     profiles = profiles_of(hub.settings)
+    alike: dict[tuple[str | None, str | None], list[Rendition]] = defaultdict(list)
+    for rendition in claimed:
+        profile = profiles[rendition.profile]
+        alike[profile.ident, profile.sign_off].append(rendition)
+    return [
+        built for group in alike.values() for built in _build_alike(hub, group, profiles, progress)
+    ]
+
+
+def _build_alike(
+    hub: Hub,
+    claimed: list[Rendition],
+    profiles: Mapping[str, Profile],
+    progress: Progress | None,
+) -> list[Rendition]:
+    programme, first = claimed[0].programme, profiles[claimed[0].profile]
     assert programme.facts is not None, "only measured programmes are approved"
     try:
         files = render(
@@ -464,12 +502,21 @@ def _build(hub: Hub, claimed: list[Rendition], progress: Progress | None) -> lis
             [profiles[rendition.profile] for rendition in claimed],
             hub.renditions,
             facts=Facts.from_json(programme.facts),
+            ident=Path(first.ident) if first.ident else None,
+            sign_off=Path(first.sign_off) if first.sign_off else None,
             kept_ms=(programme.trim_start_ms or 0, programme.trim_end_ms),
+            tags=_tags(programme),
             progress=progress,
         )
     except AudioError as error:
         return _finish(hub, claimed, {}, str(error))
     return _finish(hub, claimed, {file.profile: file for file in files}, None)
+
+
+def _tags(programme: Programme) -> dict[str, str]:
+    """What a foreign player shows; only profiles that want tags carry it."""
+    tags = {"title": programme.title, "genre": programme.genre, "language": programme.language}
+    return {name: value for name, value in tags.items() if value}
 
 
 def _finish(

@@ -13,11 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from audio.errors import Cancelled, LoudnessMissed, MasterChanged, MasterRefused, RenderFailed
+from audio.errors import (
+    BadProfile,
+    Cancelled,
+    LoudnessMissed,
+    MasterChanged,
+    MasterRefused,
+    RenderFailed,
+)
 from audio.folder import workshop
-from audio.measure import measure
+from audio.measure import measure, probe
 from audio.profiles import PROFILES, Profile
 from audio.render import render, sweep
+from audio.source import open_source
 
 SHIPPED = list(PROFILES.values())
 
@@ -216,3 +224,38 @@ def test_progress_only_grows_and_ends_at_one(tmp_path, speech, speech_facts):
 
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
+
+
+def test_tags_stand_in_the_files_of_profiles_that_want_them(tmp_path, speech, speech_facts):
+    """A player with a display shows the title; no other file carries a word."""
+    shown = [replace(PROFILES[name], name=f"{name}-t", tags=True) for name in ("loa-48", "opus-24",
+             "wav", "archive")]  # fmt: skip
+    words = {"title": 'Gương "thoát nghèo" -i %d', "language": "vi", "genre": ""}
+
+    made = render(speech, [*shown, PROFILES["loa-64"]], tmp_path, facts=speech_facts, tags=words)
+
+    for rendition in made[:-1]:
+        with open_source(rendition.path) as source:
+            assert probe(source)[1]["title"] == words["title"], rendition.profile
+        assert rendition.ms == pytest.approx(12_000, abs=150)
+    with open_source(made[-1].path) as source:
+        assert probe(source)[1] == {}
+
+
+def test_ident_that_cannot_be_used_is_said_with_its_path(tmp_path, speech, speech_facts, generate):
+    """Who installed Loa acts, not the editor of the programme."""
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    for ident in (tmp_path / "missing.wav", empty, generate("a.wav", "anullsrc=d=3")):
+        with pytest.raises(BadProfile, match=f"ident.*{ident.name}"):
+            render(speech, [PROFILES["wav"]], tmp_path / "o", facts=speech_facts, ident=ident)
+    assert not list((tmp_path / "o").glob("*"))
+
+
+def test_gong_of_half_a_second_is_an_ident(tmp_path, speech, speech_facts, generate):
+    """What is too short for a programme is long enough to open one."""
+    gong = generate("gong.wav", "sine=d=0.6:f=660:r=48000")
+
+    (rendition,) = render(speech, [PROFILES["wav"]], tmp_path / "o", facts=speech_facts, ident=gong)
+
+    assert rendition.ms == pytest.approx(12_000 + 600 + 400, abs=100)

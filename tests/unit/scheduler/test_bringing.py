@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from audio.errors import BadProfile
 from audio.ffmpeg import find_ffmpeg
 from audio.speech import hum
 from scheduler import programmes
+from scheduler.config import load_settings
 from scheduler.errors import AlreadyExists
 from scheduler.hub import Hub
 from scheduler.programmes import ProgrammeDetails
 from scheduler.store.models import Programme
-from scheduler.store.states import ProgrammeState
+from scheduler.store.states import ProgrammeState, RenditionState
 from tests.builders import someone
 
 
@@ -91,3 +94,52 @@ def test_what_a_person_typed_wins_over_the_tag(hub: Hub, speech: Path) -> None:
     file = convert(speech, "a.mp3", "-metadata", "title=Track 01")
 
     assert bring(hub, file, "Bản tin sáng").title == "Bản tin sáng"
+
+
+def with_settings(hub: Hub, folder: Path, text: str) -> Hub:
+    """The hub with a configuration beside its sound files, as an operator writes it."""
+    config = folder / "config.toml"
+    config.write_text(text, encoding="utf-8")
+    theirs = load_settings(config)
+    update = {"programmes": theirs.programmes, "profiles": theirs.profiles}
+    return replace(hub, settings=hub.settings.model_copy(update=update))
+
+
+JINGLES = """
+[programmes]
+profiles = ["loa-48", "wav", "archive"]
+ident = "jingles/ident.wav"
+[profiles.wav]
+ident = ""
+sign_off = "jingles/end.wav"
+"""
+
+
+def test_every_profile_begins_and_ends_as_its_settings_say(hub: Hub, speech: Path) -> None:
+    """The common ident, a sign-off of its own, and an archive that is nothing but the programme."""
+    (speech.parent / "jingles").mkdir()
+    hum(speech.parent / "jingles/ident.wav", seconds=3, seed=8)
+    hum(speech.parent / "jingles/end.wav", seconds=2, seed=9)
+    hub = with_settings(hub, speech.parent, JINGLES)
+    programme = bring(hub, speech, "Tin sáng")
+    programmes.approve(hub, programme.id, by=someone(hub, "approver"))
+
+    built = {one.profile: one for one in programmes.render_due(hub)}
+
+    assert {one.state for one in built.values()} == {RenditionState.READY}
+    assert built["archive"].ms == pytest.approx(5000, abs=100)
+    assert built["loa-48"].ms == pytest.approx(5000 + 3000 + 400, abs=250)
+    assert built["wav"].ms == pytest.approx(5000 + 2000 + 400, abs=250)
+
+
+def test_an_ident_that_is_not_there_is_said_at_the_approval(hub: Hub, speech: Path) -> None:
+    """Not at night in a log: nothing was approved."""
+    hub = with_settings(hub, speech.parent, JINGLES)
+    programme = bring(hub, speech, "Tin sáng")
+
+    with pytest.raises(BadProfile, match=r"ident .*jingles/ident\.wav"):
+        programmes.approve(hub, programme.id, by=someone(hub, "approver"))
+
+    with hub.database.read() as session:
+        found = programmes.get_programme(session, programme.id)
+    assert found.state is ProgrammeState.READY

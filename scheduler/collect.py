@@ -18,6 +18,7 @@ from scheduler.errors import CoreError
 from scheduler.evidence import Proof, proof_of
 from scheduler.hub import Hub
 from scheduler.intake import flush_folder
+from scheduler.keys import end_rotation, keys_of
 from scheduler.leases import Lease, back_off, end_the_hopeless
 from scheduler.store import ledger
 from scheduler.store.models import Airing, AsrunFile, Attempt, Delivery, Station
@@ -34,7 +35,6 @@ from scheduler.store.states import (
 from stations.asrun import AsrunAiring, AsrunDay, AsrunRecord, airings_of, read_asrun
 from stations.errors import BadReceipt, FileTooLong, StationError
 from stations.layout import ASRUN_MAX_BYTES, RECEIPT, RECEIPT_MAX_BYTES, asrun_path
-from stations.manifest import station_key
 from stations.receipt import Receipt, read_receipt
 from stations.visit import Visit
 
@@ -168,8 +168,23 @@ def _read_receipt(hub: Hub, station: Station, visit: Visit) -> Receipt | None:
     data = visit.read_file(RECEIPT, RECEIPT_MAX_BYTES)
     if data is None:
         return None
-    key = station_key(hub.master_secret(), station.code)
-    return read_receipt(data, station=station.code, key=key)
+    keys = keys_of(hub, station)
+    if keys.next is not None:
+        try:
+            receipt = read_receipt(data, station=station.code, key=keys.next)
+        except BadReceipt:
+            pass  # the technician has not been there yet
+        else:
+            _end_rotation(hub, station)
+            return receipt
+    return read_receipt(data, station=station.code, key=keys.current)
+
+
+def _end_rotation(hub: Hub, station: Station) -> None:
+    with hub.database.write() as session:
+        known = session.get_one(Station, station.id, with_for_update=True)
+        if known.next_key_number is not None:
+            end_rotation(hub, session, known)
 
 
 def _confirms(receipt: Receipt, delivery: Delivery) -> bool:
@@ -254,6 +269,7 @@ def _take_logs(
 ) -> CollectResult:
     """Fetch the logs of these days; an item that ran over midnight stands in two of them."""
     records: list[AsrunRecord] = []
+    keys = keys_of(hub, station)
     for on in dates:
         try:
             data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
@@ -262,8 +278,10 @@ def _take_logs(
             continue
         if not data:
             continue
-        key = station_key(hub.master_secret(), station.code)
-        day = read_asrun(data, station=station.code, key=key, for_date=on, now=hub.clock.now())
+        day = read_asrun(
+            data, station=station.code, key=keys.current, next_key=keys.next,
+            previous_key=keys.previous_of_log(on), for_date=on, now=hub.clock.now(),
+        )  # fmt: skip
         sha256 = _archive(hub, data)
         with hub.database.write() as session:
             _remember_log(hub, session, station, on, sha256, len(data), day)

@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler.hub import Hub
+from scheduler.keys import keys_of
 from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, Delivery, Rendition, Station
 from scheduler.store.states import CURRENT_DELIVERIES, AiringState, RenditionState
 from stations.layout import DayFiles, RenditionFile, Sha256
-from stations.manifest import Manifest, ManifestFile, ManifestItem, sign, station_key
+from stations.manifest import Manifest, ManifestFile, ManifestItem, sign
 from stations.sidefiles import side_files
 
 ITEM_ID = "%Y%m%dT%H%M%SZ"  # the planned instant names an airing within its station
@@ -150,10 +151,13 @@ def coming_manifests(hub: Hub, session: Session, station: Station) -> list[Manif
     ]
 
 
-def day_files(hub: Hub, manifest: Manifest, coming: Sequence[Manifest]) -> DayFiles:
+def day_files(
+    hub: Hub, station: Station, manifest: Manifest, coming: Sequence[Manifest]
+) -> DayFiles:
     """The signed bytes of one day; the side files tell of all the days that are coming."""
-    key = station_key(hub.master_secret(), manifest.station)
-    return DayFiles(manifest.for_date, sign(manifest, key), side_files(*coming))
+    keys = keys_of(hub, station)
+    signed = sign(manifest, keys.current, keys.next)
+    return DayFiles(manifest.for_date, signed, side_files(*coming))
 
 
 def rendition_files(hub: Hub, day: Day) -> list[RenditionFile]:

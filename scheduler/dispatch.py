@@ -323,7 +323,7 @@ class _Visiting:
         for file in files:
             self.sent.append(self._put(visit, file))
         manifest = manifest_of(self.hub, self.station, delivery, day)
-        content = day_files(self.hub, manifest, self.coming)
+        content = day_files(self.hub, self.station, manifest, self.coming)
         renew(self.hub, list(self.held))  # never commit under a lease that was lost
         visit.commit_day(content)
         self.step("committed")

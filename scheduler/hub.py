@@ -15,7 +15,7 @@ from scheduler.clock import Clock, SystemClock, local_date
 from scheduler.config import Settings
 from scheduler.errors import AlreadyInitialised, DataNotWritable, NotInitialised
 from scheduler.links import Lines
-from scheduler.secrets import MASTER, SSH_KEY, make_secrets, read_master, read_secret
+from scheduler.secrets import SSH_KEY, are_made, make_secrets, read_master, read_secret
 from scheduler.store import ledger, schema
 from scheduler.store.db import Database, open_database, sqlite_url
 from scheduler.store.models import Programme, Rendition, Station
@@ -107,7 +107,7 @@ def init(settings: Settings, *, clock: Clock, admin: str = "admin") -> InitResul
         DatabaseDown: the server does not answer; nothing was made.
     """
     data = settings.paths.data
-    if (data / "secret" / MASTER).exists():
+    if are_made(data / "secret"):
         raise AlreadyInitialised(data=data)
     with _writing(data):
         data.mkdir(parents=True, exist_ok=True)
@@ -170,7 +170,7 @@ def make_folders(data: Path) -> None:
 
 
 def _existing(settings: Settings) -> Database:
-    if not (settings.paths.data / "secret" / MASTER).exists():
+    if not are_made(settings.paths.data / "secret"):
         raise NotInitialised(data=settings.paths.data)
     with _writing(settings.paths.data):  # before the database words it in its own way
         _try_to_write(settings.paths.data)

@@ -23,6 +23,9 @@ from scheduler.errors import SecretExposed, SecretMissing
 MASTER = "master.key"
 SSH_KEY = "ssh_ed25519"
 
+# systemd's LoadCredential= or LoadCredentialEncrypted= under this name, instead of the file.
+CREDENTIAL = "loa-master"
+
 
 def make_secrets(folder: Path) -> None:
     """Make the master secret (manifests, queue) and the key pair that signs in at the stations."""
@@ -58,14 +61,30 @@ def read_master(folder: Path) -> bytes:
     """
     The master secret, whole: what a power cut emptied must not sign a single manifest.
 
+    A credential that systemd hands to this service goes before the file.
+
     Raises:
         SecretMissing: it is not there, or not what ``make_secrets`` wrote.
         SecretExposed: the group or others may read it.
     """
-    text = read_secret(folder / MASTER)
+    credential = _credential()
+    # systemd keeps its folder from everybody else; the mode of a file there shows an ACL's mask.
+    path = folder / MASTER if credential is None else credential
+    text = read_secret(path) if credential is None else credential.read_bytes().strip()
     if not re.fullmatch(rb"[0-9a-f]{64}", text):
-        raise SecretMissing(path=folder / MASTER)
+        raise SecretMissing(path=path)
     return bytes.fromhex(text.decode())
+
+
+def are_made(folder: Path) -> bool:
+    """Whether there is a Loa here; its master secret may have become a credential since."""
+    return any((folder / name).exists() for name in (MASTER, SSH_KEY))
+
+
+def _credential() -> Path | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(folder, CREDENTIAL) if folder else None
+    return path if path is not None and path.is_file() else None
 
 
 def derived_key(master: bytes, purpose: str) -> bytes:

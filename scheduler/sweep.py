@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from scheduler.day import ready_renditions
 from scheduler.hub import Hub
+from scheduler.keys import keys_of
 from scheduler.store import ledger
 from scheduler.store.models import Airing, Station
 from scheduler.store.states import AiringState
 from stations import sweep as edge
 from stations.errors import FileTooLong, ManifestRefused, NotWritable, StationError
 from stations.layout import audio_path
-from stations.manifest import station_key
 from stations.placing import PART
 from stations.sweep import Lying
 from stations.visit import Visit
@@ -108,7 +108,7 @@ def _wanted_at_station(
 ) -> Collection[str] | None:
     """What the plans at the station still want; None when one of them cannot be read."""
     since = hub.clock.now() - _STILL_WANTED
-    keys = [station_key(hub.master_secret(), station.code)]
+    keys = keys_of(hub, station).all
     wanted: set[str] = set()
     for on in lying.manifests:
         if on < hub.today() - timedelta(days=2):

@@ -95,6 +95,7 @@ def read_asrun(
     key: bytes,
     for_date: date,
     next_key: bytes | None = None,
+    previous_key: bytes | None = None,
     now: datetime | None = None,
     previous_head: str | None = None,
 ) -> AsrunDay:
@@ -104,7 +105,7 @@ def read_asrun(
     Reading the same bytes again, or twice over in one file, gives the same records. ``now`` is our
     clock at the time of fetching; ``previous_head`` the head of the file before, where known.
     """
-    keys = [key] if next_key is None else [key, next_key]
+    keys = [one for one in (key, next_key, previous_key) if one is not None]
     reader = _Reader(station, keys, for_date, now)
     lines = list(islice(_lines(data[:ASRUN_MAX_BYTES]), ASRUN_MAX_LINES + 1))
     for number, line in enumerate(lines[:ASRUN_MAX_LINES], start=1):

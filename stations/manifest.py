@@ -69,9 +69,11 @@ class Manifest:
         return int(noon.total_seconds())
 
 
-def station_key(master: bytes, station_code: str) -> bytes:
-    """The key of one station: a stolen box gives away its own and no other."""
-    return hmac.digest(master, b"loa-station-1:" + station_code.encode(), "sha256")
+def station_key(master: bytes, station_code: str, number: int = 0) -> bytes:
+    """The key of one station: a stolen box gives away its own, of that number, and no other."""
+    # A code has no '#', so that no number of one station can be the key of another.
+    name = f"{station_code}#{number}" if number else station_code
+    return hmac.digest(master, b"loa-station-1:" + name.encode(), "sha256")
 
 
 def sign(manifest: Manifest, key: bytes, next_key: bytes | None = None) -> bytes:

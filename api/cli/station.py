@@ -84,7 +84,8 @@ def _station_document(station: Station) -> Document:
     columns = (
         "code", "name", "technology", "kind", "phone", "host", "port", "username", "root",
         "profile", "push_from", "push_until", "active", "last_seen_at", "clock_skew_s",
-        "free_bytes", "player_version", "server",
+        "free_bytes", "player_version", "server", "key_number", "next_key_number",
+        "key_changed_at",
     )  # fmt: skip
     return {
         **{name: getattr(station, name) for name in columns},
@@ -171,6 +172,8 @@ def _show_one(
              else tr.number(station.clock_skew_s, 1)),
             (_("Free space"), free),
             (_("Player"), station.player_version),
+            (_("Change of keys"), tr.text(_("given out, not seen at the box yet"))
+             if station.next_key_number is not None else None),
         ]
     )  # fmt: skip
     screen.table(

@@ -111,6 +111,22 @@ class Link(Base):
         return self.name
 
 
+class Jump(Base):
+    """A district's server through which stations are reached that nobody can dial from outside."""
+
+    __tablename__ = "jump"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    host: Mapped[str] = mapped_column(String(255))
+    port: Mapped[int] = mapped_column(default=22)
+    username: Mapped[str] = mapped_column(String(64))
+    host_key: Mapped[str | None] = mapped_column(Text)  # pinned by a person, as a station's is
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Station(Base):
     """A place with loudspeakers; it outlives its commune."""
 
@@ -132,7 +148,11 @@ class Station(Base):
     push_from: Mapped[time | None]  # local; none: the window of the settings
     push_until: Mapped[time | None]
     link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id"), index=True)
+    jump_id: Mapped[int | None] = mapped_column(ForeignKey("jump.id"), index=True)
     active: Mapped[bool] = mapped_column(default=True)
+    key_number: Mapped[int] = mapped_column(default=0, server_default="0")  # in force at the box
+    next_key_number: Mapped[int | None]  # given out, and not yet seen in a receipt
+    key_changed_at: Mapped[datetime | None]  # when the box was first seen with the one in force
     next_seq: Mapped[int] = mapped_column(BigInteger, default=1)  # of the next manifest
     server: Mapped[dict[str, Any] | None]  # what the last probe found
     last_seen_at: Mapped[datetime | None]
@@ -141,6 +161,9 @@ class Station(Base):
     player_version: Mapped[str | None] = mapped_column(String(40))
     receipt_at: Mapped[datetime | None]  # of the last receipt taken in, by the station's clock
     distrusted: Mapped[list[Any] | None]  # renditions that it found wrong itself: sent again
+    audit_tried_at: Mapped[datetime | None]  # when a look at all that lies there was last begun
+    audited_at: Mapped[datetime | None]  # and when one came to its end
+    audit: Mapped[dict[str, Any] | None]  # what it found: scheduler.audit.Findings
 
     units: Mapped[list[StationUnit]] = relationship(back_populates="station")
 

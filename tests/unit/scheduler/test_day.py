@@ -54,7 +54,8 @@ def files(scene: Scene) -> DayFiles:
         [delivery] = scene.deliveries()
         day = day_from_rows(session, station, MONDAY)
         manifest = manifest_of(scene.base, station, delivery, day)
-        return day_files(scene.base, manifest, coming_manifests(scene.base, session, station))
+        coming = coming_manifests(scene.base, session, station)
+        return day_files(scene.base, station, manifest, coming)
 
 
 def test_a_day_is_in_order_and_names_each_file_once() -> None:

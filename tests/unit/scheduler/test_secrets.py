@@ -8,8 +8,10 @@ import pytest
 
 from scheduler.errors import SecretExposed, SecretMissing
 from scheduler.secrets import (
+    CREDENTIAL,
     MASTER,
     SSH_KEY,
+    are_made,
     derived_key,
     make_secrets,
     read_master,
@@ -54,6 +56,23 @@ def test_a_secret_that_others_can_read_is_no_secret(folder: Path, mode: int) -> 
         read_secret(folder / MASTER)
 
     assert f"chmod 600 {folder / MASTER}" in str(refused.value)
+
+
+def test_a_credential_of_systemd_goes_before_the_file(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LoadCredential=loa-master:… : the file need not lie in the data folder at all."""
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / CREDENTIAL).write_text("ab" * 32 + "\n")
+    (folder / MASTER).unlink()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+
+    assert read_master(folder) == bytes.fromhex("ab" * 32)
+    assert are_made(folder)
+
+    (tmp_path / "credentials" / CREDENTIAL).write_text("")
+    with pytest.raises(SecretMissing, match="credentials"):
+        read_master(folder)
 
 
 def test_a_missing_secret_is_said_with_its_path(folder: Path) -> None:

@@ -7,8 +7,8 @@ from alembic import op
 
 from scheduler.store.db import UTCDateTime
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 _PLAIN = (
     "audit",

@@ -13,11 +13,11 @@ from scheduler.store.models import Airing, Delivery, Station, StationUnit, Unit
 from scheduler.store.states import CURRENT_DELIVERIES, OPEN_AIRINGS
 from scheduler.units import valid_on
 
-# Beyond this a log line has an untrusted time; the protocol's own figure.
-_CLOCK_WRONG_S = 300
+# Somebody should set it; beyond 300 s the times in its log are not trusted either.
+_CLOCK_WRONG_S = 30
 
 NO_HOST_KEY = "Its host key was never compared and accepted; nothing is sent until then."
-CLOCK_WRONG = "Its clock is wrong by more than five minutes. Set it."
+CLOCK_WRONG = "Its clock is wrong by more than half a minute. Set it."
 NO_UNIT = "Its commune is no more on today's map. Say which unit it serves now."
 
 

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 class Clock(Protocol):
     """Tells the instant (aware, UTC) and a monotonic count of seconds for waits and leases."""
 
+    is_real: bool  # only such a one can be held against the clock of a station
+
     def now(self) -> datetime: ...
 
     def monotonic(self) -> float: ...
@@ -18,6 +20,8 @@ class Clock(Protocol):
 
 class SystemClock:
     """The clock of this machine."""
+
+    is_real = True
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -28,6 +32,8 @@ class SystemClock:
 
 class ManualClock:
     """A clock that stands still until it is moved: for rehearsals and tests."""
+
+    is_real = False
 
     def __init__(self, at: datetime) -> None:
         self._at = at.astimezone(UTC)

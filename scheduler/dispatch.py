@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from sqlalchemy import Row, exists, select, update
@@ -36,6 +37,7 @@ from scheduler.leases import (
     worker_name,
 )
 from scheduler.links import over_link, places, share
+from scheduler.probing import probed_anew
 from scheduler.store import ledger
 from scheduler.store.db import in_batches, lock
 from scheduler.store.models import Airing, Delivery, Station
@@ -380,13 +382,14 @@ class _Visiting:
             self.renewed_at = now
 
     def _remember_station(self, visit: Visit) -> None:
-        free_bytes = visit.free_bytes()
+        now = self.hub.clock.now()
+        seen: dict[str, Any] = {"last_seen_at": now, "free_bytes": visit.free_bytes()}
+        if self.hub.clock.is_real:
+            ahead_s = visit.clock_ahead_s(now.timestamp())
+            seen |= {} if ahead_s is None else {"clock_skew_s": round(ahead_s, 1)}
+        seen |= probed_anew(self.hub, self.station, visit)
         with self.hub.database.write() as session:
-            session.execute(
-                update(Station)
-                .where(Station.id == self.station.id)
-                .values(last_seen_at=self.hub.clock.now(), free_bytes=free_bytes)
-            )
+            session.execute(update(Station).where(Station.id == self.station.id).values(**seen))
 
     def _ended(self, error: StationError | CoreError) -> VisitResult:
         unfinished = self.acknowledged - sum(sent.bytes_sent for sent in self.sent)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from scheduler.hub import Hub
 from scheduler.links import on_the_line
-from scheduler.store.models import Station
+from scheduler.probing import strategy_of
+from scheduler.store.models import Link, Station
 from stations.folder import open_folder
 from stations.sftp import open_visit
 from stations.visit import Address, Visit, VisitLimits
@@ -24,9 +26,23 @@ def address_of(station: Station) -> Address:
     )
 
 
-def limits_of(hub: Hub) -> VisitLimits:
+def _kbps(hub: Hub, station: Station) -> int | None:
+    if station.link_id is None:
+        return None
+    with hub.database.read() as session:
+        link = session.get(Link, station.link_id)
+        return link.kbps if link else None
+
+
+def patience_of(hub: Hub) -> VisitLimits:
     push = hub.settings.push
     return VisitLimits(connect_s=push.connect_limit_s, idle_s=push.idle_limit_s)
+
+
+def limits_of(hub: Hub, station: Station) -> VisitLimits:
+    """The patience of the settings; thoroughness by strategy, with other samples every day."""
+    limits = strategy_of(station, _kbps(hub, station)).limits(patience_of(hub))
+    return replace(limits, sample_seed=hub.today().toordinal())
 
 
 @contextmanager
@@ -41,7 +57,7 @@ def reach(hub: Hub, station: Station, step: Callable[[str], None]) -> Iterator[V
         with open_folder(Path(station.root), step=step) as visit:
             yield visit
         return
-    limits, key = limits_of(hub), hub.ssh_key_path
+    limits, key = limits_of(hub, station), hub.ssh_key_path
     with (
         on_the_line(hub, station) as pace,
         open_visit(address_of(station), key, limits, step=step, pace=pace) as visit,

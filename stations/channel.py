@@ -88,6 +88,7 @@ class SftpChannel:
         self._last_id = 0
         self._under_way: set[int] = set()
         self._answers: dict[int, Answer] = {}
+        self._unheeded: set[int] = set()
         self.acknowledged_bytes = 0
         self.bytes_sent = 0
         self.extensions = self._greet()
@@ -128,6 +129,19 @@ class SftpChannel:
             raise RefusedError(code, "" if answer.is_at_end else answer.take_text())
         return answer
 
+    def forget(self, *numbers: int) -> None:
+        """Nobody waits for these answers any more; they are dropped when they come."""
+        for number in numbers:
+            if self._answers.pop(number, None) is None and number in self._under_way:
+                self._under_way.remove(number)
+                self._unheeded.add(number)
+        if not self._under_way:
+            self._watchdog.rest()
+
+    def forget_all(self) -> None:
+        """After an error: what else was asked for does not matter any more."""
+        self.forget(*self._under_way, *self._answers)
+
     @contextmanager
     def resting(self) -> Iterator[None]:
         """We keep still ourselves, for the sake of others on the link: nobody is late."""
@@ -153,6 +167,9 @@ class SftpChannel:
     def _receive(self) -> None:
         answer = self._read_packet()
         number = answer.take_int()
+        if number in self._unheeded:
+            self._unheeded.remove(number)
+            return
         if number not in self._under_way:
             raise BadAnswer(detail="it answers what nobody asked")
         self._under_way.remove(number)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from stations.disk import FLUSH_EVERY_BYTES, Stat
+from stations.disk import FLUSH_EVERY_BYTES, Flight, Later, Stat
 from stations.errors import NotWritable, StationError, StationFull
 from stations.samples import Block
 from stations.visit import Step, Visit, VisitLimits
@@ -36,12 +37,14 @@ def open_folder(
 class FolderDisk:
     """The station's disk as a folder."""
 
+    server = "folder"
+
     def __init__(self, root: Path) -> None:
         self._root = root
         self.bytes_sent = 0
 
     def describe(self) -> dict[str, str]:
-        return {"server": "folder"}
+        return {"server": self.server}
 
     def free_bytes(self) -> int | None:
         with _in_our_words(""):
@@ -55,7 +58,10 @@ class FolderDisk:
             except FileNotFoundError:
                 return None
 
-    def list_folder(self, path: str) -> dict[str, Stat]:
+    def list_folders(self, *paths: str) -> dict[str, dict[str, Stat]]:
+        return {path: self._list_folder(path) for path in paths}
+
+    def _list_folder(self, path: str) -> dict[str, Stat]:
         with _in_our_words(path):
             try:
                 return {entry.name: _stat(entry.stat()) for entry in os.scandir(self._at(path))}
@@ -63,10 +69,18 @@ class FolderDisk:
                 return {}
 
     def open_part(self, path: str) -> FolderFile:
+        return self.begin_part(path)()
+
+    def begin_part(self, path: str, *, is_emptied: bool = False) -> Later[FolderFile]:
+        flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if is_emptied else 0)
         with _in_our_words(path):
             if self._root.is_dir():
                 self._at(path).parent.mkdir(parents=True, exist_ok=True)
-            return FolderFile(self, path, os.open(self._at(path), os.O_RDWR | os.O_CREAT, 0o644))
+            file = FolderFile(self, path, os.open(self._at(path), flags, 0o644))
+        return lambda: file
+
+    def begin_folder(self, path: str) -> None:
+        """It is made with the first file in it."""
 
     def open_read(self, path: str) -> FolderFile | None:
         with _in_our_words(path):
@@ -74,6 +88,10 @@ class FolderDisk:
                 return FolderFile(self, path, os.open(self._at(path), os.O_RDONLY))
             except FileNotFoundError:
                 return None
+
+    def begin_read(self, path: str) -> Later[FolderFile | None]:
+        file = self.open_read(path)
+        return lambda: file
 
     def rename_over(self, source: str, target: str) -> bool:
         self.replace(source, target)
@@ -83,6 +101,10 @@ class FolderDisk:
         with _in_our_words(target):
             self._at(source).replace(self._at(target))
 
+    def begin_replace(self, source: str, target: str) -> Later[Stat | None]:
+        self.replace(source, target)
+        return lambda: self.stat(target)
+
     def remove(self, path: str) -> None:
         with _in_our_words(path):
             self._at(path).unlink(missing_ok=True)
@@ -91,7 +113,11 @@ class FolderDisk:
         with contextlib.suppress(OSError):
             self._at(path).rmdir()
 
-    def flush_folder(self, path: str) -> bool:
+    def forget_asked(self) -> None:
+        """Nothing is on its way."""
+
+    def flush_folder(self, path: str) -> Flight[bool]:
+        yield
         with _in_our_words(path), contextlib.suppress(FileNotFoundError):
             descriptor = os.open(self._at(path), os.O_RDONLY)
             try:
@@ -132,6 +158,13 @@ class FolderFile:
         with _in_our_words(self._path):
             return _stat(os.fstat(self._descriptor))
 
+    def ask_stat(self) -> Later[Stat]:
+        return self.stat
+
+    def begin_write(self, content: bytes) -> Later[None]:
+        self.write(io.BytesIO(content), 0, lambda count: None)
+        return lambda: None
+
     def write(self, source: BinaryIO, start: int, acknowledged: Callable[[int], None]) -> None:
         source.seek(start)
         offset = start
@@ -144,7 +177,7 @@ class FolderFile:
             self._disk.bytes_sent += len(chunk)
             acknowledged(len(chunk))
 
-    def read(self, blocks: Iterable[Block]) -> Iterator[bytes]:
+    def read(self, blocks: Iterable[Block]) -> Generator[bytes, None, None]:
         for block in blocks:
             with _in_our_words(self._path):
                 data = os.pread(self._descriptor, block.length, block.offset)
@@ -154,6 +187,9 @@ class FolderFile:
         with _in_our_words(self._path, 1):
             os.fsync(self._descriptor)
         return True
+
+    def begin_seal(self) -> Later[bool]:
+        return self.flush
 
     def _write_all(self, chunk: bytes, offset: int) -> None:
         written = 0

@@ -15,7 +15,8 @@ class VisitLimits:
     chunk_bytes: int = 65_280  # of one write: fills two SSH packets of 32 KiB with its header
     bandwidth_kbps: int | None = None  # kilobits a second; None: what the link gives
     verify_budget_bytes: int = 1 << 20  # up to this size a file is read back in full
-    sample_blocks: int = 4  # of 32 KiB, of anything larger: the ends, and two by chance
+    sample_blocks: int = 4  # of 8 KiB, of anything larger: the ends, and two by chance
     sample_seed: int = 0  # another one looks at other blocks
     reads_back_all: bool = False  # for stations that send no receipt, where the link allows it
+    flushes_folders: bool = True  # False where a probe found that it cannot be done
     reserve_bytes: int = 4 << 20  # left free for the station's own log

@@ -6,12 +6,15 @@ What bears a final name was verified before; nothing is trusted because it exist
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from stations.disk import FLUSH_EVERY_BYTES, OpenFile, StationDisk
-from stations.errors import StationFull, WrongBytes
+from stations.disk import FLUSH_EVERY_BYTES, Flight, Later, OpenFile, Stat, StationDisk, fly
+from stations.errors import BadAnswer, LinkDown, StationError, StationFull, WrongBytes
 from stations.limits import VisitLimits
 from stations.samples import Block, all_blocks, sample_blocks
 
@@ -42,7 +45,7 @@ class Content:
     source: BinaryIO
     size_bytes: int
     name: str  # gives other files other samples
-    may_use_reserve: bool = False  # a manifest goes to a full station too
+    is_small: bool = False  # a manifest: goes to a full station too, and is read back whole
 
     def read(self, blocks: Iterable[Block]) -> Iterator[bytes]:
         for block in blocks:
@@ -63,45 +66,131 @@ class Placer:
         self._free_bytes = self._disk.free_bytes()
         return self._free_bytes
 
-    def holds(self, path: str, content: Content) -> bool:
-        """Look at what lies there: neither a name nor a size is trusted."""
-        file = self._disk.open_read(path)
-        if file is None:
-            return False
-        with file:
-            is_whole = file.stat().size_bytes == content.size_bytes
-            return is_whole and self._is_same(file, content, content.size_bytes)
+    def put(
+        self,
+        final: str,
+        content: Content,
+        progress: Progress | None,
+        step: Step,
+        *,
+        is_distrusted: bool = False,
+    ) -> int | None:
+        """
+        Bring a file of any length; return where it was resumed, None when it was there already.
 
-    def write_part(self, path: str, content: Content, progress: Progress | None, step: Step) -> int:
-        """Bring a part to its whole length, verified; return where it was resumed."""
-        start = self._resume_at(path, content)
+        A file that is new to the station is asked about once, opened once, and costs two answers
+        more between its last byte and its final name.
+        """
+        part = final + PART
+        there = self._disk.begin_read(final)
+        with self._at_hand(part) as begun:
+            if is_distrusted:
+                _let_go(there)
+                self._disk.remove(final)  # nothing plays it, and a small disk has no room for two
+            elif fly(self._is_held(there(), content)):
+                _let_go(begun)
+                return None
+            start = self._resume_at(part, begun(), content)
         self._make_room(content.size_bytes - start, content)
-        with self._disk.open_part(path) as file:
+        start = self.write_part(part, content, start, progress, step)
+        self._see(final, content, self._disk.begin_replace(part, final)())
+        return start
+
+    def put_small(self, path: str, content: bytes, verified: Step) -> Flight[Stat | None]:
+        """Bring a few kilobytes; gives what then lies there, None when it lay there already."""
+        whole = Content(io.BytesIO(content), len(content), path, is_small=True)
+        there = self._disk.begin_read(path)
+        yield
+        if (yield from self._is_held(there(), whole)):
+            return None
+        # The hash in its name keeps a worker that lost its lease from publishing our half.
+        part = f"{path}.{hashlib.sha256(content).hexdigest()[:16]}{PART}"
+        self._make_room(len(content), whole)
+        made = self._disk.begin_part(part, is_emptied=True)
+        yield
+        with made() as file, self._freed_when_full(part):
+            written, sealed = file.begin_write(content), file.begin_seal()
+            with self._at_hand(part) as again:
+                yield
+                written()
+                sealed()
+                found = again()
+        yield from self._verify(part, found, whole)
+        verified("manifest_part")
+        replaced = self._disk.begin_replace(part, path)
+        yield
+        return self._see(path, whole, replaced())
+
+    def write_part(
+        self, path: str, content: Content, start: int, progress: Progress | None, step: Step
+    ) -> int:
+        """Bring a part to its whole length, verified; return where it was resumed."""
+        with self._disk.open_part(path) as file, self._freed_when_full(path):
             if start and file.stat().size_bytes < start:
                 start = 0  # rclone empties what it opens to write
             step("part_opened")
-            self._send(file, path, content, start, progress, step)
+            self._send(file, content, start, progress, step)
             step("all_sent")
-            file.flush()
-            step("flushed")
-        # Through another handle: what a reader sees. Some servers cannot read where they write.
-        if not self.holds(path, content):
-            self._disk.remove(path)
-            raise WrongBytes(path=path)
+            sealed = file.begin_seal()
+            # Through another handle: what a reader sees. Some servers cannot read where they
+            # write.
+            with self._at_hand(path) as again:
+                sealed()
+                found = again()
+        step("flushed")
+        fly(self._verify(path, found, content))
         step("verified")
         return start
 
-    def publish(self, part: str, final: str, content: Content) -> None:
-        """Give a verified part its final name, and see that it is there."""
-        self._disk.replace(part, final)
-        there = self._disk.stat(final)
+    def _verify(self, path: str, found: OpenFile | None, content: Content) -> Flight[None]:
+        if not (yield from self._is_held(found, content)):
+            self._disk.remove(path)
+            raise WrongBytes(path=path)
+
+    def _is_held(self, file: OpenFile | None, content: Content) -> Flight[bool]:
+        """Look at what lies there: neither a name nor a size is trusted."""
+        if file is None:
+            return False
+        with file:
+            blocks = self._blocks(content.size_bytes, content)
+            stat = file.ask_stat()
+            with contextlib.closing(file.read(blocks)) as found:
+                yield
+                is_whole = stat().size_bytes == content.size_bytes
+                return is_whole and self._is_same(found, content, blocks)
+
+    @staticmethod
+    def _see(path: str, content: Content, there: Stat | None) -> Stat:
+        """A yes to a rename is not believed: the final name is looked at."""
         if there is None or there.size_bytes != content.size_bytes:
-            raise WrongBytes(path=final)
+            raise WrongBytes(path=path)
+        return there
+
+    @contextlib.contextmanager
+    def _at_hand(self, path: str) -> Iterator[Later[OpenFile | None]]:
+        """Open while something else is waited for; after an error no handle keeps the room."""
+        asked = self._disk.begin_read(path)
+        try:
+            yield asked
+        except StationError as error:
+            if not isinstance(error, LinkDown | BadAnswer):
+                with contextlib.suppress(StationError):
+                    _let_go(asked)
+            raise
+
+    @contextlib.contextmanager
+    def _freed_when_full(self, part: str) -> Iterator[None]:
+        """The station needs the room for its log."""
+        try:
+            yield
+        except StationFull:
+            self._disk.remove(part)
+            self._free_bytes = None
+            raise
 
     def _send(
         self,
         file: OpenFile,
-        path: str,
         content: Content,
         start: int,
         progress: Progress | None,
@@ -120,21 +209,19 @@ class Placer:
             if progress is not None:
                 progress(self.acknowledged_bytes)
 
-        try:
-            file.write(content.source, start, acknowledged)
-        except StationFull:
-            self._disk.remove(path)  # the station needs the room for its log
-            self._free_bytes = None
-            raise
+        file.write(content.source, start, acknowledged)
 
-    def _resume_at(self, path: str, content: Content) -> int:
+    def _resume_at(self, path: str, file: OpenFile | None, content: Content) -> int:
         """Return how much of a part to keep; a part that is not ours is removed."""
-        file = self._disk.open_read(path)
         if file is None:
             return 0
         with file:
             size = file.stat().size_bytes
-            is_ours = size <= content.size_bytes and self._is_same(file, content, size)
+            is_ours = size <= content.size_bytes
+            if is_ours:
+                blocks = self._blocks(size, content)
+                with contextlib.closing(file.read(blocks)) as found:
+                    is_ours = self._is_same(found, content, blocks)
         if is_ours:
             return self._kept_bytes(size)
         self._disk.remove(path)
@@ -145,24 +232,33 @@ class Placer:
         """Return what was flushed: a later write ran, so the flush before it had ended."""
         return max(0, size_bytes - 1) // FLUSH_EVERY_BYTES * FLUSH_EVERY_BYTES
 
-    def _is_same(self, file: OpenFile, content: Content, size_bytes: int) -> bool:
-        blocks = self._blocks(size_bytes, content.name)
-        found = file.read(blocks)
+    @staticmethod
+    def _is_same(found: Iterable[bytes], content: Content, blocks: list[Block]) -> bool:
         return all(theirs == ours for theirs, ours in zip(found, content.read(blocks), strict=True))
 
-    def _blocks(self, size_bytes: int, name: str) -> list[Block]:
+    def _blocks(self, size_bytes: int, content: Content) -> list[Block]:
         limits = self._limits
-        if limits.reads_back_all or size_bytes <= limits.verify_budget_bytes:
+        is_within = size_bytes <= limits.verify_budget_bytes
+        if limits.reads_back_all or content.is_small or is_within:
             return list(all_blocks(size_bytes))
-        return sample_blocks(size_bytes, limits.sample_blocks, f"{limits.sample_seed} {name}")
+        seed = f"{limits.sample_seed} {content.name}"
+        return sample_blocks(size_bytes, limits.sample_blocks, seed)
 
     def _make_room(self, needed_bytes: int, content: Content) -> None:
         """Ask for free space once a visit and count down from there."""
         free = self._free_bytes if self._free_bytes is not None else self.ask_free_bytes()
         if free is None:
             return
-        reserve = 0 if content.may_use_reserve else self._limits.reserve_bytes
+        reserve = 0 if content.is_small else self._limits.reserve_bytes
         if needed_bytes + reserve > free:
             self._free_bytes = None
             raise StationFull(needed_bytes=needed_bytes + reserve, free_bytes=free)
         self._free_bytes = free - needed_bytes
+
+
+def _let_go(asked: Later[OpenFile | None]) -> None:
+    """Close what was opened in vain."""
+    file = asked()
+    if file is not None:
+        with file:
+            pass

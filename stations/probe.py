@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
-from stations.disk import StationDisk
+from stations.disk import StationDisk, fly
 from stations.errors import NotWritable
 from stations.placing import PART
 from stations.visit import Visit
@@ -30,9 +32,19 @@ class ServerFacts:
     free_bytes: int | None
     clock_skew_s: float | None
     longest_name: int  # characters; 0: not even the names that we need
+    keeps_parts: bool  # what is opened to be written is not emptied: an unfinished file goes on
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any] | None) -> ServerFacts | None:
+        """What a probe stored; None when there was none, or an older one that knew less."""
+        names = {field.name for field in fields(cls)}
+        if stored is None or not names <= stored.keys():
+            return None
+        known = {name: stored[name] for name in names}
+        return cls(**{**known, "extensions": tuple(known["extensions"])})
 
 
 def probe(visit: Visit, now: float) -> ServerFacts:
@@ -55,10 +67,11 @@ def probe(visit: Visit, now: float) -> ServerFacts:
         largest_packet_bytes=told.get("largest_packet_bytes", ""),
         renames_over=_renames_over(disk),
         flushes=_flushes(disk),
-        flushes_folders=disk.flush_folder("in"),
+        flushes_folders=fly(disk.flush_folder("in")),
         free_bytes=visit.free_bytes(),
         clock_skew_s=None if clock_skew_s is None else round(clock_skew_s, 1),
         longest_name=_longest_name(disk),
+        keeps_parts=_keeps_parts(disk),
     )
 
 
@@ -81,6 +94,15 @@ def _flushes(disk: StationDisk) -> bool:
     try:
         with disk.open_part(_FIRST) as file:
             return file.flush()
+    finally:
+        disk.remove(_FIRST)
+
+
+def _keeps_parts(disk: StationDisk) -> bool:
+    try:
+        _write(disk, _FIRST, b"kept")
+        with disk.open_part(_FIRST) as file:
+            return file.stat().size_bytes == len(b"kept")
     finally:
         disk.remove(_FIRST)
 

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 BLOCK_BYTES = 32 * 1024  # one read request that every SFTP server answers whole
+# What a power cut or a cut line leaves is zeros, or another length, from some place to the end: a
+# quarter of a block shows it as well, and costs a line of 256 kbit/s one second instead of four.
+SAMPLE_BYTES = 8 * 1024
 
 
 @dataclass(frozen=True, order=True)
@@ -31,7 +34,7 @@ def sample_blocks(size_bytes: int, count: int, seed: str) -> list[Block]:
     seed gives the same blocks, so that a finding can be repeated; another seed on another day
     looks elsewhere.
     """
-    last = (size_bytes - 1) // BLOCK_BYTES
+    last = (size_bytes - 1) // SAMPLE_BYTES
     picked = {0, last}
     if last > 1:
         # It spreads the looks, it protects no secret.
@@ -42,5 +45,5 @@ def sample_blocks(size_bytes: int, count: int, seed: str) -> list[Block]:
 
 
 def _block(index: int, size_bytes: int) -> Block:
-    offset = index * BLOCK_BYTES
-    return Block(offset, min(BLOCK_BYTES, size_bytes - offset))
+    offset = index * SAMPLE_BYTES
+    return Block(offset, min(SAMPLE_BYTES, size_bytes - offset))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections import deque
 from pathlib import Path, PurePosixPath
 
 import paramiko
 
 from stations import channel as wire
-from stations.channel import RefusedError, SftpChannel
-from stations.disk import Stat
+from stations.channel import Answer, RefusedError, SftpChannel
+from stations.disk import Flight, Later, Stat, fly_together
 from stations.errors import BadAnswer, NotWritable, StationError, StationFull
 from stations.login import Connection, open_channel, scan_host_key
 from stations.pace import Pace
@@ -24,7 +24,7 @@ _POSIX_RENAME = "posix-rename@openssh.com"
 _STATVFS = "statvfs@openssh.com"
 _LIMITS = "limits@openssh.com"
 
-_READ, _WRITE, _CREATE = 0x1, 0x2, 0x8
+_READ, _WRITE, _CREATE, _TRUNCATE = 0x1, 0x2, 0x8, 0x10
 _DIRECT_WRITE_BYTES = 32_640  # what every server takes; larger only where the server is known to
 _FIRST_WRITE_BYTES = 8_160  # grows while answers come fast, so that a thin link is felt early
 _MOST_NAMES = 50_000  # in one folder; a station keeps a few hundred
@@ -77,6 +77,11 @@ class SftpDisk:
         self.pace = pace
         self.chunk_bytes = min(_FIRST_WRITE_BYTES, self.largest_write_bytes)  # as the link bears it
         self._root = PurePosixPath(root)
+        self._can_flush_folders = limits.flushes_folders  # until the server shows that it cannot
+
+    @property
+    def server(self) -> str:
+        return self.connection.transport.remote_version
 
     @property
     def bytes_sent(self) -> int:
@@ -88,7 +93,7 @@ class SftpDisk:
     def describe(self) -> dict[str, str]:
         transport, host_key = self.connection.transport, self.connection.host_key
         return {
-            "server": transport.remote_version,
+            "server": self.server,
             "cipher": transport.local_cipher,
             "host_key": f"{host_key.type} {host_key.fingerprint}",
             "extensions": " ".join(sorted(self.channel.extensions)),
@@ -108,61 +113,79 @@ class SftpDisk:
         return int(fragment * available)
 
     def stat(self, path: str) -> Stat | None:
+        return self._stat_answered(path, self.channel.send(wire.STAT, self._path(path)))
+
+    def _stat_answered(self, path: str, asked: int) -> Stat | None:
         try:
-            return stat_of(self.channel.ask(wire.STAT, self._path(path)))
+            return stat_of(self.channel.answer(asked))
         except RefusedError as refused:
             if refused.code == wire.NO_SUCH_FILE:
                 return None
             raise self.failed(refused, path) from refused
 
-    def list_folder(self, path: str) -> dict[str, Stat]:
-        try:
-            folder = handle_of(self.channel.ask(wire.OPENDIR, self._path(path)))
-        except RefusedError as refused:
-            if refused.code == wire.NO_SUCH_FILE:
-                return {}
-            raise self.failed(refused, path) from refused
-        found: dict[str, Stat] = {}
-        for count, (name, stat) in enumerate(self._read_folder(folder)):
-            if count >= _MOST_NAMES:  # counted, not collected: it may say one name for ever
-                raise BadAnswer(detail=f"more than {_MOST_NAMES} names in {path}")
-            found[name] = stat
-        with contextlib.suppress(RefusedError):
-            self.channel.ask(wire.CLOSE, folder)
-        return found
+    def list_folders(self, *paths: str) -> dict[str, dict[str, Stat]]:
+        found = fly_together([self._list_folder(path) for path in paths])
+        return dict(zip(paths, found, strict=True))
 
     def open_part(self, path: str) -> SftpFile:
-        for is_first in (True, False):
+        return self.begin_part(path)()
+
+    def begin_part(self, path: str, *, is_emptied: bool = False) -> Later[SftpFile]:
+        flags = _WRITE | _CREATE | (_TRUNCATE if is_emptied else 0)
+        asked = self._ask_open(path, flags)
+
+        def opened() -> SftpFile:
             try:
-                return self._open(path, _WRITE | _CREATE)
+                return self._opened(path, asked)
             except RefusedError as refused:
-                if refused.code != wire.NO_SUCH_FILE or not is_first:
+                if refused.code != wire.NO_SUCH_FILE:
                     raise self.failed(refused, path) from refused
             self._make_folders(path)
-        raise AssertionError("unreachable")
+            try:
+                return self._opened(path, self._ask_open(path, flags))
+            except RefusedError as refused:
+                raise self.failed(refused, path) from refused
+
+        return opened
 
     def open_read(self, path: str) -> SftpFile | None:
-        try:
-            return self._open(path, _READ)
-        except RefusedError as refused:
-            if refused.code == wire.NO_SUCH_FILE:
-                return None
-            raise self.failed(refused, path) from refused
+        return self.begin_read(path)()
+
+    def begin_read(self, path: str) -> Later[SftpFile | None]:
+        asked = self._ask_open(path, _READ)
+
+        def opened() -> SftpFile | None:
+            try:
+                return self._opened(path, asked)
+            except RefusedError as refused:
+                if refused.code == wire.NO_SUCH_FILE:
+                    return None
+                raise self.failed(refused, path) from refused
+
+        return opened
+
+    def begin_folder(self, path: str) -> None:
+        self.channel.forget(self.channel.send(wire.MKDIR, self._path(path), 0))
 
     def rename_over(self, source: str, target: str) -> bool:
-        names = (self._path(source), self._path(target))
-        try:
-            if self.offers(_POSIX_RENAME):
-                self.channel.answer(self.channel.extended(_POSIX_RENAME, *names))
-            else:
-                self.channel.ask(wire.RENAME, *names)
-        except RefusedError:
-            return False
-        return True
+        return self._is_renamed(self._ask_rename(source, target))
 
     def replace(self, source: str, target: str) -> None:
         if not self.rename_over(source, target):
             self._rename_around(source, target)
+
+    def begin_replace(self, source: str, target: str) -> Later[Stat | None]:
+        renaming = self._ask_rename(source, target)
+        looking = self.channel.send(wire.STAT, self._path(target))
+
+        def replaced() -> Stat | None:
+            if self._is_renamed(renaming):
+                return self._stat_answered(target, looking)
+            self.channel.forget(looking)
+            self._rename_around(source, target)
+            return self.stat(target)
+
+        return replaced
 
     def remove(self, path: str) -> None:
         try:
@@ -175,19 +198,26 @@ class SftpDisk:
         with contextlib.suppress(RefusedError):
             self.channel.ask(wire.RMDIR, self._path(path))
 
-    def flush_folder(self, path: str) -> bool:
+    def flush_folder(self, path: str) -> Flight[bool]:
         """
         OpenSSH opens a folder like a file, and fsync then makes its names last.
 
         Without it a station that lost power just after a rename had the part, not the final name.
         """
-        if not self.offers(FSYNC):
+        if not (self.offers(FSYNC) and self._can_flush_folders):
             return False
+        asked = self._ask_open(path, _READ)
+        yield
         try:
-            with self._open(path, _READ) as folder:
-                return folder.flush()
+            sealed = self._opened(path, asked).begin_seal()
+            yield
+            self._can_flush_folders = sealed()
         except (RefusedError, NotWritable):
-            return False
+            self._can_flush_folders = False
+        return self._can_flush_folders
+
+    def forget_asked(self) -> None:
+        self.channel.forget_all()
 
     def close(self) -> None:
         self.connection.close()
@@ -222,36 +252,79 @@ class SftpDisk:
     def _path(self, path: str) -> bytes:
         return str(self._root / path).encode()
 
-    def _open(self, path: str, flags: int) -> SftpFile:
-        answer = self.channel.ask(wire.OPEN, self._path(path), flags, 0)
-        return SftpFile(self, path, handle_of(answer))
+    def _ask_open(self, path: str, flags: int) -> int:
+        return self.channel.send(wire.OPEN, self._path(path), flags, 0)
 
-    def _read_folder(self, folder: bytes) -> Iterator[tuple[str, Stat]]:
-        while True:
-            try:
-                answer = self.channel.ask(wire.READDIR, folder)
-            except RefusedError as refused:
-                # asyncssh opens a folder that is not there, and says so only here.
-                if refused.code in (wire.EOF, wire.NO_SUCH_FILE):
-                    return
-                raise BadAnswer(detail=refused.text) from refused
-            count = answer.take_int() if answer.kind == wire.NAME else 0
-            if count == 0:
-                raise BadAnswer(detail="a listing without names")
-            for _ in range(count):
-                name = answer.take_bytes().decode("utf-8", "surrogateescape")
-                answer.take_bytes()  # the line of 'ls -l'
-                yield name, take_stat(answer)
+    def _opened(self, path: str, asked: int) -> SftpFile:
+        return SftpFile(self, path, handle_of(self.channel.answer(asked)))
+
+    def _ask_rename(self, source: str, target: str) -> int:
+        names = (self._path(source), self._path(target))
+        if self.offers(_POSIX_RENAME):
+            return self.channel.extended(_POSIX_RENAME, *names)
+        return self.channel.send(wire.RENAME, *names)
+
+    def _is_renamed(self, asked: int) -> bool:
+        try:
+            self.channel.answer(asked)
+        except RefusedError:
+            return False
+        return True
+
+    def _list_folder(self, path: str) -> Flight[dict[str, Stat]]:
+        asked = self.channel.send(wire.OPENDIR, self._path(path))
+        yield
+        try:
+            folder = handle_of(self.channel.answer(asked))
+        except RefusedError as refused:
+            if refused.code == wire.NO_SUCH_FILE:
+                return {}
+            raise self.failed(refused, path) from refused
+        found: dict[str, Stat] = {}
+        count = 0
+        # Two at a time: most folders end with the second answer.
+        reading = deque(self.channel.send(wire.READDIR, folder) for _ in range(2))
+        yield
+        while (names := self._names(reading.popleft())) is not None:
+            count += len(names)
+            if count > _MOST_NAMES:  # counted, not collected: it may say one name for ever
+                raise BadAnswer(detail=f"more than {_MOST_NAMES} names in {path}")
+            found.update(names)
+            reading.append(self.channel.send(wire.READDIR, folder))
+        self.channel.forget(*reading, self.channel.send(wire.CLOSE, folder))
+        return found
+
+    def _names(self, asked: int) -> list[tuple[str, Stat]] | None:
+        """One answer of a listing; None at its end."""
+        try:
+            answer = self.channel.answer(asked)
+        except RefusedError as refused:
+            # asyncssh opens a folder that is not there, and says so only here.
+            if refused.code in (wire.EOF, wire.NO_SUCH_FILE):
+                return None
+            raise BadAnswer(detail=refused.text) from refused
+        count = answer.take_int() if answer.kind == wire.NAME else 0
+        if count == 0:
+            raise BadAnswer(detail="a listing without names")
+        return [self._take_name(answer) for _ in range(count)]
+
+    @staticmethod
+    def _take_name(answer: Answer) -> tuple[str, Stat]:
+        name = answer.take_bytes().decode("utf-8", "surrogateescape")
+        answer.take_bytes()  # the line of 'ls -l'
+        return name, take_stat(answer)
 
     def _make_folders(self, path: str) -> None:
         """Make what is missing between the root and a file. The root itself is a person's work."""
-        for parent in reversed(PurePosixPath(path).parents[:-1]):
+        parents = [str(parent) for parent in reversed(PurePosixPath(path).parents[:-1])]
+        asked = [self.channel.send(wire.MKDIR, self._path(parent), 0) for parent in parents]
+        for parent, number in zip(parents, asked, strict=True):
             try:
-                self.channel.ask(wire.MKDIR, self._path(str(parent)), 0)
+                self.channel.answer(number)
             except RefusedError as refused:
                 # There already: servers say so with 'Failure' or, some, with a code of their own.
                 if refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
-                    raise self.failed(refused, str(parent)) from refused
+                    raise self.failed(refused, parent) from refused
 
     def _rename_around(self, source: str, target: str) -> None:
         """

@@ -6,13 +6,13 @@ import contextlib
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from stations import channel as wire
 from stations.channel import Answer, RefusedError
-from stations.disk import FLUSH_EVERY_BYTES, Stat
+from stations.disk import FLUSH_EVERY_BYTES, Later, Stat
 from stations.errors import BadAnswer, LinkDown, StationError, WrongBytes
 from stations.samples import Block
 
@@ -33,6 +33,7 @@ class SftpFile:
         self._path = path
         self._handle = handle
         self._framed_handle = len(handle).to_bytes(4) + handle
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -43,14 +44,20 @@ class SftpFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._ask(wire.CLOSE, self._handle)
-        elif isinstance(error, StationError) and not isinstance(error, LinkDown | BadAnswer):
+        is_over = isinstance(error, LinkDown | BadAnswer) or (
+            error is not None and not isinstance(error, StationError | GeneratorExit)
+        )
+        if not (self._is_closed or is_over):
+            self._is_closed = True
             with contextlib.suppress(StationError):  # the first error is the one to hear of
-                self._ask(wire.CLOSE, self._handle)
+                self._channel.forget(self._channel.send(wire.CLOSE, self._handle))
 
     def stat(self) -> Stat:
-        return stat_of(self._ask(wire.FSTAT, self._handle))
+        return self.ask_stat()()
+
+    def ask_stat(self) -> Later[Stat]:
+        asked = self._channel.send(wire.FSTAT, self._handle)
+        return lambda: stat_of(self._answer(asked))
 
     def write(self, source: BinaryIO, start: int, acknowledged: Callable[[int], None]) -> None:
         source.seek(0, 2)
@@ -69,31 +76,65 @@ class SftpFile:
                 writer.add(self._channel.extended(FSYNC, self._handle), 0, self._path, 0)
         writer.finish()
 
-    def read(self, blocks: Iterable[Block]) -> Iterator[bytes]:
-        under_way: deque[tuple[Block, int]] = deque()
+    def begin_write(self, content: bytes) -> Later[None]:
+        size = self._disk.chunk_bytes
+        writer = _Writer(self._disk, lambda count: None)
+        for offset in range(0, len(content), size):
+            chunk = content[offset : offset + size]
+            writer.add(self._send_write(offset, chunk), len(chunk), self._path, len(content))
+        return writer.finish
+
+    def read(self, blocks: Iterable[Block]) -> Generator[bytes, None, None]:
         ahead = iter(blocks)
-        for block in itertools.islice(ahead, self._disk.limits.window):
-            under_way.append((block, self._send_read(block)))
-        while under_way:
-            block, number = under_way.popleft()
-            yield self._whole_block(block, number)
-            for following in itertools.islice(ahead, 1):
-                under_way.append((following, self._send_read(following)))
+        first = itertools.islice(ahead, self._disk.limits.window)
+        return self._read_on(deque((block, self._send_read(block)) for block in first), ahead)
+
+    def _read_on(
+        self, under_way: deque[tuple[Block, int]], ahead: Iterator[Block]
+    ) -> Generator[bytes, None, None]:
+        try:
+            while under_way:
+                block, number = under_way.popleft()
+                yield self._whole_block(block, number)
+                for following in itertools.islice(ahead, 1):
+                    under_way.append((following, self._send_read(following)))
+        finally:
+            self._channel.forget(*(number for _, number in under_way))
 
     def flush(self) -> bool:
+        return self._flushed(self._ask_flush())
+
+    def begin_seal(self) -> Later[bool]:
+        flushing = self._ask_flush()
+        closing = self._channel.send(wire.CLOSE, self._handle)
+        self._is_closed = True
+
+        def sealed() -> bool:
+            is_flushed = self._flushed(flushing)
+            self._answer(closing)
+            return is_flushed
+
+        return sealed
+
+    def _ask_flush(self) -> int | None:
         if not self._disk.offers(FSYNC):
+            return None
+        return self._channel.extended(FSYNC, self._handle)
+
+    def _flushed(self, asked: int | None) -> bool:
+        if asked is None:
             return False
         try:
-            self._channel.answer(self._channel.extended(FSYNC, self._handle))
+            self._channel.answer(asked)
         except RefusedError as refused:
             if refused.code == wire.UNSUPPORTED:
                 return False
             raise self._disk.failed(refused, self._path, needed_bytes=1) from refused
         return True
 
-    def _ask(self, kind: int, *fields: bytes | int) -> Answer:
+    def _answer(self, asked: int) -> Answer:
         try:
-            return self._channel.ask(kind, *fields)
+            return self._channel.answer(asked)
         except RefusedError as refused:
             raise self._disk.failed(refused, self._path) from refused
 

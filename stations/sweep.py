@@ -35,8 +35,8 @@ class Lying:
 
 
 def look(visit: Visit) -> Lying:
-    """List the folders that the hub writes: three requests and their answers."""
-    folders = {name: visit.disk.list_folder(name) for name in (AUDIO_DIR, MANIFEST_DIR, "in")}
+    """List the folders that the hub writes, side by side."""
+    folders = visit.disk.list_folders(AUDIO_DIR, MANIFEST_DIR, "in")
     parts = {
         f"{folder}/{name}": stat.size_bytes
         for folder, found in folders.items()
@@ -81,7 +81,7 @@ def remove_parts(visit: Visit, paths: Collection[str]) -> None:
 def remove_day(visit: Visit, on: date) -> None:
     """Remove the manifest and the playlists of a day that is over; the player has its own copy."""
     folder = day_folder(on)
-    for name in visit.disk.list_folder(folder):
+    for name in visit.disk.list_folders(folder)[folder]:
         if name not in (".", ".."):
             visit.disk.remove(f"{folder}/{name}")
     visit.disk.remove_folder(folder)

@@ -7,16 +7,17 @@ The rules stand here once and hold for every way of reaching a station (``statio
 
 from __future__ import annotations
 
-import hashlib
 import io
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from stations.disk import StationDisk
-from stations.errors import FileTooLong
+from stations.disk import Flight, StationDisk, fly, fly_together
+from stations.errors import FileTooLong, StationError
 from stations.layout import (
     AUDIO_DIR,
     MANIFEST_DIR,
@@ -67,6 +68,9 @@ class Visit:
         self.limits = limits or VisitLimits()
         self._step = step
         self._placer = Placer(disk, self.limits)
+        self._placed: dict[str, bytes] = {}  # side files that lie there as they should
+        self._folders = {"in"}
+        self._clock_seen: tuple[float, float] | None = None  # the station's clock, ours then
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +85,11 @@ class Visit:
 
     def close(self) -> None:
         self.disk.close()
+
+    @property
+    def server(self) -> str:
+        """How the station's server greets: its name and version."""
+        return self.disk.server
 
     @property
     def bytes_sent(self) -> int:
@@ -114,12 +123,11 @@ class Visit:
         final = audio_path(file.name)
         with file.path.open("rb") as source:
             content = Content(source, file.size_bytes, file.sha256)
-            if is_distrusted:
-                self.disk.remove(final)  # nothing plays it, and a small disk has no room for two
-            elif self._placer.holds(final, content):
-                return Sent(0, 0, was_there=True)
-            resumed_from = self._placer.write_part(final + PART, content, progress, self._step)
-            self._placer.publish(final + PART, final, content)
+            resumed_from = self._placer.put(
+                final, content, progress, self._step, is_distrusted=is_distrusted
+            )
+        if resumed_from is None:
+            return Sent(0, 0, was_there=True)
         self._step("renamed")
         return Sent(file.size_bytes - resumed_from, resumed_from, was_there=False)
 
@@ -132,15 +140,32 @@ class Visit:
 
         Raises: as ``put_rendition``.
         """
-        for path, content in sorted(day.side_files.items()):
-            self._put_small(path, content)
-        self._step("side_files")
-        self.disk.flush_folder(AUDIO_DIR)  # the files of a manifest must outlive what outlives it
-        self._put_small(
-            manifest_path(day.for_date), day.manifest, lambda: self._step("manifest_part")
-        )
-        self.disk.flush_folder(MANIFEST_DIR)
+        try:
+            self._put_side_files(day.side_files)
+            self._step("side_files")
+            self._put_manifest(day)
+        except StationError:
+            self.disk.forget_asked()
+            raise
         self._step("manifest_live")
+
+    def _put_side_files(self, side_files: dict[str, bytes]) -> None:
+        """All of them side by side: a line of 60 ms is waited for five times, not three hundred."""
+        fresh = {p: c for p, c in sorted(side_files.items()) if self._placed.get(p) != c}
+        for folder in sorted({str(PurePosixPath(path).parent) for path in fresh} - self._folders):
+            self.disk.begin_folder(folder)
+            self._folders.add(folder)
+        puts = [self._placer.put_small(path, content, _no_step) for path, content in fresh.items()]
+        # The renditions of a manifest must outlive what outlives it.
+        fly_together([_with_no_result(work) for work in (self.disk.flush_folder(AUDIO_DIR), *puts)])
+        self._placed |= fresh
+
+    def _put_manifest(self, day: DayFiles) -> None:
+        path = manifest_path(day.for_date)
+        written = fly(self._placer.put_small(path, day.manifest, self._step))
+        if written is not None and written.modified_at is not None:
+            self._clock_seen = (written.modified_at, time.monotonic())
+        fly(self.disk.flush_folder(MANIFEST_DIR))
 
     def read_file(self, path: str, max_bytes: int) -> bytes | None:
         """
@@ -156,11 +181,12 @@ class Visit:
             size = file.stat().size_bytes
             if size > max_bytes:
                 raise FileTooLong(path=path, max_bytes=max_bytes)
-            return b"".join(file.read(all_blocks(size)))
+            with closing(file.read(all_blocks(size))) as blocks:
+                return b"".join(blocks)
 
     def list_audio(self) -> dict[str, int]:
         """Return the renditions under their final names, with their sizes. Others do not count."""
-        found = self.disk.list_folder(AUDIO_DIR)
+        found = self.disk.list_folders(AUDIO_DIR)[AUDIO_DIR]
         return {name: stat.size_bytes for name, stat in found.items() if _is_audio(name)}
 
     def remove_audio(self, names: Iterable[str]) -> None:
@@ -171,12 +197,23 @@ class Visit:
     def sweep_parts(self, keep: Collection[str] = ()) -> list[str]:
         """Remove unfinished files, except those of the renditions named in ``keep``."""
         swept = []
-        for folder in (AUDIO_DIR, MANIFEST_DIR, "in"):
-            for name in self.disk.list_folder(folder):
+        for folder, names in self.disk.list_folders(AUDIO_DIR, MANIFEST_DIR, "in").items():
+            for name in names:
                 if name.endswith(PART) and name.removesuffix(PART) not in keep:
                     self.disk.remove(f"{folder}/{name}")
                     swept.append(f"{folder}/{name}")
         return swept
+
+    def clock_ahead_s(self, now: float) -> float | None:
+        """
+        Return how far the station's clock is ahead, as its last manifest's time tells for nothing.
+
+        Good to about a second. None when no manifest was written in this visit.
+        """
+        if self._clock_seen is None:
+            return None
+        theirs, then = self._clock_seen
+        return int(theirs) + 0.5 - (now - (time.monotonic() - then))
 
     def clock_skew_s(self, now: float) -> float | None:
         """
@@ -195,16 +232,13 @@ class Visit:
         # The station cuts the fraction off: half a second is its expected value.
         return None if written_at is None else int(written_at) + 0.5 - (now + elapsed_s)
 
-    def _put_small(
-        self, path: str, content: bytes, verified: Callable[[], None] = lambda: None
-    ) -> None:
-        whole = Content(io.BytesIO(content), len(content), path, may_use_reserve=True)
-        if not self._placer.holds(path, whole):
-            # The hash in its name keeps a worker that lost its lease from publishing our half.
-            part = f"{path}.{hashlib.sha256(content).hexdigest()[:16]}{PART}"
-            self._placer.write_part(part, whole, None, lambda name: None)
-            verified()
-            self._placer.publish(part, path, whole)
+
+def _no_step(name: str) -> None:
+    """Only the manifest's own steps are named."""
+
+
+def _with_no_result(work: Flight[object]) -> Flight[None]:
+    yield from work
 
 
 def _is_audio(name: str) -> bool:

@@ -13,7 +13,8 @@ from api.cli.run import Run
 from api.cli.screen import Screen
 from api.i18n import mark as _
 from scheduler.hub import Hub
-from scheduler.reach import limits_of
+from scheduler.probing import strategy_of
+from scheduler.reach import patience_of
 from scheduler.registry import accept_host_key, find_station
 from scheduler.store.models import Station
 from stations.errors import HostKeyUnknown
@@ -21,6 +22,7 @@ from stations.hostkey import HostKey
 from stations.login import scan_host_key
 from stations.probe import ServerFacts
 from stations.probe import probe as try_out
+from stations.strategy import Check, Flush, Replace, Strategy
 
 
 @command(
@@ -46,13 +48,23 @@ def probe(run: Run, code: str, accepted: str | None, by: str | None) -> None:
         station = _station(hub, code)
         if _is_remote(station):
             station = _pinned(run, hub, station, accepted, who)
-        facts = _try(run, hub, station)
+        station = _try(run, hub, station)
+    facts = ServerFacts.from_stored(station.server)
+    assert facts is not None, "it was probed a moment ago"
+    strategy = strategy_of(station)
     document = {
         "station": station.code,
         "host_key": HostKey.parse(station.host_key).fingerprint if station.host_key else None,
         "server": asdict(facts),
+        "strategy": asdict(strategy),
     }
-    run.tell(document, lambda screen: _show(screen, facts))
+
+    def show(screen: Screen) -> None:
+        _show(screen, facts)
+        screen.line()
+        screen.facts((name, screen.translator.text(why)) for name, why in _reasons(strategy))
+
+    run.tell(document, show)
 
 
 def _station(hub: Hub, code: str) -> Station:
@@ -78,7 +90,7 @@ def _pinned(run: Run, hub: Hub, station: Station, accepted: str | None, who: str
     if accepted is None and station.host_key is not None:
         return station  # whether it is still the same is looked at when we sign in
     assert station.host is not None, "the import refuses a station without an address"
-    seen = scan_host_key(station.host, station.port, limits_of(hub))
+    seen = scan_host_key(station.host, station.port, patience_of(hub))
     expected = accepted or _typed(run, station, seen)
     if expected.strip() != seen.fingerprint:
         raise OtherFingerprint(station=station.name, seen=seen.fingerprint)
@@ -106,7 +118,7 @@ def _typed(run: Run, station: Station, seen: HostKey) -> str:
     return typed
 
 
-def _try(run: Run, hub: Hub, station: Station) -> ServerFacts:
+def _try(run: Run, hub: Hub, station: Station) -> Station:
     """Sign in, try what the server can do, and remember it."""
     now = run.clock.now()
     with hub.connect(hub, station, lambda step: None) as visit:
@@ -116,7 +128,7 @@ def _try(run: Run, hub: Hub, station: Station) -> ServerFacts:
         mine.server = asdict(facts)
         mine.last_seen_at = now
         mine.clock_skew_s, mine.free_bytes = facts.clock_skew_s, facts.free_bytes
-    return facts
+    return mine
 
 
 def _show(screen: Screen, facts: ServerFacts) -> None:
@@ -134,6 +146,41 @@ def _show(screen: Screen, facts: ServerFacts) -> None:
             (_("Longest file name"), str(facts.longest_name)),
         ]
     )  # fmt: skip
+
+
+# What was chosen, and why: a sentence of the catalogue for each.
+_CHECKED = {
+    Check.RECEIPT: _("samples at once; every byte by the player's signed receipt"),
+    Check.WHOLE: _("every byte is read back: no player signs for it here"),
+    Check.SAMPLES: _("samples, others each night: no player signs, and the line is thin"),
+}
+_FLUSHED = {
+    Flush.NAMES: _("files and names are flushed to its disk before they count"),
+    Flush.BYTES: _("files are flushed; names cannot be, so they are looked at again before air"),
+    Flush.NOTHING: _("it cannot flush: after a power cut all is looked at again"),
+}
+_REPLACED = {
+    Replace.AT_ONCE: _("a new file replaces an old one in one step"),
+    Replace.STEP_ASIDE: _("the old file steps aside first: it cannot rename over a file"),
+}
+_RESUMED = {
+    True: _("it goes on where the line broke"),
+    False: _("it begins again: the server empties what is opened to be written"),
+}
+_ROOM = {
+    True: _("asked for before anything is sent"),
+    False: _("not known: the server cannot tell"),
+}
+
+
+def _reasons(strategy: Strategy) -> list[tuple[str, str]]:
+    return [
+        (_("Checked by"), _CHECKED[strategy.check]),
+        (_("Power cut"), _FLUSHED[strategy.flush]),
+        (_("Replacing"), _REPLACED[strategy.replace]),
+        (_("After a cut"), _RESUMED[strategy.resumes]),
+        (_("Room"), _ROOM[strategy.asks_for_room]),
+    ]
 
 
 def _word(is_so: bool) -> str:

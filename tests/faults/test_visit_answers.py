@@ -83,7 +83,7 @@ def test_any_answers_end_in_an_error_of_ours_or_in_a_value(tape: bytes) -> None:
     """Listings, attributes, handles, data, free space: parsed within bounds, or refused."""
     questions: list[Any] = [
         lambda disk: disk.stat("in"),
-        lambda disk: disk.list_folder("in/audio"),
+        lambda disk: disk.list_folders("in/audio"),
         lambda disk: disk.open_read("out/receipt.json"),
         lambda disk: disk.replace("a", "b"),
         lambda disk: list(SftpFile(disk, "f", b"h").read([Block(0, 32_768)])),
@@ -146,7 +146,7 @@ def test_a_listing_without_end_is_left() -> None:
     listing = b"".join(packet(wire.NAME, number, many) for number in range(2, 100))
 
     with pytest.raises(BadAnswer, match="more than 50000 names"):
-        disk_on(handle + listing).list_folder("in/audio")
+        disk_on(handle + listing).list_folders("in/audio")
 
 
 def test_a_closed_line_is_a_link_that_broke() -> None:

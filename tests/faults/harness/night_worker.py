@@ -84,7 +84,7 @@ class NaiveVisit(Visit):
 def connect_naively(
     hub: Hub, station: Station, step: Callable[[str], None]
 ) -> AbstractContextManager[Visit]:
-    limits, address = reach.limits_of(hub), reach.address_of(station)
+    limits, address = reach.limits_of(hub, station), reach.address_of(station)
     connection, channel = open_channel(address, hub.ssh_key_path, limits)
     step("connected")
     return NaiveVisit(SftpDisk(connection, channel, address.root, limits), limits, step)

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from api.i18n import Translator, mark
 from scheduler.recurrence import WEEKDAYS, is_lunar, parts_of
+from scheduler.slots import Notices
 from scheduler.timetable import Rule
 
 _DAYS = (
@@ -46,6 +47,27 @@ def describe(rule: Rule, tr: Translator) -> str:
     text = " ".join([*when, tr.text(mark("at {time}"), time=tr.time(rule.starts_at))])
     text = ", ".join([text, *_end(rule, parts, tr)])
     return text[0].upper() + text[1:]
+
+
+def notice_sentences(tr: Translator, notices: Notices) -> Iterator[str]:
+    """What a person should know about a line that may stand."""
+    if notices.quiet is not None:
+        window = str(notices.quiet)
+        yield tr.text(
+            mark("It sounds in the quiet hours ({window}): ask the communes first."), window=window
+        )
+    for clash in notices.clashes:
+        yield tr.text(
+            mark('It collides with "{other}", priority too, from {day} on at {time}: the communes '
+                 "put them in order (loa air clashes)."),
+            other=clash.other.title, day=tr.day(clash.first.on),
+            time=tr.time(clash.first.starts_at),
+        )  # fmt: skip
+
+
+def days_in_words(days: Sequence[str], tr: Translator) -> str:
+    """``MO,WE`` as ``Thứ 2, 4``."""
+    return ", ".join(_weekdays(days, tr))
 
 
 def _by_the_sun(parts: Mapping[str, str], tr: Translator) -> Iterator[str]:

@@ -94,6 +94,13 @@ CLASS_WORDS: Mapping[str, str] = {
     "urgent": mark("urgent"),
 }
 
+KIND_WORDS: Mapping[str, str] = {
+    "programme": mark("own programme"),
+    "relay_province": mark("relay of the province"),
+    "relay_district": mark("relay of the district"),
+    "announcement": mark("announcement"),
+}
+
 PLAN_GROUP_WORDS: Mapping[str, str] = {
     "communication": mark("communication about poverty reduction"),
     "information": mark("reducing poverty of information"),
@@ -114,6 +121,8 @@ THINGS = (
     mark("slot"),
     mark("link"),
     mark("decision"),
+    mark("rule of the air"),
+    mark("calendar"),
     mark("profile"),
     mark("airing"),
     mark("delivery"),

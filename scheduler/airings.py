@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from scheduler.errors import InputInvalid, NotFound, OutsideUnit
 from scheduler.hub import Hub
 from scheduler.store import ledger
 from scheduler.store.models import Airing, Person, Station, StationUnit
-from scheduler.store.states import AiringState, Grade, move
+from scheduler.store.states import OPEN_AIRINGS, AiringState, Grade, move
 from scheduler.text import one_line
 from scheduler.units import unit_ids_below, valid_on
 
@@ -35,6 +35,12 @@ def day_schedule(
     if station_id is not None:
         statement = statement.where(Airing.station_id == station_id)
     return list(session.scalars(below(statement, unit_ids, on)))
+
+
+def is_confirmable(airing: Airing, now: datetime) -> bool:
+    """Whether a person's word still helps: it is over, and nothing has told how it went."""
+    is_over = airing.planned_at + timedelta(milliseconds=airing.ms) <= now
+    return is_over and airing.state in (*OPEN_AIRINGS, AiringState.UNKNOWN)
 
 
 def confirm_airing(

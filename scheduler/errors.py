@@ -7,7 +7,7 @@ filled from the keyword arguments, and the message catalogues translate it whole
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -177,10 +177,46 @@ class WrongEncoding(CoreError):
     code = "wrong_encoding"
 
 
-class SlotsOverlap(CoreError):
+class SlotRefused(CoreError):
+    """This slot cannot stand so in the timetable."""
+
+    code = "slot_refused"
+
+    def __init__(self, *, stations: Collection[int] = (), **fields: Any) -> None:
+        self.stations = frozenset(stations)  # where
+        self.problems: tuple[SlotRefused, ...] = ()  # this one and what else stands in the way
+        self.fixes: tuple[Any, ...] = ()  # scheduler.slotfixes.Fix: what would help
+        super().__init__(**fields)
+
+
+class SlotsOverlap(SlotRefused):
     """This slot overlaps "{other}" at {station} on {on}: {starts}-{ends}. Choose another time."""
 
     code = "slots_overlap"
+
+
+class OutsideWindow(SlotRefused):
+    """At {station} programmes air only at {windows}; this would air on {on}: {starts}-{ends}."""
+
+    code = "outside_window"
+
+
+class WindowOfOthers(SlotRefused):
+    """The time {window} at {station} belongs to the {level}, and this slot is of the {mine}."""
+
+    code = "window_of_others"
+
+
+class SessionTooLong(SlotRefused):
+    """The session of {starts} on {on} at {station} would last {minutes} minutes; {limit} may."""
+
+    code = "session_too_long"
+
+
+class TooManySessions(SlotRefused):
+    """At {station} there would be {count} sessions on {on}; {limit} a day are allowed."""
+
+    code = "too_many_sessions"
 
 
 class RuleInvalid(CoreError):

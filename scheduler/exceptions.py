@@ -13,10 +13,10 @@ from scheduler.hub import Hub
 from scheduler.programmes import get_programme
 from scheduler.slots import (
     SLOT_LOCK,
-    audience_of,
     changes_of,
     refuse_foreign_unit,
     refuse_overlap,
+    refuse_problems,
     rule_of,
 )
 from scheduler.store import ledger
@@ -61,7 +61,7 @@ def decide(hub: Hub, slot_id: int, decision: Decision, *, by: Person) -> SlotExc
 
     Raises:
         InputInvalid: the slot does not air on that day, or one of the moments is over.
-        SlotsOverlap: the new time is taken at one of the stations.
+        SlotRefused: the new time is taken at one of the stations, or no time of theirs.
         AlreadyExists: something was decided about that day before; take it back first.
     """
     people.require_role(by, "editor", "district", "commune")
@@ -73,8 +73,8 @@ def decide(hub: Hub, slot_id: int, decision: Decision, *, by: Person) -> SlotExc
             **vars(decision), kind=decision.kind, created_by=by.id, created_at=hub.clock.now()
         )
         slot.exceptions.append(made)
-        if decision.kind == "move" and slot.programme_class != "urgent":
-            refuse_overlap(hub, session, slot, audience_of(session, slot, decision.on))
+        if decision.kind == "move":
+            refuse_problems(hub, session, slot, moved_on=decision.moved_on)
         session.flush()
         _note(hub, session, "slot_day_changed", slot, made, by)
     return made
@@ -92,7 +92,7 @@ def take_back(hub: Hub, slot_id: int, on: date, *, by: Person) -> SlotException:
         slot.exceptions.remove(found)
         session.delete(found)
         if slot.programme_class != "urgent":
-            refuse_overlap(hub, session, slot, audience_of(session, slot, on))
+            refuse_overlap(hub, session, slot)
         _note(hub, session, "slot_day_restored", slot, found, by)
     return found
 

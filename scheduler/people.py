@@ -109,6 +109,7 @@ def find_person(session: Session, username: str) -> Person:
     person = _by_name(session, username)
     if person is None:
         raise NotFound(what="person", key=username)
+    _ = person.unit  # read now: whoever acts is asked for it after the session has ended
     return person
 
 

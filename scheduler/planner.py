@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.day import Day, PlannedItem, Renditions, day_of, ready_renditions
 from scheduler.hub import Hub
+from scheduler.precedence import moved_starts
 from scheduler.relay import is_allowed
 from scheduler.slots import audience_ids, changes_of, list_slots, rule_of
 from scheduler.store import ledger
@@ -124,15 +125,20 @@ class _Planning:
     def _wanted(self) -> dict[Key, dict[str, Any]]:
         """Every airing that should be from now on. Urgent wins over priority over normal."""
         inside = {on: stations_by_unit(self.session, on) for on in self.dates}
+        zone = self.hub.settings.zone
+        moved = moved_starts(self.session, self.slots.values(), self.dates, zone)
         wanted: dict[Key, dict[str, Any]] = {}
         for slot in sorted(self.slots.values(), key=_rank):
             for on, planned_at, programme in self._moments(slot):
                 row = self._row(slot, on, planned_at, programme)
                 relay_ms = slot.seconds * 1000 if row["stream"] else None
+                elsewhen = moved.get((slot.id, planned_at), {})
                 for station_id in audience_ids(slot.targets, inside[on]):
                     if station_id in self.stations:
                         ms = relay_ms or self._length(programme, station_id)
-                        wanted[station_id, planned_at] = {**row, "station_id": station_id, "ms": ms}
+                        at = elsewhen.get(station_id, planned_at)
+                        own = {"station_id": station_id, "planned_at": at, "ms": ms}
+                        wanted[station_id, at] = {**row, **own}
         return wanted
 
     def _moments(self, slot: Slot) -> Iterator[tuple[date, datetime, Programme]]:

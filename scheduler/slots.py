@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler import people
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit, SlotsOverlap, WrongState, said
+from scheduler.airrules import QUIET_FROM, QUIET_UNTIL, RuleBook, Window
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit, WrongState, said
 from scheduler.hub import Hub
 from scheduler.programmes import CLASSES, get_programme
-from scheduler.recurrence import check_rule, parts_of
+from scheduler.recurrence import check_rule
 from scheduler.registry import find_station
 from scheduler.relay import checked_address
+from scheduler.slotcheck import Checker, Clash, Line
+from scheduler.slotfixes import fixes_for
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Slot, SlotException, SlotTarget, Station
 from scheduler.store.states import ProgrammeState
-from scheduler.timetable import Change, Changes, Occurrence, Rule, occurrences
-from scheduler.units import find_unit, stations_by_unit, unit_ids_below
+from scheduler.timetable import Change, Changes, Rule
+from scheduler.units import find_unit, station_units, stations_by_unit, unit_ids_below
 
-# Two slots of every day or week meet within two months or not at all. What airs once a month or a
-# year, by the moon, or on a day that was moved is looked for through more than a year.
-CHECKED_DAYS, CHECKED_DAYS_OF_RARE = 62, 400
-_MAKES_RARE = {"INTERVAL", "BYMONTH", "BYMONTHDAY"}
-# Noise rules: warn, never move silently.
-QUIET_FROM, QUIET_UNTIL = time(21), time(6)
+KINDS = ("programme", "relay_province", "relay_district", "announcement")
+# What may be changed in a line that stands, and what then has to be checked anew.
+_CHECKED = ("audience", "exclude", "starts_at", "seconds", "rrule", "programme_class", "unit_code",
+            "valid_from", "valid_to")  # fmt: skip
+_USABLE = (ProgrammeState.READY, ProgrammeState.APPROVED)
 SLOT_LOCK = 0x736C6F74  # "slot": two that overlap may not be checked side by side
 
 
@@ -40,7 +42,7 @@ class SlotDetails:
     title: str
     unit_code: str
     audience: tuple[str, ...]  # "unit:347" (with all below it) or "station:CODE"
-    programme_id: int
+    programme_id: int | None
     starts_at: time  # local
     seconds: int | None = None  # none: the length of the programme, up to the next minute
     rrule: str = "FREQ=DAILY"
@@ -50,6 +52,8 @@ class SlotDetails:
     valid_to: date | None = None  # the last day, included
     exclude: tuple[str, ...] = ()
     stream: str | None = None  # address of a live relay; the programme plays if it fails
+    kind: str = "programme"
+    uid: str | None = None  # of a calendar that brought it
 
     def __post_init__(self) -> None:
         title = unicodedata.normalize("NFC", self.title).strip()
@@ -61,6 +65,10 @@ class SlotDetails:
         if self.programme_class not in CLASSES:
             raise InputInvalid(
                 problem=said("the class is one of {choices}", choices=", ".join(CLASSES))
+            )
+        if self.kind not in KINDS:
+            raise InputInvalid(
+                problem=said("the kind is one of {choices}", choices=", ".join(KINDS))
             )
         if self.seconds is not None and not 1 <= self.seconds <= 86_400:
             raise InputInvalid(problem="a slot lasts 1 second to 24 hours")
@@ -78,27 +86,70 @@ def add_slot(hub: Hub, details: SlotDetails, *, by: Person) -> Slot:
     Add a line to the timetable.
 
     Raises:
-        SlotsOverlap: something else airs at one of the stations at that time.
+        SlotRefused: another line, a window or a cap stands in the way; it carries what would help.
         NotFound: no such unit, station or programme.
         InputInvalid: nobody hears it, or the person may not plan for that unit.
     """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        lock(session, SLOT_LOCK)
-        slot = _new_slot(hub, session, details, by)
-        refuse_foreign_unit(session, slot, by)
-        reached = audience_of(session, slot, slot.valid_from)
-        if not reached:
-            raise InputInvalid(problem="no station hears this slot")
-        if slot.programme_class != "urgent":
-            refuse_overlap(hub, session, slot, reached)
-        session.add(slot)
-        session.flush()
-        ledger.record(
-            session, at=hub.clock.now(), who=by.username, what="slot_added",
-            subject=f"slot {slot.id}", title=slot.title, rrule=slot.rrule,
-            starts_at=f"{slot.starts_at:%H:%M}", stations=len(reached),
-        )  # fmt: skip
+        return add_slot_in(hub, session, details, by=by)
+
+
+def add_slot_in(hub: Hub, session: Session, details: SlotDetails, *, by: Person) -> Slot:
+    """As ``add_slot``, within a transaction of the caller."""
+    lock(session, SLOT_LOCK)
+    slot = _new_slot(hub, session, details, by)
+    refuse_foreign_unit(session, slot, by)
+    reached = refuse_problems(hub, session, slot)
+    session.add(slot)
+    session.flush()
+    ledger.record(
+        session, at=hub.clock.now(), who=by.username, what="slot_added",
+        subject=f"slot {slot.id}", title=slot.title, rrule=slot.rrule,
+        starts_at=f"{slot.starts_at:%H:%M}", stations=len(reached),
+    )  # fmt: skip
+    return slot
+
+
+def edit_slot(hub: Hub, slot_id: int, changes: Mapping[str, object], *, by: Person) -> Slot:
+    """
+    Change a line that stands; ``changes`` goes by the names of ``SlotDetails``.
+
+    What it has aired stays as it was, and so does the day from which COUNT and INTERVAL are
+    counted; only what has not begun is planned anew.
+
+    Raises:
+        SlotRefused: as for a new line. NotFound, InputInvalid, OutsideUnit.
+    """
+    people.require_role(by, "editor", "district", "commune")
+    with hub.database.write() as session:
+        return edit_slot_in(hub, session, slot_id, changes, by=by)
+
+
+def edit_slot_in(
+    hub: Hub, session: Session, slot_id: int, changes: Mapping[str, object], *, by: Person
+) -> Slot:
+    """As ``edit_slot``, within a transaction of the caller."""
+    lock(session, SLOT_LOCK)
+    slot = session.get(Slot, slot_id)
+    if slot is None or slot.removed_at is not None:
+        raise NotFound(what="slot", key=slot_id)
+    refuse_foreign_unit(session, slot, by)
+    before = details_of(slot)
+    wanted = replace(before, **changes)  # type: ignore[arg-type]
+    differing = [name for name, value in vars(wanted).items() if value != getattr(before, name)]
+    if not differing:
+        return slot
+    _fill(hub, session, slot, wanted)
+    refuse_foreign_unit(session, slot, by)
+    if set(differing) & set(_CHECKED):
+        with session.no_autoflush:
+            refuse_problems(hub, session, slot)
+    ledger.record(
+        session, at=hub.clock.now(), who=by.username, what="slot_edited",
+        subject=f"slot {slot.id}",
+        **{name: [str(getattr(before, name)), str(getattr(wanted, name))] for name in differing},
+    )  # fmt: skip
     return slot
 
 
@@ -159,6 +210,35 @@ def is_in_quiet_hours(slot: Slot) -> bool:
     return slot.starts_at >= QUIET_FROM or slot.starts_at < QUIET_UNTIL
 
 
+def details_of(slot: Slot) -> SlotDetails:
+    """What a person would have to say to make this line again."""
+    return SlotDetails(
+        title=slot.title,
+        unit_code=slot.unit.code,
+        audience=tuple(target_code(one) for one in slot.targets if not one.excluded),
+        exclude=tuple(target_code(one) for one in slot.targets if one.excluded),
+        programme_id=slot.programme_id,
+        starts_at=slot.starts_at,
+        seconds=slot.seconds,
+        rrule=slot.rrule,
+        programme_class=slot.programme_class,
+        late_ok_s=slot.late_ok_s,
+        valid_from=slot.valid_from,
+        valid_to=slot.valid_to,
+        stream=slot.stream,
+        kind=slot.kind,
+        uid=slot.uid,
+    )
+
+
+def target_code(target: SlotTarget) -> str:
+    """``unit:347`` or ``station:dao-ly``."""
+    if target.unit is not None:
+        return f"unit:{target.unit.code}"
+    assert target.station is not None, "a target is a unit or a station"
+    return f"station:{target.station.code}"
+
+
 def audience_of(session: Session, slot: Slot, on: date) -> set[int]:
     """The ids of the stations that a slot reaches on the map of that day."""
     return audience_ids(slot.targets, stations_by_unit(session, on))
@@ -181,29 +261,41 @@ def audience_ids(targets: Iterable[SlotTarget], inside: dict[int, set[int]]) -> 
 
 
 def _new_slot(hub: Hub, session: Session, details: SlotDetails, by: Person) -> Slot:
+    slot = Slot(created_by=by.id, created_at=hub.clock.now(), exceptions=[])
+    _fill(hub, session, slot, details)
+    return slot
+
+
+def _fill(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> None:
+    """Bring a line to what a person said about it."""
+    if details.programme_id is None:
+        raise InputInvalid(problem="choose a programme")
     programme = get_programme(session, details.programme_id)
-    if programme.state not in (ProgrammeState.READY, ProgrammeState.APPROVED):
+    if programme.id != slot.programme_id and programme.state not in _USABLE:
         raise WrongState(what=str(programme), state=programme.state.value)
-    on = details.valid_from or hub.today()
-    return Slot(
-        unit_id=find_unit(session, details.unit_code, on).id,
-        title=details.title,
-        programme_id=programme.id,
-        programme_class=details.programme_class,
-        starts_at=details.starts_at,
-        seconds=details.seconds or _whole_minutes(programme),
-        rrule=details.rrule,
-        late_ok_s=details.late_ok_s,
-        stream=checked_address(details.stream, hub.settings) if details.stream else None,
-        valid_from=on,
-        valid_to=details.valid_to,
-        created_by=by.id,
-        created_at=hub.clock.now(),
-        targets=[
-            *_targets(session, details.audience, on, excluded=False),
-            *_targets(session, details.exclude, on, excluded=True),
-        ],
-    )
+    on = details.valid_from or slot.valid_from or hub.today()
+    with session.no_autoflush:
+        if slot.unit is None or slot.unit.code != details.unit_code:
+            slot.unit = find_unit(session, details.unit_code, on)
+        slot.unit_id = slot.unit.id
+        targets = [
+            *_targets(session, slot, details.audience, on, excluded=False),
+            *_targets(session, slot, details.exclude, on, excluded=True),
+        ]
+    slot.title, slot.kind, slot.uid = details.title, details.kind, details.uid
+    slot.programme_id, slot.programme_class = programme.id, details.programme_class
+    slot.starts_at = details.starts_at
+    slot.seconds = details.seconds or _whole_minutes(programme)
+    slot.rrule, slot.late_ok_s = details.rrule, details.late_ok_s
+    if details.stream != slot.stream:
+        slot.stream = checked_address(details.stream, hub.settings) if details.stream else None
+    slot.valid_from, slot.valid_to = on, details.valid_to
+    if [_key(one) for one in slot.targets] != [_key(one) for one in targets]:
+        slot.targets = targets
+
+
+def _key(target: SlotTarget) -> tuple[object, ...]:
+    return target.unit_id, target.station_id, target.excluded
 
 
 def _whole_minutes(programme: Programme) -> int:
@@ -212,11 +304,16 @@ def _whole_minutes(programme: Programme) -> int:
 
 
 def _targets(
-    session: Session, entries: Sequence[str], on: date, *, excluded: bool
+    session: Session, slot: Slot, entries: Sequence[str], on: date, *, excluded: bool
 ) -> Iterator[SlotTarget]:
+    # What stands in the line already may be a unit that has ended since.
+    known = {target_code(one): one for one in slot.targets}
     for entry in entries:
         kind, _, code = entry.partition(":")
-        if kind == "unit":
+        if entry in known:
+            same = known[entry]
+            yield SlotTarget(unit_id=same.unit_id, station_id=same.station_id, excluded=excluded)
+        elif kind == "unit":
             yield SlotTarget(unit_id=find_unit(session, code, on).id, excluded=excluded)
         elif kind == "station":
             yield SlotTarget(station_id=find_station(session, code).id, excluded=excluded)
@@ -238,56 +335,78 @@ def refuse_foreign_unit(session: Session, slot: Slot, by: Person) -> None:
         raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")
 
 
-def refuse_overlap(hub: Hub, session: Session, slot: Slot, reached: set[int]) -> None:
-    """Two slots may not sound at one station at one time; the clash is told with its day."""
-    zone = hub.settings.zone
+# ── What stands in the way ─────────────────────────────────────────────────────────────────────
+
+
+def checker_of(hub: Hub, session: Session, slot: Slot) -> Checker:
+    """What a line is held against: all others, on the map of its first day that is not over."""
     first = max(slot.valid_from, hub.today()) if slot.id else slot.valid_from
     inside = stations_by_unit(session, first)
-    for other in list_slots(session):
-        if other.id == slot.id or other.programme_class == "urgent":
-            continue
-        shared = reached & audience_ids(other.targets, inside)
-        if not shared:
-            continue
-        is_rare = _is_rare(slot) or _is_rare(other)
-        begin = max(first, other.valid_from)  # before the later one begins they cannot meet
-        last = begin + timedelta(days=CHECKED_DAYS_OF_RARE if is_rare else CHECKED_DAYS)
-        # From the day before: what began before midnight may still be on air.
-        eve = begin - timedelta(days=1)
-        mine = occurrences(rule_of(slot), eve, last, zone, changes_of(slot))
-        theirs = occurrences(rule_of(other), eve, last, zone, changes_of(other))
-        clash = _first_clash(list(mine), list(theirs))
-        if clash is not None:
-            station = session.get(Station, min(shared))
-            assert station is not None
-            raise SlotsOverlap(
-                other=other.title,
-                station=station.name,
-                on=f"{clash.on:%d/%m/%Y}",
-                starts=_local(clash.starts_at, hub),
-                ends=_local(clash.ends_at, hub),
-            )
+    book = RuleBook(session)
+    others = [
+        line_of(one, inside, book)
+        for one in list_slots(session)
+        if one.programme_class != "urgent" and one.id != slot.id
+    ]
+    units = station_units(session, first)
+    return Checker(session, others, book, units.get, first=first, zone=hub.settings.zone)
 
 
-def _is_rare(slot: Slot) -> bool:
-    """Whether it may air for the first time only after two months."""
-    parts = parts_of(slot.rrule)
-    is_frequent = parts.get("FREQ") in ("DAILY", "WEEKLY") and not parts.keys() & _MAKES_RARE
-    return not is_frequent or any(one.moved_on for one in slot.exceptions)
+def line_of(slot: Slot, inside: dict[int, set[int]], book: RuleBook) -> Line:
+    return Line(
+        slot_id=slot.id, title=slot.title, programme_class=slot.programme_class,
+        level=book.level(slot.unit_id), rule=rule_of(slot), changes=changes_of(slot),
+        stations=frozenset(audience_ids(slot.targets, inside)),
+    )  # fmt: skip
 
 
-def _first_clash(mine: Sequence[Occurrence], theirs: Sequence[Occurrence]) -> Occurrence | None:
-    """The first of theirs that overlaps one of mine; both come in order of time."""
-    i = j = 0
-    while i < len(mine) and j < len(theirs):
-        if mine[i].starts_at < theirs[j].ends_at and theirs[j].starts_at < mine[i].ends_at:
-            return theirs[j]
-        if mine[i].ends_at <= theirs[j].starts_at:
-            i += 1
-        else:
-            j += 1
-    return None
+def refuse_problems(
+    hub: Hub, session: Session, slot: Slot, *, moved_on: date | None = None
+) -> frozenset[int]:
+    """
+    Refuse a line that cannot stand so; gives the stations that hear it.
+
+    Raises:
+        SlotRefused: the first problem, with the others and with what would help.
+        InputInvalid: no station hears it.
+    """
+    checker = checker_of(hub, session, slot)
+    line = line_of(slot, stations_by_unit(session, checker.first), checker.book)
+    if not line.stations:
+        raise InputInvalid(problem="no station hears this slot")
+    problems = checker.problems(line, on=moved_on)
+    if problems:
+        error = problems[0]
+        error.problems = tuple(problems)
+        if moved_on is None:
+            codes = {row.id: row.code for row in session.execute(select(Station.id, Station.code))}
+            programme = session.get(Programme, slot.programme_id)
+            shortest_s = -(-(programme.ms or 0) // 1000) if programme else 0
+            error.fixes = fixes_for(checker, line, problems, shortest_s=shortest_s, codes=codes)
+        raise error
+    return line.stations
 
 
-def _local(at: datetime, hub: Hub) -> str:
-    return f"{at.astimezone(hub.settings.zone):%H:%M}"
+@dataclass(frozen=True)
+class Notices:
+    """What a person should know about a line that may stand."""
+
+    quiet: Window | None = None  # the quiet hours into which it sounds
+    clashes: tuple[Clash, ...] = ()  # priority lines that the communes put in order
+
+
+def notices_of(hub: Hub, session: Session, slot: Slot) -> Notices:
+    checker = checker_of(hub, session, slot)
+    line = line_of(slot, stations_by_unit(session, checker.first), checker.book)
+    if slot.programme_class == "urgent":
+        return Notices()
+    return Notices(checker.quiet(line), tuple(checker.clashes(line)))
+
+
+def refuse_overlap(hub: Hub, session: Session, slot: Slot) -> None:
+    """Two lines may not sound at one station at one time; the clash is told with its day."""
+    checker = checker_of(hub, session, slot)
+    line = line_of(slot, stations_by_unit(session, checker.first), checker.book)
+    problems = checker.overlaps(line)
+    if problems:
+        raise problems[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -115,13 +115,34 @@ def unit_ids_below(session: Session, unit_id: int | None, on: date) -> set[int] 
 
 
 def stations_by_unit(session: Session, on: date) -> dict[int, set[int]]:
-    """For each unit of that day the stations in it and in all that is below it."""
+    """
+    For each unit of that day the stations in it and in all that is below it.
+
+    A unit that has ended stands for the stations of its last day: when a commune is merged in the
+    middle of the week, its stations still hear what was planned for them.
+    """
+    inside = _stations_on(session, on)
+    ended: dict[date, set[int]] = defaultdict(set)
+    for row in session.execute(select(Unit.id, Unit.valid_to).where(Unit.valid_to <= on)):
+        ended[row.valid_to].add(row.id)
+    for end, unit_ids in ended.items():
+        last_day = _stations_on(session, end - timedelta(days=1))
+        for unit_id in unit_ids & last_day.keys():
+            inside[unit_id] = last_day[unit_id]
+    return inside
+
+
+def station_units(session: Session, on: date) -> dict[int, int]:
+    """Which unit each station serves on that day."""
+    statement = select(StationUnit.station_id, StationUnit.unit_id)
+    rows = session.execute(statement.where(*valid_on(StationUnit, on)))
+    return {row.station_id: row.unit_id for row in rows}
+
+
+def _stations_on(session: Session, on: date) -> dict[int, set[int]]:
     parents = {unit.id: unit.parent_id for unit in units_on(session, on)}
     inside: dict[int, set[int]] = defaultdict(set)
-    served = session.execute(
-        select(StationUnit.station_id, StationUnit.unit_id).where(*valid_on(StationUnit, on))
-    )
-    for station_id, unit_id in served:
+    for station_id, unit_id in station_units(session, on).items():
         above: int | None = unit_id
         while above is not None:
             inside[above].add(station_id)

@@ -23,6 +23,12 @@ First steps:
 class Root(LazyGroup):
     """``loa``: turns whatever goes wrong in a command into one clear sentence."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from api.cli.run import Run
+
+        ctx.ensure_object(Run).words = tuple(args)  # a proposal repeats them with one change
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

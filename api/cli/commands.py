@@ -69,9 +69,22 @@ _SLOT = LazyGroup(
         "preview": Lazy(
             "api.cli.slot_preview:preview", "Show when a line of the timetable airs next."
         ),
+        "edit": Lazy("api.cli.slot_edit:edit", "Change a line of the timetable."),
         "change": Lazy("api.cli.slot_day:change", "Skip, move or replace one day of a line."),
         "restore": Lazy("api.cli.slot_day:restore", "Let one day of a line follow its rule again."),
         "remove": Lazy("api.cli.slot:remove", "Take a line out of the timetable."),
+    },
+)
+_AIR = LazyGroup(
+    name="air",
+    help="Rules of the air: windows, caps, quiet hours, and which priority slot comes first.",
+    lazy={
+        "list": Lazy("api.cli.air:list_", "Show which units say something about their air."),
+        "show": Lazy("api.cli.air:show", "Show what holds on the air of a unit."),
+        "set": Lazy("api.cli.air:set_", "Say what holds on the air of a unit."),
+        "remove": Lazy("api.cli.air:remove", "Let a unit say nothing of its own."),
+        "clashes": Lazy("api.cli.air_order:clashes", "Show where priority slots collide."),
+        "order": Lazy("api.cli.air_order:order", "Say which of the priority slots airs first."),
     },
 )
 
@@ -84,6 +97,7 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "person": _PERSON,
     "programme": _PROGRAMME,
     "slot": _SLOT,
+    "air": _AIR,
     "plan": Lazy("api.cli.plan:plan", "Turn the timetable into airings and deliveries."),
     "push": Lazy("api.cli.push:push", "Bring the stations what is due."),
     "collect": Lazy("api.cli.collect:collect", "Fetch receipts and logs from the stations."),

@@ -11,8 +11,8 @@ from api.rulewords import describe
 from api.slotwords import content_in_words
 from audio.facts import Facts
 from audio.findings import SENTENCES
-from scheduler.slots import is_in_quiet_hours, rule_of
-from scheduler.store.models import Airing, Delivery, Person, Programme, Slot, SlotTarget, Unit
+from scheduler.slots import is_in_quiet_hours, rule_of, target_code
+from scheduler.store.models import Airing, Delivery, Person, Programme, Slot, Unit
 
 Document = dict[str, Any]
 
@@ -92,6 +92,7 @@ def slot_document(slot: Slot, translator: Translator) -> Document:
         "programme_id": slot.programme_id,
         "programme_title": slot.programme.title if slot.programme else None,
         "content": content_in_words(slot, translator),
+        "kind": slot.kind,
         "programme_class": slot.programme_class,
         "starts_at": slot.starts_at,
         "seconds": slot.seconds,
@@ -106,14 +107,7 @@ def slot_document(slot: Slot, translator: Translator) -> Document:
 
 
 def targets_of(slot: Slot, *, excluded: bool) -> list[str]:
-    return [_target(target) for target in slot.targets if target.excluded is excluded]
-
-
-def _target(target: SlotTarget) -> str:
-    if target.unit is not None:
-        return f"unit:{target.unit.code}"
-    assert target.station is not None, "a target is a unit or a station"
-    return f"station:{target.station.code}"
+    return [target_code(target) for target in slot.targets if target.excluded is excluded]
 
 
 def delivery_document(delivery: Delivery, translator: Translator) -> Document:

@@ -14,12 +14,20 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.exc import DBAPIError
 
+from api.airwords import fix_in_words
 from api.cli.errors import FileTrouble, UnexpectedHere, UnexpectedUnwritten
+from api.cli.proposals import fix_command
 from api.cli.run import FAILED, Run, language_of, print_json
 from api.i18n import LoaError, Translator, mark, translator
 from audio.errors import AudioError
 from scheduler.clock import SystemClock
-from scheduler.errors import CoreError, DatabaseDown, DataNotWritable, FileRefused
+from scheduler.errors import (
+    CoreError,
+    DatabaseDown,
+    DataNotWritable,
+    FileRefused,
+    SlotRefused,
+)
 from stations.errors import StationError
 
 _FULL, _READ_ONLY = mark("the disk is full"), mark("it is read-only")
@@ -42,20 +50,45 @@ class Refusal(click.ClickException):
         if isinstance(self.error, FileRefused):
             for problem in self.error.problems:
                 yield f"  {self.translator.error(problem)}"
+        if isinstance(self.error, SlotRefused):
+            for other in self.error.problems[1:]:
+                yield f"  {self.translator.error(other)}"
+
+    def proposals(self) -> list[dict[str, Any]]:
+        """What would help, each with the command that does it."""
+        if not isinstance(self.error, SlotRefused):
+            return []
+        return [
+            {
+                "kind": fix.kind,
+                "sentence": fix_in_words(fix, self.translator),
+                "command": fix_command(fix, self.run.words),
+                "changes": dict(fix.changes),
+            }
+            for fix in self.error.fixes
+        ]
 
     def show(self, file: IO[Any] | None = None) -> None:
         for sentence in self.message.splitlines():
             click.echo(_printable(sentence), err=True)
+        for n, fix in enumerate(self.proposals(), start=1):
+            head = mark("What would help:") if n == 1 else ""
+            if head:
+                click.echo(self.translator.text(head), err=True)
+            click.echo(_printable(f"  {n}. {fix['sentence']}: {fix['command']}"), err=True)
         if self.run.as_json:
             print_json({"error": self.document()})
 
     def document(self) -> dict[str, Any]:
         first, *problems = self.sentences()
-        return {
+        document: dict[str, Any] = {
             "code": self.error.code,
             "sentence": first,
             "problems": [problem.strip() for problem in problems],
         }
+        if isinstance(self.error, SlotRefused):
+            document["fixes"] = self.proposals()
+        return document
 
 
 def refusal_of(error: Exception, ctx: click.Context) -> Refusal:

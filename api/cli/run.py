@@ -34,6 +34,7 @@ class Run:
         self.data: Path | None = None
         self.language_wanted: str | None = None
         self.as_json = False
+        self.words: tuple[str, ...] = ()  # as they were typed after "loa"
         self._settings_given = settings
         self._clock = clock
 

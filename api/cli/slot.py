@@ -12,16 +12,15 @@ from api.cli.options import DATE, TIME, acting, command, yes
 from api.cli.run import Run
 from api.cli.screen import Figures, Screen
 from api.i18n import mark as _
-from api.rulewords import describe
+from api.rulewords import describe, notice_sentences
 from api.slotwords import content_in_words
+from api.words import KIND_WORDS
 from scheduler import slots
 from scheduler.errors import NotFound
 from scheduler.programmes import CLASSES
 from scheduler.relay import host_of
-from scheduler.slots import SlotDetails, is_in_quiet_hours, rule_of
+from scheduler.slots import KINDS, Notices, SlotDetails, notices_of, rule_of
 from scheduler.store.models import Slot
-
-_QUIET = _("It begins between 21:00 and 06:00, when noise rules hold: ask the communes first.")
 
 
 @command(
@@ -44,6 +43,8 @@ _QUIET = _("It begins between 21:00 and 06:00, when noise rules hold: ask the co
 @click.option("--rule", "rrule", default="FREQ=DAILY", show_default=True,
               help="RFC 5545, for example FREQ=WEEKLY;BYDAY=MO,FR; or LUNAR;DAY=15.")  # fmt: skip
 @click.option("--seconds", type=int, help="Its length; that of the programme when not given.")
+@click.option("--kind", type=click.Choice(KINDS), default="programme", show_default=True,
+              help="Our own, a relay, or an announcement.")  # fmt: skip
 @click.option("--class", "programme_class", type=click.Choice(CLASSES), default="normal",
               show_default=True)  # fmt: skip
 @click.option("--late-ok", "late_ok_s", type=int, default=600, show_default=True,
@@ -65,7 +66,8 @@ def add(
     """
     Add a line to the timetable.
 
-    Refused when something else airs at one of the stations at that time. Run "loa plan" after it.
+    Refused, with proposals, when something else airs at one of the stations at that time, or when
+    the rules of the air there forbid it (loa air show). Run "loa plan" after it.
     """
     checked = SlotDetails(
         unit_code=unit_code,
@@ -75,8 +77,9 @@ def add(
     with run.hub() as hub:
         added = slots.add_slot(hub, checked, by=run.person(hub, by))
         with hub.database.read() as session:
-            slot = _line(slots.list_slots(session), added.id)
-    run.tell(slot_document(slot, run.translator), lambda screen: _show(screen, slot))
+            slot = find_line(slots.list_slots(session), added.id)
+            notices = notices_of(hub, session, slot)
+    tell_line(run, slot, notices)
 
 
 @command("list", "loa slot list", "loa slot list --json")
@@ -103,7 +106,7 @@ def remove(run: Run, id: int, yes: bool, by: str) -> None:
     with run.hub() as hub:
         person = run.person(hub, by)
         with hub.database.read() as session:
-            slot = _line(slots.list_slots(session), id)
+            slot = find_line(slots.list_slots(session), id)
         run.confirm(_('Take "{title}" out of the timetable?'), yes=yes, title=slot.title)
         slots.remove_slot(hub, id, by=person)
     run.tell(
@@ -112,17 +115,24 @@ def remove(run: Run, id: int, yes: bool, by: str) -> None:
     )
 
 
-def _line(found: Sequence[Slot], slot_id: int) -> Slot:
+def find_line(found: Sequence[Slot], slot_id: int) -> Slot:
     for slot in found:
         if slot.id == slot_id:
             return slot
     raise NotFound(what="slot", key=slot_id)
 
 
-def _show(screen: Screen, slot: Slot) -> None:
-    _show_list(screen, [slot])
-    if is_in_quiet_hours(slot):
-        screen.say(_QUIET)
+def tell_line(run: Run, slot: Slot, notices: Notices) -> None:
+    """One line that was added or changed, with what a person should know about it."""
+    warnings = list(notice_sentences(run.translator, notices))
+    document = {**slot_document(slot, run.translator), "warnings": warnings}
+
+    def show(screen: Screen) -> None:
+        _show_list(screen, [slot])
+        for sentence in warnings:
+            screen.line(sentence)
+
+    run.tell(document, show)
 
 
 def _show_list(screen: Screen, found: Sequence[Slot]) -> None:
@@ -132,6 +142,7 @@ def _show_list(screen: Screen, found: Sequence[Slot]) -> None:
             Figures(_("No.")),
             _("When"),
             _("Title"),
+            _("Kind"),
             _("Programme"),
             Figures(_("Length")),
             _("Who hears it"),
@@ -143,6 +154,7 @@ def _show_list(screen: Screen, found: Sequence[Slot]) -> None:
                 str(slot.id),
                 describe(rule_of(slot), tr),
                 slot.title,
+                tr.text(KIND_WORDS[slot.kind]),
                 _what(screen, slot),
                 tr.length(slot.seconds * 1000),
                 _audience(screen, slot),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.pages import airings, people, programmes, sign_in, stations, timetable, today
+from api.pages import airings, people, programmes, sign_in, stations, timetable, today, wall
 
 
 def page_router() -> APIRouter:
     """All pages; they are no part of the API's document."""
     router = APIRouter(include_in_schema=False)
-    for part in (sign_in, today, stations, airings, programmes, timetable, people):
+    for part in (sign_in, today, stations, airings, programmes, timetable, people, wall):
         router.include_router(part.router)
     return router

@@ -16,9 +16,9 @@ from api.fields import FormId
 from api.pages.render import page, redirect
 from api.scope import scope_of
 from api.vietnamese import sort_key
-from scheduler.airings import confirm_airing, day_schedule
+from scheduler.airings import confirm_airing, day_schedule, is_confirmable
 from scheduler.store.models import Airing
-from scheduler.store.states import OPEN_AIRINGS, AiringState, Grade
+from scheduler.store.states import AiringState, Grade
 
 router = APIRouter()
 
@@ -103,9 +103,3 @@ def moments_of(airings: Sequence[Airing]) -> Iterator[Moment]:
         ordered, lambda one: (one.planned_at, one.slot_id)
     ):
         yield Moment(planned_at, tuple(together))
-
-
-def is_confirmable(airing: Airing, now: datetime) -> bool:
-    """Whether a person's word still helps: it is over, and nothing has told how it went."""
-    is_over = airing.planned_at + timedelta(milliseconds=airing.ms) <= now
-    return is_over and airing.state in (*OPEN_AIRINGS, AiringState.UNKNOWN)

@@ -87,6 +87,7 @@ def test_one_time_secret_opens_nothing_but_the_change_of_the_password(site: Site
         ("POST", "/programmes/99/approve", {"admin", "tuan"}),
         ("POST", "/programmes/99/reject", {"admin", "tuan"}),
         ("POST", "/programmes/99/withdraw", {"admin", "tuan", "huong"}),
+        ("POST", "/stations/dai-13579/confirm", {"admin", "huong", "tuan", "lan", "dao"}),
         ("POST", "/timetable", {"admin", "huong", "lan", "dao"}),
         ("GET", "/timetable/99/remove", {"admin", "huong", "lan", "dao"}),
         ("POST", "/timetable/99/remove", {"admin", "huong", "lan", "dao"}),

@@ -32,6 +32,8 @@ PAGES = (
     ("huong", "/"),
     ("lan", "/stations"),
     ("lan", "/airings?state=missed"),
+    ("dao", "/stations/dai-13579/week"),
+    ("dao", "/stations/dai-13579/confirm"),
     ("huong", "/programmes"),
     ("tuan", "/programmes/4"),
     ("huong", "/timetable"),

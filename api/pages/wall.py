@@ -1,0 +1,90 @@
+"""What hangs on the wall of a commune's office: a station's week on A4, and what its QR opens."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+import segno
+from fastapi import APIRouter, Depends, Form, Request, Response
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
+from api.pages.render import page, redirect
+from api.scope import Scope, scope_of
+from scheduler.airings import confirm_airing, day_schedule, is_confirmable
+from scheduler.errors import OutsideUnit
+from scheduler.registry import find_station
+from scheduler.store.models import Station
+
+router = APIRouter(prefix="/stations/{code}")
+
+CONFIRMERS = ("editor", "approver", "district", "commune")
+DAYS = 7
+
+
+@router.get("/week")
+def week(request: Request, viewer: SignedIn, code: str, first: date | None = None) -> Response:
+    """Seven days of one station on one sheet of paper."""
+    hub = hub_of(request)
+    first = first or hub.today()
+    days = [first + timedelta(days=n) for n in range(DAYS)]
+    with hub.database.read() as session:
+        station, scope = _seen(session, viewer, code, first)
+        schedule = [(on, day_schedule(session, on, station_id=station.id)) for on in days]
+    address = f"{str(request.base_url).rstrip('/')}/stations/{code}/confirm"
+    return page(
+        request, "wall_week.html", viewer=viewer, station=station, scope=scope,
+        schedule=schedule, first=first, last=days[-1], before=first - timedelta(days=DAYS),
+        after=first + timedelta(days=DAYS), address=address, code=qr_code(address),
+    )  # fmt: skip
+
+
+@router.get("/confirm")
+def confirmable(request: Request, viewer: SignedIn, code: str, on: date | None = None) -> Response:
+    """One station's day with large buttons: what the QR on the wall opens on a telephone."""
+    hub = hub_of(request)
+    on = on or hub.today()
+    with hub.database.read() as session:
+        station, scope = _seen(session, viewer, code, on)
+        airings = day_schedule(session, on, station_id=station.id)
+    return page(
+        request, "wall_confirm.html", viewer=viewer, station=station, scope=scope, on=on,
+        before=on - timedelta(days=1), after=on + timedelta(days=1), airings=airings,
+        may_confirm=viewer.may(*CONFIRMERS), is_confirmable=is_confirmable,
+    )  # fmt: skip
+
+
+@router.post("/confirm", dependencies=[Depends(checked_form)])
+def confirm(
+    request: Request,
+    viewer: Annotated[Viewer, Depends(needs(*CONFIRMERS))],
+    code: str,
+    planned_at: Annotated[datetime, Form()],
+    aired: Annotated[bool, Form()],
+    note: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        station = find_station(session, code)
+    airing = confirm_airing(hub, station.id, planned_at, by=viewer.person, aired=aired, note=note)
+    on = airing.broadcast_date.isoformat()
+    return redirect(f"/stations/{code}/confirm", on=on, done="confirmed")
+
+
+def qr_code(address: str) -> Markup:
+    """The address as a drawing that a telephone reads, also from a copy that lost a quarter."""
+    drawn = segno.make(address, error="q", micro=False).svg_inline(
+        scale=4, border=2, svgclass="qr", lineclass=None, omitsize=True, dark="#000", light="#fff"
+    )
+    return Markup(drawn)  # noqa: S704 - drawn by the library from modules, the text is not in it
+
+
+def _seen(session: Session, viewer: Viewer, code: str, on: date) -> tuple[Station, Scope]:
+    station = find_station(session, code)
+    scope = scope_of(session, viewer.person, on, None)
+    if not scope.covers(station.id):
+        unit = viewer.person.unit
+        raise OutsideUnit(who=viewer.person.full_name, unit=unit.name if unit else "")
+    return station, scope

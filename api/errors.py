@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from scheduler import errors as core
-from scheduler.errors import CoreError
+from scheduler.errors import CoreError, RowProblem
 
 
 class NotSignedIn(CoreError):
@@ -49,6 +49,18 @@ class FormUnreadable(CoreError):
     """What was sent cannot be read: {detail}. Open the page again and send it once more."""
 
     code = "form_unreadable"
+
+
+class EventProblem(RowProblem):
+    """{event}: {reason}"""
+
+    code = "event_problem"
+
+
+class NoCalendar(CoreError):
+    """{name} is no calendar (.ics) that can be read: {detail}."""
+
+    code = "no_calendar"
 
 
 class PageMissing(CoreError):

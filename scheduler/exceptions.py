@@ -66,17 +66,24 @@ def decide(hub: Hub, slot_id: int, decision: Decision, *, by: Person) -> SlotExc
     """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        lock(session, SLOT_LOCK)
-        slot = _slot(session, slot_id, by)
-        _check(hub, session, slot, decision)
-        made = SlotException(
-            **vars(decision), kind=decision.kind, created_by=by.id, created_at=hub.clock.now()
-        )
-        slot.exceptions.append(made)
-        if decision.kind == "move":
-            refuse_problems(hub, session, slot, moved_on=decision.moved_on)
-        session.flush()
-        _note(hub, session, "slot_day_changed", slot, made, by)
+        return decide_in(hub, session, slot_id, decision, by=by)
+
+
+def decide_in(
+    hub: Hub, session: Session, slot_id: int, decision: Decision, *, by: Person
+) -> SlotException:
+    """As ``decide``, within a transaction of the caller."""
+    lock(session, SLOT_LOCK)
+    slot = _slot(session, slot_id, by)
+    _check(hub, session, slot, decision)
+    made = SlotException(
+        **vars(decision), kind=decision.kind, created_by=by.id, created_at=hub.clock.now()
+    )
+    slot.exceptions.append(made)
+    if decision.kind == "move":
+        refuse_problems(hub, session, slot, moved_on=decision.moved_on)
+    session.flush()
+    _note(hub, session, "slot_day_changed", slot, made, by)
     return made
 
 
@@ -84,16 +91,24 @@ def take_back(hub: Hub, slot_id: int, on: date, *, by: Person) -> SlotException:
     """The day follows the rule again; refused where something else airs at that time by now."""
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        lock(session, SLOT_LOCK)
-        slot = _slot(session, slot_id, by)
-        found = next((one for one in slot.exceptions if one.on == on), None)
-        if found is None:
-            raise NotFound(what="decision", key=f"{on:%d/%m/%Y}")
-        slot.exceptions.remove(found)
-        session.delete(found)
-        if slot.programme_class != "urgent":
-            refuse_overlap(hub, session, slot)
-        _note(hub, session, "slot_day_restored", slot, found, by)
+        return take_back_in(hub, session, slot_id, on, by=by)
+
+
+def take_back_in(
+    hub: Hub, session: Session, slot_id: int, on: date, *, by: Person
+) -> SlotException:
+    """As ``take_back``, within a transaction of the caller."""
+    lock(session, SLOT_LOCK)
+    slot = _slot(session, slot_id, by)
+    found = next((one for one in slot.exceptions if one.on == on), None)
+    if found is None:
+        raise NotFound(what="decision", key=f"{on:%d/%m/%Y}")
+    slot.exceptions.remove(found)
+    session.delete(found)
+    session.flush()
+    if slot.programme_class != "urgent":
+        refuse_overlap(hub, session, slot)
+    _note(hub, session, "slot_day_restored", slot, found, by)
     return found
 
 

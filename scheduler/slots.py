@@ -157,16 +157,21 @@ def remove_slot(hub: Hub, slot_id: int, *, by: Person) -> Slot:
     """Take a line out; what it has aired stays, what it had planned is cancelled at planning."""
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        slot = session.get(Slot, slot_id)
-        if slot is None:
-            raise NotFound(what="slot", key=slot_id)
-        refuse_foreign_unit(session, slot, by)
-        if slot.removed_at is None:
-            slot.removed_at = hub.clock.now()
-            ledger.record(
-                session, at=slot.removed_at, who=by.username, what="slot_removed",
-                subject=f"slot {slot.id}", title=slot.title,
-            )  # fmt: skip
+        return remove_slot_in(hub, session, slot_id, by=by)
+
+
+def remove_slot_in(hub: Hub, session: Session, slot_id: int, *, by: Person) -> Slot:
+    """As ``remove_slot``, within a transaction of the caller."""
+    slot = session.get(Slot, slot_id)
+    if slot is None:
+        raise NotFound(what="slot", key=slot_id)
+    refuse_foreign_unit(session, slot, by)
+    if slot.removed_at is None:
+        slot.removed_at = hub.clock.now()
+        ledger.record(
+            session, at=slot.removed_at, who=by.username, what="slot_removed",
+            subject=f"slot {slot.id}", title=slot.title,
+        )  # fmt: skip
     return slot
 
 
@@ -237,6 +242,13 @@ def target_code(target: SlotTarget) -> str:
         return f"unit:{target.unit.code}"
     assert target.station is not None, "a target is a unit or a station"
     return f"station:{target.station.code}"
+
+
+def slots_heard_in(session: Session, slots: Sequence[Slot], unit_id: int, on: date) -> list[Slot]:
+    """Those that at least one station of the unit hears, by the map of the day."""
+    inside = stations_by_unit(session, on)
+    here = inside.get(unit_id, set())
+    return [slot for slot in slots if audience_ids(slot.targets, inside) & here]
 
 
 def audience_of(session: Session, slot: Slot, on: date) -> set[int]:

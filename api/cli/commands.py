@@ -72,7 +72,20 @@ _SLOT = LazyGroup(
         "edit": Lazy("api.cli.slot_edit:edit", "Change a line of the timetable."),
         "change": Lazy("api.cli.slot_day:change", "Skip, move or replace one day of a line."),
         "restore": Lazy("api.cli.slot_day:restore", "Let one day of a line follow its rule again."),
+        "export": Lazy("api.cli.slot_calendar:export", "Write the timetable as a calendar (.ics)."),
+        "import": Lazy(
+            "api.cli.slot_calendar:import_", "Bring the timetable to what a calendar (.ics) says."
+        ),
         "remove": Lazy("api.cli.slot:remove", "Take a line out of the timetable."),
+    },
+)
+_FEED = LazyGroup(
+    name="feed",
+    help="Calendars of a unit that telephones and Outlook read by themselves.",
+    lazy={
+        "add": Lazy("api.cli.feed:add", "Make the secret address of a unit's calendar."),
+        "list": Lazy("api.cli.feed:list_", "Show which calendars may be read."),
+        "revoke": Lazy("api.cli.feed:revoke", "Let an address open nothing any more."),
     },
 )
 _AIR = LazyGroup(
@@ -98,6 +111,7 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "programme": _PROGRAMME,
     "slot": _SLOT,
     "air": _AIR,
+    "feed": _FEED,
     "plan": Lazy("api.cli.plan:plan", "Turn the timetable into airings and deliveries."),
     "push": Lazy("api.cli.push:push", "Bring the stations what is due."),
     "collect": Lazy("api.cli.collect:collect", "Fetch receipts and logs from the stations."),

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.pages import airings, people, programmes, sign_in, stations, timetable, today, wall
+from api.pages import (
+    airings,
+    calendars,
+    people,
+    programmes,
+    sign_in,
+    stations,
+    timetable,
+    today,
+    wall,
+)
+
+_PARTS = (
+    sign_in, today, stations, airings, programmes, timetable, people, wall, calendars,
+)  # fmt: skip
 
 
 def page_router() -> APIRouter:
     """All pages; they are no part of the API's document."""
     router = APIRouter(include_in_schema=False)
-    for part in (sign_in, today, stations, airings, programmes, timetable, people, wall):
+    for part in _PARTS:
         router.include_router(part.router)
     return router

@@ -1,0 +1,214 @@
+"""A calendar laid over the timetable: what is new, what differs, what was taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.errors import EventProblem
+from api.i18n import mark
+from api.ics.read import CalendarLine, OtherDay, read_calendar, reason_of
+from api.ics.write import Desk, write_calendar
+from scheduler import people
+from scheduler.errors import CoreError, FileRefused, InputInvalid, RowProblem, said
+from scheduler.exceptions import Decision, decide_in, take_back_in
+from scheduler.hub import Hub
+from scheduler.slots import (
+    SlotDetails,
+    add_slot_in,
+    edit_slot_in,
+    list_slots,
+    remove_slot_in,
+)
+from scheduler.store.models import Person, Programme, Slot
+from scheduler.timetable import to_utc
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What becomes of one event."""
+
+    uid: str
+    title: str
+    what: str  # added, changed, removed, unchanged
+    slot_id: int | None
+    changes: Mapping[str, tuple[object, object]]  # by the name of the value: before, after
+    days: tuple[date, ...]  # single days that are decided anew
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What an event of somebody else's calendar does not say."""
+
+    unit_code: str | None = None
+    audience: tuple[str, ...] = ()
+    programme_id: int | None = None
+
+
+def bring(
+    hub: Hub, content: bytes, name: str, desk: Desk, *, by: Person, defaults: Defaults,
+    dry_run: bool = False,
+) -> list[Brought]:  # fmt: skip
+    """
+    Bring the timetable to what a calendar says, or only tell what would change.
+
+    An event is known by its UID. Lines that it does not name stay; one that it cancels is removed.
+
+    Raises:
+        NoCalendar: it cannot be read. FileRefused: with every event that was refused, and why;
+        nothing was changed.
+    """
+    people.require_role(by, "editor", "district", "commune")
+    lines = read_calendar(content, name, hub.settings.zone)
+    found: list[Brought] = []
+    problems: list[RowProblem] = []
+    with hub.database.write() as session:
+        bringing = _Bringing(hub, session, desk, by, defaults)
+        for line in lines:
+            try:
+                with session.begin_nested():
+                    found.append(bringing.one(line))
+            except CoreError as error:
+                problems.append(EventProblem(event=line.title or line.uid, reason=reason_of(error)))
+        if problems:
+            raise FileRefused(name=name, problems=problems)
+        if dry_run:
+            session.rollback()
+    return found
+
+
+class _Bringing:
+    def __init__(
+        self, hub: Hub, session: Session, desk: Desk, by: Person, defaults: Defaults
+    ) -> None:
+        self.hub, self.session, self.desk, self.by = hub, session, desk, by
+        self.defaults = defaults
+        self.known = {desk.uid(slot): slot for slot in list_slots(session)}
+
+    def one(self, line: CalendarLine) -> Brought:
+        slot = self.known.get(line.uid)
+        if line.is_cancelled:
+            if slot is None:
+                return Brought(line.uid, line.title, "unchanged", None, {}, ())
+            remove_slot_in(self.hub, self.session, slot.id, by=self.by)
+            return Brought(line.uid, line.title, "removed", slot.id, {}, ())
+        if slot is None:
+            return self._new(line)
+        return self._known(slot, line)
+
+    def _new(self, line: CalendarLine) -> Brought:
+        added = add_slot_in(self.hub, self.session, self._details(line), by=self.by)
+        self.session.refresh(added, ["unit", "targets"])
+        days = self._decide(added, {}, line.other_days)
+        return Brought(line.uid, line.title, "added", added.id, {}, tuple(days))
+
+    def _known(self, slot: Slot, line: CalendarLine) -> Brought:
+        """Held against what we would write ourselves: only what really differs is changed."""
+        before = self._as_written(slot)
+        values = dict(self._differing(before, line))
+        if values:
+            changes = {name: new for name, (_, new) in values.items()}
+            if "rrule" in changes:  # there its end stands, and no more in a day of its own
+                changes["valid_to"] = None
+            edit_slot_in(self.hub, self.session, slot.id, changes, by=self.by)
+            self.session.flush()
+        days = tuple(self._decide(slot, before.other_days, line.other_days))
+        what = "changed" if values or days else "unchanged"
+        return Brought(line.uid, line.title, what, slot.id, values, days)
+
+    def _as_written(self, slot: Slot) -> CalendarLine:
+        written = write_calendar([slot], "", self.desk)
+        [line] = read_calendar(written, "", self.desk.zone)
+        return line
+
+    def _differing(
+        self, before: CalendarLine, line: CalendarLine
+    ) -> Iterator[tuple[str, tuple[object, object]]]:
+        names = {"title": "title", "starts_at": "starts_at", "seconds": "seconds",
+                 "rrule": "rrule", "first": "valid_from"}  # fmt: skip
+        for mine, theirs in names.items():
+            old, new = getattr(before, mine), getattr(line, mine)
+            if old != new:
+                yield theirs, (old, new)
+        old_facts, new_facts = self._facts(before), self._facts(line)
+        for name, new in new_facts.items():
+            if old_facts.get(name) != new:
+                yield name, (old_facts.get(name), new)
+
+    def _facts(self, line: CalendarLine) -> dict[str, Any]:
+        """What our own calendars say beside the rest, by the names of ``SlotDetails``."""
+        facts, found = line.facts, dict[str, Any]()
+        for fact, name in (("unit", "unit_code"), ("class", "programme_class"),
+                           ("kind", "kind"), ("relay", "stream")):  # fmt: skip
+            if fact in facts:
+                found[name] = facts[fact]
+        for name in ("audience", "exclude"):
+            if name in facts:
+                found[name] = tuple(facts[name].split())
+        if "audience" in facts:  # a calendar of ours: what it leaves out is not there
+            found.setdefault("exclude", ())
+            found.setdefault("stream", None)
+        if facts.get("late", "").isdigit():
+            found["late_ok_s"] = int(facts["late"])
+        programme_id = self._programme(facts.get("programme"))
+        if programme_id is not None:
+            found["programme_id"] = programme_id
+        return found
+
+    def _details(self, line: CalendarLine) -> SlotDetails:
+        known = {"unit_code": self.defaults.unit_code, "audience": self.defaults.audience,
+                 "programme_id": self.defaults.programme_id} | self._facts(line)  # fmt: skip
+        if known["unit_code"] is None:
+            raise InputInvalid(problem="it does not say whose line it is: give --unit")
+        if known["programme_id"] is None:
+            raise InputInvalid(problem="it does not say what airs: give --programme")
+        known["audience"] = known["audience"] or (f"unit:{known['unit_code']}",)
+        return SlotDetails(
+            title=line.title, starts_at=line.starts_at, seconds=line.seconds, rrule=line.rrule,
+            valid_from=line.first, uid=line.uid, **known,
+        )  # fmt: skip
+
+    def _programme(self, sha256: str | None) -> int | None:
+        if sha256 is None:
+            return None
+        statement = select(Programme.id).where(Programme.sha256 == sha256).order_by(Programme.id)
+        return self.session.scalars(statement).first()
+
+    # ── Single days ────────────────────────────────────────────────────────────────────────────
+
+    def _decide(
+        self, slot: Slot, before: Mapping[date, OtherDay], after: Mapping[date, OtherDay]
+    ) -> Iterator[date]:
+        """Decide about single days as the calendar has them; what has begun stays as it was."""
+        now, zone = self.hub.clock.now(), self.hub.settings.zone
+        for on in sorted(before.keys() | after.keys()):
+            old, new = before.get(on), after.get(on)
+            if old == new or to_utc(datetime.combine(on, slot.starts_at), zone) <= now:
+                continue
+            if old is not None:
+                take_back_in(self.hub, self.session, slot.id, on, by=self.by)
+            if new is not None:
+                decision = self._decision(on, new)
+                decide_in(self.hub, self.session, slot.id, decision, by=self.by)
+            yield on
+
+    def _decision(self, on: date, new: OtherDay) -> Decision:
+        reason = new.reason or self.desk.translator.text(mark("from a calendar"))
+        if new.moved_to is not None:
+            return Decision(on, reason, new.moved_to.date(), new.moved_to.time())
+        if new.programme_sha256 is None:
+            return Decision(on, reason)
+        programme_id = self._programme(new.programme_sha256)
+        if programme_id is None:
+            day = f"{on:%d/%m/%Y}"
+            raise InputInvalid(problem=said("the programme of {day} is not here", day=day))
+        return Decision(on, reason, programme_id=programme_id)
+
+
+def count(found: Sequence[Brought], what: str) -> int:
+    return sum(one.what == what for one in found)

@@ -1,0 +1,179 @@
+"""Lines of the timetable → one calendar; the same lines give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Event, vText
+
+from api.i18n import Translator
+from api.rulewords import describe
+from api.words import CLASS_WORDS, KIND_WORDS
+from scheduler.feeds import domain_of
+from scheduler.hub import Hub
+from scheduler.recurrence import days_of, is_lunar, parts_of
+from scheduler.slots import details_of, rule_of
+from scheduler.store.models import Slot, SlotException
+from scheduler.timetable import Rule, to_utc
+
+PRODUCT = "-//Loa//Timetable 1.0//VI"
+# No calendar knows the moon, so its days are listed: from the first one to so far ahead.
+MOON_AHEAD = timedelta(days=731)
+MOST_MOON_DAYS = 2_000
+_NO_END = date(2100, 12, 31)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a calendar is written with."""
+
+    zone: ZoneInfo
+    domain: str  # of this Loa, in the names of events
+    translator: Translator
+    today: date
+
+    def uid(self, slot: Slot) -> str:
+        """Under which a calendar knows a line for ever; what another calendar called it stays."""
+        return slot.uid or f"slot-{slot.id}@{self.domain}"
+
+
+def desk_of(hub: Hub, translator: Translator) -> Desk:
+    return Desk(hub.settings.zone, domain_of(hub), translator, hub.today())
+
+
+def write_calendar(slots: Iterable[Slot], name: str, desk: Desk) -> bytes:
+    """A calendar with each line as one event, and one more for each day that differs."""
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", name)
+    calendar.add("x-wr-timezone", str(desk.zone))
+    calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
+    for slot in slots:
+        for event in events_of(slot, desk):
+            calendar.add_component(event)
+    calendar.add_missing_timezones()
+    return bytes(calendar.to_ical())
+
+
+def events_of(slot: Slot, desk: Desk) -> Iterator[Event]:
+    """None for a line that airs on no day at all."""
+    rule = rule_of(slot)
+    first = next(_days(rule), None)
+    if first is None:
+        return
+    yield _main(slot, rule, first, desk)
+    for one in slot.exceptions:
+        if one.kind != "skip":
+            yield _other_day(slot, one, desk)
+
+
+def _main(slot: Slot, rule: Rule, first: date, desk: Desk) -> Event:
+    event = _event(slot, desk, datetime.combine(first, rule.starts_at), slot.title)
+    if is_lunar(rule.rrule):
+        event.add("x-loa-rule", vText(rule.rrule))
+        until = max(desk.today, rule.valid_from) + MOON_AHEAD
+        days = islice(_days(rule, until), 1, MOST_MOON_DAYS)
+        moon = [_local(datetime.combine(day, rule.starts_at), desk) for day in days]
+        if moon:
+            event.add("rdate", moon)
+    else:
+        event.add("rrule", _rrule(rule, desk.zone))
+    skipped = [one for one in slot.exceptions if one.kind == "skip"]
+    if skipped:
+        event.add("exdate", [_on(slot, one.on, desk) for one in skipped])
+    for one in skipped:
+        event.add("x-loa-skipped", vText(f"{one.on:%Y%m%d} {one.reason}"))
+    for name, value in _facts(slot):
+        event.add(name, vText(value))
+    return event
+
+
+def _other_day(slot: Slot, one: SlotException, desk: Desk) -> Event:
+    """A day that was moved, or on which another programme airs."""
+    starts_at = datetime.combine(one.on, slot.starts_at)
+    if one.moved_on is not None and one.moved_at is not None:
+        starts_at = datetime.combine(one.moved_on, one.moved_at)
+    title = one.programme.title if one.programme else slot.title
+    event = _event(slot, desk, starts_at, title)
+    event.add("recurrence-id", _on(slot, one.on, desk))
+    event.add("comment", one.reason)
+    if one.programme is not None:
+        event.add("x-loa-programme", vText(one.programme.sha256))
+    return event
+
+
+def _event(slot: Slot, desk: Desk, starts_at: datetime, title: str) -> Event:
+    tr = desk.translator
+    event = Event()
+    event.add("uid", desk.uid(slot))
+    event.add("dtstamp", slot.created_at.replace(microsecond=0))
+    event.add("dtstart", _local(starts_at, desk))
+    event.add("duration", timedelta(seconds=slot.seconds))
+    event.add("summary", title)
+    event.add("description", f"{describe(rule_of(slot), tr)}. {slot.unit.name}.")
+    event.add("categories", [tr.text(KIND_WORDS[slot.kind]),
+                             tr.text(CLASS_WORDS[slot.programme_class])])  # fmt: skip
+    event.add("transp", "TRANSPARENT")  # nobody is busy because a loudspeaker speaks
+    return event
+
+
+def _facts(slot: Slot) -> Iterator[tuple[str, str]]:
+    """What a calendar has no word for, so that a line comes back as it went."""
+    details = details_of(slot)
+    yield "x-loa-unit", details.unit_code
+    yield "x-loa-audience", " ".join(details.audience)
+    if details.exclude:
+        yield "x-loa-exclude", " ".join(details.exclude)
+    yield "x-loa-class", details.programme_class
+    yield "x-loa-kind", details.kind
+    yield "x-loa-late", str(details.late_ok_s)
+    if slot.programme is not None:
+        yield "x-loa-programme", slot.programme.sha256
+    if details.stream:
+        yield "x-loa-relay", details.stream
+
+
+def _rrule(rule: Rule, zone: ZoneInfo) -> dict[str, list[object]]:
+    """As other programs read it: UNTIL is an instant, and stands not beside COUNT."""
+    parts = parts_of(rule.rrule)
+    last = _last_day(rule)
+    known: dict[str, list[object]] = {
+        name: list(value.split(",")) for name, value in parts.items() if name != "UNTIL"
+    }
+    if last is not None:
+        known.pop("COUNT", None)
+        known["UNTIL"] = [to_utc(datetime.combine(last, rule.starts_at), zone)]
+    return known
+
+
+def _last_day(rule: Rule) -> date | None:
+    """The last day that a date names; none where only COUNT or nothing ends it."""
+    parts = parts_of(rule.rrule)
+    ends = [rule.valid_to] if rule.valid_to else []
+    if "UNTIL" in parts:
+        ends.append(datetime.strptime(parts["UNTIL"], "%Y%m%d").date())  # noqa: DTZ007 - local
+    if not ends:
+        return None
+    last = min(ends)
+    if "COUNT" in parts:
+        aired = sum(1 for _ in days_of(rule.rrule, rule.valid_from, rule.valid_from, last))
+        return last if aired < int(parts["COUNT"]) else None
+    return last
+
+
+def _days(rule: Rule, until: date = _NO_END) -> Iterator[date]:
+    last = min(until, rule.valid_to) if rule.valid_to else until
+    return days_of(rule.rrule, rule.valid_from, rule.valid_from, last)
+
+
+def _on(slot: Slot, day: date, desk: Desk) -> datetime:
+    return _local(datetime.combine(day, slot.starts_at), desk)
+
+
+def _local(at: datetime, desk: Desk) -> datetime:
+    return at.replace(tzinfo=desk.zone)

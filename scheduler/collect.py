@@ -125,7 +125,7 @@ def settle(hub: Hub) -> int:
 
 def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResult) -> CollectResult:
     try:
-        receipt = _read_receipt(hub, station, visit)
+        receipt = receipt_of(hub, station, visit)
     except (BadReceipt, FileTooLong) as error:
         return replace(result, error=error)  # the logs prove what they prove all the same
     if receipt is None:
@@ -154,17 +154,28 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
                 _move_airings(session, delivery, AiringState.PLANNED, AiringState.ON_STATION)
                 verified += 1
             elif not holds and is_news and _is_lost(receipt, delivery, now):
-                move(delivery, DeliveryState.DUE)
-                delivery.next_try_at = now + _wait_after_loss(hub, session, delivery)
-                delivery.error_code = "lost_at_station"
-                _move_airings(session, delivery, AiringState.ON_STATION, AiringState.PLANNED)
+                lose(hub, session, delivery)
                 healed += 1
         known.receipt_at, known.last_seen_at = receipt.at, now
         known.free_bytes, known.player_version = receipt.free_bytes, receipt.player_version
     return replace(result, verified=verified, healed=healed)
 
 
-def _read_receipt(hub: Hub, station: Station, visit: Visit) -> Receipt | None:
+def lose(hub: Hub, session: Session, delivery: Delivery) -> None:
+    """A day that was brought is not there any more: due again, and its airings not on station."""
+    move(delivery, DeliveryState.DUE)
+    delivery.next_try_at = hub.clock.now() + _wait_after_loss(hub, session, delivery)
+    delivery.error_code = "lost_at_station"
+    _move_airings(session, delivery, AiringState.ON_STATION, AiringState.PLANNED)
+
+
+def receipt_of(hub: Hub, station: Station, visit: Visit) -> Receipt | None:
+    """
+    The last receipt of a station; None when there is none.
+
+    Raises:
+        BadReceipt, FileTooLong: what lies there is no receipt of this station.
+    """
     data = visit.read_file(RECEIPT, RECEIPT_MAX_BYTES)
     if data is None:
         return None

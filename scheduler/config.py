@@ -85,6 +85,12 @@ class CollectSettings(Section):
     partial_below_percent: int = Field(95, ge=1, le=100, description="played less: partial")
 
 
+class AuditSettings(Section):
+    at: time = Field(time(0, 30), description="local; then all that lies there is looked at")
+    before_air_min: int = Field(60, ge=5, le=720, description="and again so long before a day airs")
+    budget_bytes: int = Field(1 << 20, ge=0, le=1 << 30, description="of sound read at a station")
+
+
 class ProgrammeSettings(Section):
     max_bytes: int = Field(2 << 30, ge=1 << 20, le=16 << 30, description="of one upload")
     max_minutes: int = Field(240, ge=1, le=720)
@@ -125,6 +131,7 @@ class Settings(Section):
     plan: PlanSettings = PlanSettings()
     push: PushSettings = PushSettings()
     collect: CollectSettings = CollectSettings()
+    audit: AuditSettings = AuditSettings()
     programmes: ProgrammeSettings = ProgrammeSettings()
     relay: RelaySettings = RelaySettings()
     web: WebSettings = WebSettings()

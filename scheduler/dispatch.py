@@ -263,6 +263,35 @@ def retry(session: Session, station: Station, *, by: str, now: datetime) -> int:
     return len(ids)
 
 
+@dataclass(frozen=True)
+class Postponed:
+    postponed: int  # days that wait
+    late: int  # of them, those that air before
+
+
+def postpone(
+    session: Session, station: Station, *, until: datetime, by: str, now: datetime
+) -> Postponed:
+    """A person says "not now": what waits for this station is not tried before ``until``."""
+    waiting = moving(Delivery, DeliveryState.DUE).where(
+        Delivery.station_id == station.id, Delivery.state == DeliveryState.QUEUED
+    )
+    session.execute(waiting.values(lease_until=None))  # its message finds a day that is not due
+    rows = session.execute(
+        update(Delivery)
+        .where(Delivery.station_id == station.id, Delivery.state == DeliveryState.DUE)
+        .values(next_try_at=until)
+        .returning(Delivery.id, Delivery.first_air_at)
+    ).all()
+    late = sum(row.first_air_at < until for row in rows)
+    if rows:
+        ledger.record(
+            session, at=now, who=by, what="delivery_postponed", subject=station.code,
+            count=len(rows), until=f"{until:%Y-%m-%dT%H:%M%z}",
+        )  # fmt: skip
+    return Postponed(len(rows), late)
+
+
 def is_in_window(hub: Hub, station: Station, now: datetime) -> bool:
     """Whether the station may be visited at this moment; a window may run over midnight."""
     begin: time = station.push_from or hub.settings.push.window_from

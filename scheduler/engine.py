@@ -15,7 +15,7 @@ from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
 from sqlalchemy import make_url
 
-from scheduler import checks, collect, dispatch, links, planner, programmes
+from scheduler import audit, checks, collect, dispatch, links, planner, programmes
 from scheduler.dispatch import Admission
 from scheduler.hub import Hub
 from scheduler.leases import worker_name
@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 # Higher goes first. A night's deliveries are ordered below all by the time of their first airing.
 _URGENT, _ASKED_FOR = 2.0, 1.0
+_LAST = -1e11  # below every air time
 
 
 class Engine:
@@ -36,6 +37,7 @@ class Engine:
         self._consumer: Consumer | None = None
         self._visit = self._task("visit", self._do_visit)
         self._collect = self._task("collect", self._do_collect)
+        self._audit = self._task("audit", self._do_audit)
         self._check = self._task("check", self._do_check)
         self._checking = threading.Lock()
         self._render = self._task("render", self._do_render)
@@ -55,6 +57,10 @@ class Engine:
 
     def collect(self, station_id: int) -> None:
         self._collect(station_id)
+
+    def audit(self, station_id: int, *, is_near: bool) -> None:
+        """Of a day that airs soon now, of all others when there is nothing else to do."""
+        self._audit(station_id, priority=0 if is_near else _LAST)
 
     def check(self, programme_id: int) -> None:
         """An editor waits for it: before the night's work."""
@@ -113,6 +119,11 @@ class Engine:
         with links.free_to_collect(self.hub, station_id) as is_free:
             if is_free:
                 collect.collect_station(self.hub, station_id)
+
+    def _do_audit(self, station_id: int) -> None:
+        with links.free_to_collect(self.hub, station_id) as is_free:
+            if is_free:
+                audit.audit_station(self.hub, station_id)
 
     def _do_check(self, programme_id: int) -> None:
         # One after another: a check uses two processors, and the night's visits need theirs.

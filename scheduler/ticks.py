@@ -12,7 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import checks, collect, programmes, uploads
+from scheduler import audit, checks, collect, programmes, uploads
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 
@@ -24,7 +24,7 @@ BEAT_EVERY_S = 10
 
 
 class Ticks:
-    """Plan, dispatch, collect, settle, beat."""
+    """Plan, dispatch, collect, settle and audit, beat."""
 
     def __init__(self, hub: Hub, engine: Engine) -> None:
         self.hub, self.engine = hub, engine
@@ -71,6 +71,8 @@ class Ticks:
 
     def _settle(self) -> None:
         collect.settle(self.hub)
+        for due in audit.to_audit(self.hub):
+            self.engine.audit(due.station_id, is_near=due.is_near)
         uploads.sweep(self.hub)
         for programme_id in programmes.to_render(self.hub):
             self.engine.render(programme_id)

@@ -27,7 +27,14 @@ _STATION = LazyGroup(
         "show": Lazy("api.cli.station:show", "Show everything about one station."),
         "probe": Lazy("api.cli.probe:probe", "Pin the host key, sign in, see what it can do."),
         "key": Lazy("api.cli.station_key:key", "Give out what the box of a station must hold."),
-        "retry": Lazy("api.cli.station:retry", "Send again what failed or waits."),
+        "audit": Lazy(
+            "api.cli.station_audit:audit", "Look at what really lies there, and heal it."
+        ),
+        "deliveries": Lazy(
+            "api.cli.station_queue:deliveries", "Show what waits to be sent, why, and until when."
+        ),
+        "retry": Lazy("api.cli.station_queue:retry", "Send again what failed or waits."),
+        "postpone": Lazy("api.cli.station_queue:postpone", "Let a station in peace until a time."),
     },
 )
 _LINK = LazyGroup(

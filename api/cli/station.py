@@ -1,4 +1,4 @@
-"""``loa station list``, ``show`` and ``retry``."""
+"""``loa station list`` and ``show``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.cli.documents import Document, delivery_document
-from api.cli.options import command, recorded
+from api.cli.options import command
 from api.cli.run import Run
 from api.cli.screen import Cell, Figures, Screen
+from api.cli.station_audit import findings_sentence
 from api.i18n import Translator
 from api.i18n import mark as _
 from scheduler.board import StationLine, station_board
-from scheduler.dispatch import retry as send_again
 from scheduler.registry import find_station, unit_of
 from scheduler.store.models import Delivery, Station
 from scheduler.store.states import CURRENT_DELIVERIES
@@ -55,37 +55,12 @@ def show(run: Run, code: str) -> None:
     run.tell(document, lambda screen: _show_one(screen, station, document, deliveries))
 
 
-@command(
-    "retry", "loa station retry dao-ly", "loa station retry dao-ly && loa push --station dao-ly"
-)
-@click.argument("code")
-@recorded
-@click.pass_obj
-def retry(run: Run, code: str, by: str | None) -> None:
-    """
-    Send again what failed or waits.
-
-    What failed for good, or waits after a failed try, is due at once. Loa sends it by itself in
-    the station's window; "loa push" sends it now.
-    """
-    with run.hub() as hub:
-        who = run.actor(hub, by)
-        with hub.database.write() as session:
-            station = find_station(session, code)
-            count = send_again(session, station, by=who, now=run.clock.now())
-    run.tell(
-        {"station": code, "due": count},
-        lambda screen: screen.say(_("Days that are due again for {station}: {count}."), count=count,
-                                  station=station.name),
-    )  # fmt: skip
-
-
 def _station_document(station: Station) -> Document:
     columns = (
         "code", "name", "technology", "kind", "phone", "host", "port", "username", "root",
         "profile", "push_from", "push_until", "active", "last_seen_at", "clock_skew_s",
         "free_bytes", "player_version", "server", "key_number", "next_key_number",
-        "key_changed_at",
+        "key_changed_at", "audited_at", "audit",
     )  # fmt: skip
     return {
         **{name: getattr(station, name) for name in columns},
@@ -172,6 +147,8 @@ def _show_one(
              else tr.number(station.clock_skew_s, 1)),
             (_("Free space"), free),
             (_("Player"), station.player_version),
+            (_("Last audit"), screen.moment(station.audited_at)),
+            (_("Found by it"), findings_sentence(tr, station.audit)),
             (_("Change of keys"), tr.text(_("given out, not seen at the box yet"))
              if station.next_key_number is not None else None),
         ]

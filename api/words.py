@@ -124,6 +124,7 @@ THINGS = (
     mark("rule of the air"),
     mark("calendar"),
     mark("profile"),
+    mark("engine"),
     mark("airing"),
     mark("delivery"),
     mark("rendition"),

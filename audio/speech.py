@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audio import ffmpeg
-from audio.errors import EngineMissing
+from audio.errors import EngineMissing, ProgramFailed
 
 TEXT_MAX_CHARS = 20_000  # twenty minutes read aloud
 LIMITS = ffmpeg.Limits(wall_s=120, cpu_s=120, file_bytes=500 << 20)
@@ -71,7 +71,10 @@ def speak(
         raise ValueError(f"between 1 and {TEXT_MAX_CHARS} characters can be read aloud")
     into = into.absolute()
     argv = engine.argv(voice, words_per_minute, into)
-    ffmpeg.run(argv, limits=limits, stdin=text.encode(), stdout_bytes=0)
+    said = ffmpeg.run(argv, limits=limits, stdin=text.encode(), stdout_bytes=0)
+    if not into.exists() or into.stat().st_size == 0:
+        detail = " ".join(said.log.split()[-40:]) or "it wrote no sound"
+        raise ProgramFailed(program=engine.name, detail=detail, log=said.log)
     return into
 
 

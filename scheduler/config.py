@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -114,6 +115,30 @@ class RelaySettings(Section):
         return hosts
 
 
+class SpeechEngineSettings(Section):
+    command: tuple[str, ...] = Field(min_length=1, description="run without a shell")
+
+    @field_validator("command")
+    @classmethod
+    def _fillable(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            used = {name for word in command for _, name, *_ in Formatter().parse(word)} - {None}
+        except ValueError as error:
+            raise ValueError(f"a brace is not closed in {' '.join(command)}") from error
+        if not {"output"} <= used <= {"output", "voice", "words_per_minute"}:
+            raise ValueError(
+                "it must hold {output}, may hold {voice} and {words_per_minute}, no other braces"
+            )
+        return command
+
+
+class SpeechSettings(Section):
+    engine: str = Field("espeak-ng", description="reads announcements, unless one is asked for")
+    voice: str = Field("vi", max_length=40, description="of the engine")
+    words_per_minute: int = Field(150, ge=60, le=400)
+    engines: dict[str, SpeechEngineSettings] = Field({}, description="by name, besides espeak-ng")
+
+
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="0.0.0.0 only behind a proxy that speaks TLS")
     port: int = Field(8730, ge=1, le=65535)
@@ -134,6 +159,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     programmes: ProgrammeSettings = ProgrammeSettings()
     relay: RelaySettings = RelaySettings()
+    speech: SpeechSettings = SpeechSettings()
     web: WebSettings = WebSettings()
     # Changes to the shipped sound profiles and new ones, by name; audio.profiles checks them.
     profiles: dict[str, dict[str, Any]] = {}
@@ -214,6 +240,11 @@ def _problems(error: ValidationError) -> Iterator[str]:
 def _suggestion(sections: list[str], key: str) -> str:
     model: Any = Settings
     for name in sections:
-        model = model.model_fields[name].annotation
+        fields = getattr(model, "model_fields", {})
+        if name not in fields:  # below a name that somebody chose, as of a speech engine
+            return ""
+        model = fields[name].annotation
+    if not hasattr(model, "model_fields"):
+        return ""
     close = difflib.get_close_matches(key, model.model_fields, n=1)
     return f', did you mean "{close[0]}"?' if close else ""

@@ -15,6 +15,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from scheduler import audit, checks, collect, programmes, uploads
 from scheduler.engine import Engine
 from scheduler.hub import Hub
+from scheduler.leftovers import remove_leftovers
 
 log = structlog.get_logger()
 
@@ -74,6 +75,7 @@ class Ticks:
         for due in audit.to_audit(self.hub):
             self.engine.audit(due.station_id, is_near=due.is_near)
         uploads.sweep(self.hub)
+        remove_leftovers(self.hub)
         for programme_id in programmes.to_render(self.hub):
             self.engine.render(programme_id)
 

@@ -61,7 +61,11 @@ _PROGRAMME = LazyGroup(
     help="The programmes: brought, checked, approved, encoded.",
     lazy={
         "add": Lazy("api.cli.programme:add", "Bring a sound file and check it to its end."),
+        "announce": Lazy("api.cli.announce:announce", "Make a programme from a text."),
         "list": Lazy("api.cli.programme:list_", "Show the programmes, newest first."),
+        "preview": Lazy(
+            "api.cli.announce:preview", "Write twenty seconds of it as a horn makes them."
+        ),
         "approve": Lazy("api.cli.approval:approve", "Let a programme on air and encode it."),
         "reject": Lazy("api.cli.approval:reject", "Send a programme back, with the reason."),
         "withdraw": Lazy("api.cli.approval:withdraw", "Take a programme off the air."),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,12 +18,33 @@ from api.i18n import mark as _
 from api.words import CLASS_WORDS
 from scheduler import programmes
 from scheduler.errors import ProgrammeRefused
+from scheduler.hub import Hub
 from scheduler.programmes import CLASSES, PLAN_GROUPS, ProgrammeDetails
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState
 
 _SEVERITIES = {"refuse": "✗", "warn": "!", "note": "·"}
 _STATES = click.Choice([state.value for state in ProgrammeState])
+
+
+_DETAILS = (
+    click.option("--class", "programme_class", type=click.Choice(CLASSES), default="normal",
+                 show_default=True, help="As Circular 39/2020 has them."),
+    click.option("--language", default="vi", show_default=True,
+                 help="vi, or ISO 639-3 like tay."),
+    click.option("--theme", help="As in the list of themes."),
+    click.option("--genre", help="News, report, ..."),
+    click.option("--group", "plan_group", type=click.Choice(PLAN_GROUPS), default="communication",
+                 show_default=True, help="Towards which group of the plan it counts."),
+    click.option("--expires", "expires_on", type=DATE, help="The last day on which it may air."),
+)  # fmt: skip
+
+
+def details_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a person says about a programme besides its title."""
+    for option in reversed(_DETAILS):
+        function = option(function)
+    return function
 
 
 @command(
@@ -33,14 +55,7 @@ _STATES = click.Choice([state.value for state in ProgrammeState])
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--title", default="", help="As people will read it; that of the file's tags, or "
               "its name, when not given.")  # fmt: skip
-@click.option("--class", "programme_class", type=click.Choice(CLASSES), default="normal",
-              show_default=True, help="As Circular 39/2020 has them.")  # fmt: skip
-@click.option("--language", default="vi", show_default=True, help="vi, or ISO 639-3 like tay.")
-@click.option("--theme", help="As in the list of themes.")
-@click.option("--genre", help="News, report, ...")
-@click.option("--group", "plan_group", type=click.Choice(PLAN_GROUPS), default="communication",
-              show_default=True, help="Towards which group of the plan it counts.")  # fmt: skip
-@click.option("--expires", "expires_on", type=DATE, help="The last day on which it may air.")
+@details_options
 @acting
 @click.pass_obj
 def add(run: Run, /, file: Path, by: str, **details: str | date | None) -> None:
@@ -55,9 +70,14 @@ def add(run: Run, /, file: Path, by: str, **details: str | date | None) -> None:
         person = run.person(hub, by)
         with bar(run, _("Checking the sound")) as progress:
             added = programmes.add_programme(hub, file, checked, by=person, progress=progress)
-        with hub.database.read() as session:
-            programme = programmes.get_programme(session, added.id)
-            document = programme_document(programme, run.translator)
+        tell_added(run, hub, added.id)
+
+
+def tell_added(run: Run, hub: Hub, programme_id: int) -> None:
+    """What came in and what the check found; refused, the command fails."""
+    with hub.database.read() as session:
+        programme = programmes.get_programme(session, programme_id)
+        document = programme_document(programme, run.translator)
     run.tell(document, lambda screen: show_programme(screen, programme))
     if programme.state is ProgrammeState.REJECTED:
         _say_refused(run, document)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -17,6 +19,7 @@ from api.pages.render import translator_of
 from api.uploads import receive
 from audio.facts import Facts
 from scheduler import programmes
+from scheduler.preview import horn_preview
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
 
@@ -150,6 +153,26 @@ async def upload_programme(request: Request, viewer: Uploader) -> ProgrammeOut:
 @router.get("/{programme_id}")
 def get_programme(request: Request, viewer: SignedIn, programme_id: PathId) -> ProgrammeOut:
     return _found(request, programme_id)
+
+
+@router.get(
+    "/{programme_id}/preview",
+    response_class=Response,
+    responses={200: {"content": {"audio/mpeg": {}}, "description": "an MP3 of 20 s at most"}},
+)
+def hear_horn_preview(
+    request: Request,
+    viewer: SignedIn,
+    programme_id: PathId,
+    from_s: Annotated[float | None, Query(ge=0, le=86_400)] = None,
+) -> Response:
+    """As a horn on a pole makes it: for the ears of whoever approves it."""
+    hub = hub_of(request)
+    with TemporaryDirectory(dir=hub.tmp, prefix="preview-") as folder:
+        made = horn_preview(hub, programme_id, Path(folder) / "horn.mp3", start_s=from_s)
+        sound = made.read_bytes()
+    # A master never changes, but where its programme begins may.
+    return Response(sound, media_type="audio/mpeg", headers={"Cache-Control": "private, no-cache"})
 
 
 @router.post("/{programme_id}/approve")

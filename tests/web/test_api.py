@@ -34,6 +34,7 @@ def test_anonymous_is_refused(shared_site: Site) -> None:
     with shared_site.client(language="en") as client:
         refused(client.get(f"{API}/stations"), 401, "not_signed_in")
         assert client.get(f"{API}/stations").json()["detail"] == "Sign in first."
+        refused(client.get(f"{API}/programmes/1/preview"), 401, "not_signed_in")
     with shared_site.client() as client:
         assert client.get(f"{API}/stations").json()["detail"] == "Hãy đăng nhập trước."
 
@@ -53,6 +54,13 @@ def test_programme_is_uploaded_read_and_withdrawn(site: Site) -> None:
         assert [one["title"] for one in client.get(f"{API}/programmes?search=tu may").json()] == [
             "Từ máy"
         ]
+        horn = client.get(f"{path}/preview")
+        assert (horn.status_code, horn.headers["content-type"]) == (200, "audio/mpeg")
+        assert horn.content.startswith(b"ID3") and len(horn.content) > 2000
+        refused(client.get(f"{path}/preview?from_s=500"), 422, "input_invalid")
+        refused(client.get(f"{path}/preview?from_s=x"), 422, "fields_invalid")
+        refused(client.get(f"{API}/programmes/999/preview"), 404, "not_found")
+        assert list(site.hub.tmp.iterdir()) == []
         refused(client.post(f"{path}/withdraw", json={"reason": ""}), 422, "fields_invalid")
         gone = client.post(f"{path}/withdraw", json={"reason": "Số liệu cũ"})
         assert gone.json()["state"] == "withdrawn"

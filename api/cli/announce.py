@@ -77,8 +77,8 @@ def preview(run: Run, id: int, out: Path, start_s: float | None) -> None:
     """
     Write twenty seconds of it as a horn makes them.
 
-    On a pole, fifty metres away: band limit, an amplifier turned up too far, damp air and the wall of the next house: what is
-    hard to understand here is not understood in the village.
+    On a pole, fifty metres away: band limit, an amplifier turned up too far, damp air and the wall
+    of the next house. What is hard to understand here is not understood in the village.
     """
     if out.exists():
         raise AlreadyExists(what="file", key=out)

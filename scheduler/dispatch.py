@@ -329,7 +329,7 @@ class _Visiting:
 
     def run(self) -> VisitResult:
         try:
-            with self.hub.connect(self.hub, self.station, self.step) as visit:
+            with self.hub.connect(self.hub, self.station, self._at) as visit:
                 for lease, delivery in list(self.held.items()):
                     manifest_sha256 = self._bring(visit, lease, delivery)
                     if len(self.held) > 1:
@@ -355,12 +355,17 @@ class _Visiting:
             self.sent.append(self._put(visit, file))
         manifest = manifest_of(self.hub, self.station, delivery, day)
         content = day_files(self.hub, self.station, manifest, self.coming)
-        renew(self.hub, list(self.held))  # never commit under a lease that was lost
         visit.commit_day(content)
         self.step("committed")
         if len(self.held) == 1:  # the last of them: nobody else visits while we hold it
             sweep_quietly(self.hub, self.station, visit)
         return file_sha256(content.manifest)
+
+    def _at(self, step: str) -> None:
+        self.step(step)
+        if step == "manifest_part":
+            # The last moment: a worker that was frozen since must not bring back an older plan.
+            renew(self.hub, list(self.held))
 
     def _record(self, lease: Lease, manifest_sha256: str) -> None:
         sent = self.sent[self.sent_before :]

@@ -99,6 +99,7 @@ class Job:
     at: str  # what its clock says, all its life
     station_ids: tuple[int, ...] = ()  # none: all
     crash_at: tuple[str, int] | None = None  # a step, and the how-many-th time it is passed
+    fate: int = signal.SIGKILL  # what happens there
     is_naive: bool = False
 
     def run(self) -> None:
@@ -125,7 +126,7 @@ class Job:
             if self.crash_at is not None and name == self.crash_at[0]:
                 passed += 1
                 if passed == self.crash_at[1]:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    os.kill(os.getpid(), self.fate)
 
         return step
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
@@ -89,7 +90,11 @@ class Province:
     # ── Lives ──────────────────────────────────────────────────────────────────────────────────
 
     def job(
-        self, *visited: Station, crash_at: tuple[str, int] | None = None, later: timedelta
+        self,
+        *visited: Station,
+        crash_at: tuple[str, int] | None = None,
+        later: timedelta,
+        fate: int = signal.SIGKILL,
     ) -> Job:
         return Job(
             data=str(self.hub.data),
@@ -97,6 +102,7 @@ class Province:
             at=(self.hub.clock.now() + later).isoformat(),
             station_ids=tuple(station.id for station in visited),
             crash_at=crash_at,
+            fate=fate,
             is_naive=self.is_naive,
         )
 

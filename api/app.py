@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api import health, tus
 from api.auth import same_origin
+from api.bearer import API_PREFIX
 from api.errors import (
     MustChangePassword,
     NotSignedIn,
@@ -26,7 +27,7 @@ from api.errors import (
 )
 from api.headers import ALWAYS, SecurityHeaders
 from api.i18n import LoaError
-from api.json import API_PREFIX, api_router
+from api.json import api_router
 from api.json.problems import fields_invalid, problem, validation_problem
 from api.pages import page_router
 from api.pages.render import page, redirect, translator_of

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, Request, Response
 
+from api.bearer import bearer
 from api.errors import ForeignForm, MustChangePassword, NotSignedIn
 from scheduler.hub import Hub
 from scheduler.people import ROLES, Token, person_of, require_role
@@ -72,8 +73,11 @@ def clear_session_cookie(response: Response, hub: Hub) -> None:
 
 
 def viewer_of(request: Request) -> Viewer | None:
-    """Whose sign-in the request carries, if any."""
+    """Whose sign-in, or whose program's token, the request carries, if any."""
     hub = hub_of(request)
+    program = bearer(request, hub)
+    if program is not None:
+        return Viewer(program.person, "")
     token = request.cookies.get(cookie_name(hub), "")
     if not token:
         return None

@@ -20,6 +20,18 @@ class MustChangePassword(CoreError):
     code = "must_change_password"
 
 
+class TokenRefused(CoreError):
+    """This token opens nothing: it is wrong, was revoked or is over. Ask for a new one."""
+
+    code = "token_refused"
+
+
+class TokenScope(CoreError):
+    """This token is not for that: it needs the scope {scope}. Ask for a token that has it."""
+
+    code = "token_scope"
+
+
 class ForeignForm(CoreError):
     """This form is too old or comes from another page. Open the page again and send it anew."""
 
@@ -78,6 +90,8 @@ class Unexpected(CoreError):
 _STATUS: dict[type[CoreError], HTTPStatus] = {
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
     MustChangePassword: HTTPStatus.FORBIDDEN,
+    TokenRefused: HTTPStatus.UNAUTHORIZED,
+    TokenScope: HTTPStatus.FORBIDDEN,
     ForeignForm: HTTPStatus.FORBIDDEN,
     UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UploadOffsetWrong: HTTPStatus.CONFLICT,
@@ -86,6 +100,8 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     PageMissing: HTTPStatus.NOT_FOUND,
     Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
     core.AlreadyExists: HTTPStatus.CONFLICT,
+    core.AnswerPending: HTTPStatus.CONFLICT,
+    core.KeyTaken: HTTPStatus.CONFLICT,
     core.DataNotWritable: HTTPStatus.INSUFFICIENT_STORAGE,
     core.DatabaseBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     core.DatabaseDown: HTTPStatus.SERVICE_UNAVAILABLE,

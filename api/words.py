@@ -128,6 +128,7 @@ THINGS = (
     mark("airing"),
     mark("delivery"),
     mark("rendition"),
+    mark("token"),
     mark("upload"),
 )
 

@@ -137,6 +137,19 @@ class InputInvalid(CoreError):
     code = "input_invalid"
 
 
+class KeyTaken(CoreError):
+    """The idempotency key {key} was used for another request. Give each one a key of its own."""
+
+    code = "key_taken"
+
+
+class AnswerPending(CoreError):
+    """The same request is being answered at this moment. Ask again in a few seconds."""
+
+    code = "answer_pending"
+    retry = True
+
+
 class NotFound(CoreError):
     """There is no {what} "{key}"."""
 

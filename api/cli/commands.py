@@ -56,6 +56,17 @@ _PERSON = LazyGroup(
         "renew": Lazy("api.cli.person:renew", "Give a new one-time secret."),
     },
 )
+_TOKEN = LazyGroup(
+    name="token",
+    help="What programs ask with: tokens with a scope and an end.",
+    lazy={
+        "add": Lazy("api.cli.token:add", "Make a token for a program of a person; prints it once."),
+        "list": Lazy("api.cli.token:list_", "Show the tokens that were not ended."),
+        "revoke": Lazy(
+            "api.cli.token:revoke", "End a token at once: what asks with it is refused."
+        ),
+    },
+)
 _PROGRAMME = LazyGroup(
     name="programme",
     help="The programmes: brought, checked, approved, encoded.",
@@ -119,6 +130,7 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "station": _STATION,
     "link": _LINK,
     "person": _PERSON,
+    "token": _TOKEN,
     "programme": _PROGRAMME,
     "slot": _SLOT,
     "air": _AIR,

@@ -7,10 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from api.auth import SignedIn
+from api.bearer import API_PREFIX
 from api.json import airings, programmes, stations, timetable
 from api.json.problems import PROBLEM_RESPONSES, problem_schemas
-
-API_PREFIX = "/api/v1"
 
 
 def api_router() -> APIRouter:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
+from api.json.idempotency import IdempotentRoute
 from api.pages.airings import check_days, cursor_of, cursor_text
 from api.scope import scope_of
 from scheduler.airing_log import LogFilter, airing_log
@@ -17,7 +18,7 @@ from scheduler.registry import find_station
 from scheduler.store.models import Airing
 from scheduler.store.states import AiringState, Grade
 
-router = APIRouter(prefix="/airings", tags=["airings"])
+router = APIRouter(prefix="/airings", tags=["airings"], route_class=IdempotentRoute)
 
 
 class AiringOut(BaseModel):

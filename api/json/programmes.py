@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api import words
 from api.auth import SignedIn, hub_of
 from api.fields import PathId
+from api.json.idempotency import IdempotentRoute
 from api.pages.programmes import Approver, Uploader, Withdrawer, keep
 from api.pages.render import translator_of
 from api.uploads import receive
@@ -23,7 +24,7 @@ from scheduler.preview import horn_preview
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
 
-router = APIRouter(prefix="/programmes", tags=["programmes"])
+router = APIRouter(prefix="/programmes", tags=["programmes"], route_class=IdempotentRoute)
 
 
 class FindingOut(BaseModel):

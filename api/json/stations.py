@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from api import words
 from api.auth import SignedIn, hub_of
+from api.json.idempotency import IdempotentRoute
 from api.pages.render import translator_of
 from api.scope import Scope, scope_of
 from scheduler.board import StationLine, station_board
@@ -18,7 +19,7 @@ from scheduler.registry import find_station
 from scheduler.store.models import Delivery
 from scheduler.store.states import DeliveryState
 
-router = APIRouter(prefix="/stations", tags=["stations"])
+router = APIRouter(prefix="/stations", tags=["stations"], route_class=IdempotentRoute)
 
 
 class DeliveryOut(BaseModel):

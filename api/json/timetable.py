@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID, PathId
 from api.json.airings import AiringOut
+from api.json.idempotency import IdempotentRoute
 from api.pages.render import translator_of
 from api.pages.timetable import Planner
 from api.rulewords import describe
@@ -20,7 +21,7 @@ from scheduler import slots
 from scheduler.airings import day_schedule
 from scheduler.store.models import Slot, SlotTarget
 
-router = APIRouter(tags=["timetable"])
+router = APIRouter(tags=["timetable"], route_class=IdempotentRoute)
 
 _TARGET = r"^(unit|station):[A-Za-z0-9-]{1,40}$"
 Target = Annotated[str, Field(pattern=_TARGET, description="unit:CODE or station:CODE")]

@@ -13,12 +13,22 @@ from api.pages import (
     stations,
     timetable,
     today,
+    tokens,
     wall,
 )
 
 _PARTS = (
-    sign_in, today, stations, airings, programmes, timetable, people, wall, calendars,
-)  # fmt: skip
+    airings,
+    calendars,
+    people,
+    programmes,
+    sign_in,
+    stations,
+    timetable,
+    today,
+    tokens,
+    wall,
+)
 
 
 def page_router() -> APIRouter:

@@ -53,6 +53,7 @@ DONE: Mapping[str, str] = {
     "slot_added": mark("The slot was added. It is planned from the next planning on."),
     "slot_removed": mark("The slot was removed. What it has aired stays in the log."),
     "retried": mark("It is sent again as soon as a worker is free."),
+    "token_revoked": mark("The token was ended; what asks with it is refused from now on."),
     "closed": mark("The access was closed and every sign-in of this person ended."),
     "opened": mark("The access was opened again."),
 }

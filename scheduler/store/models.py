@@ -225,6 +225,40 @@ class LoginSession(Base):
     person: Mapped[Person] = relationship()
 
 
+class ApiToken(Base):
+    """A program's part of what its person may do; the table holds only the token's hash."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    name: Mapped[str] = mapped_column(String(80))  # which program it is for
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[Any]]  # airings:read, programmes:write, *:read …
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]  # to the hour
+    revoked_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = relationship()
+
+    def __str__(self) -> str:
+        return f'"{self.name}"'
+
+
+class Answer(Base):
+    """What was answered to a program's request, by the key that the program gave it."""
+
+    __tablename__ = "answer"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(100), primary_key=True)
+    asked: Mapped[str] = mapped_column(String(64))  # hash of what was asked for
+    at: Mapped[datetime]
+    status: Mapped[int | None]  # none: being answered
+    body: Mapped[str | None] = mapped_column(Text)
+
+
 # ── Programmes ─────────────────────────────────────────────────────────────────────────────────
 
 

@@ -39,6 +39,7 @@ PAGES = (
     ("huong", "/timetable"),
     ("huong", "/timetable/1/remove"),
     ("admin", "/people"),
+    ("lan", "/tokens"),
     ("dao", "/password"),
 )
 

@@ -13,6 +13,7 @@ from scheduler.store.states import (
     AiringState,
     DeliveryState,
     Grade,
+    NoticeState,
     ProgrammeState,
     RenditionState,
 )
@@ -64,6 +65,12 @@ _WORDS: Mapping[type[StrEnum], Mapping[StrEnum, Word]] = {
         _R.BUILDING: Word(mark("being encoded"), "clock", "calm"),
         _R.READY: Word(mark("encoded"), "check", "good"),
         _R.FAILED: Word(mark("could not be encoded"), "cross", "bad"),
+    },
+    NoticeState: {
+        NoticeState.DUE: Word(mark("to be sent"), "clock", "calm"),
+        NoticeState.SENDING: Word(mark("being sent"), "send", "calm"),
+        NoticeState.SENT: Word(mark("sent"), "check", "good"),
+        NoticeState.DEAD: Word(mark("given up"), "cross", "bad"),
     },
 }
 
@@ -130,6 +137,7 @@ THINGS = (
     mark("rendition"),
     mark("token"),
     mark("upload"),
+    mark("notice"),
 )
 
 # States, roles and details as errors name them: "{what} is {state}".

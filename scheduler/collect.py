@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from scheduler.day import planned_at_of
 from scheduler.dispatch import interruptible_pool
 from scheduler.errors import CoreError
-from scheduler.evidence import Proof, proof_of
+from scheduler.evidence import Proof, begun_at, proof_of
 from scheduler.hub import Hub
 from scheduler.intake import flush_folder
 from scheduler.keys import end_rotation, keys_of
@@ -362,6 +362,8 @@ def _apply(hub: Hub, session: Session, station: Station, said_of: Mapping[str, A
             rules=hub.settings.collect,
             now=hub.clock.now(),
         )
+        if proof is None and airing.state in OPEN_AIRINGS:
+            airing.started_at = begun_at(said, hub.settings.collect)
         if proof is not None and _believe(airing, proof):
             airing.evidence = {"source": "player_log", "device": said.device}
             changed += 1

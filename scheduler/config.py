@@ -10,11 +10,19 @@ from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from scheduler.errors import ConfigInvalid
 
@@ -92,6 +100,84 @@ class AuditSettings(Section):
     budget_bytes: int = Field(1 << 20, ge=0, le=1 << 30, description="of sound read at a station")
 
 
+class ReadySettings(Section):
+    minutes_before: tuple[int, ...] = Field(
+        (60, 15), min_length=1, description="before an airing; what is not ready then is told"
+    )
+    unconfirmed_after_s: int = Field(75, ge=30, le=3600, description="no start by then: told")
+    silent_after_h: int = Field(24, ge=1, le=168, description="not seen for so long: not green")
+
+    @field_validator("minutes_before")
+    @classmethod
+    def _in_bounds(cls, minutes: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(1 <= one <= 720 for one in minutes):
+            raise ValueError("each must lie between 1 and 720 minutes")
+        return tuple(sorted(set(minutes), reverse=True))
+
+
+class Recipient(Section):
+    address: str = Field(description="e-mail")
+    unit: str = Field("", description="code: only stations of this unit and below it")
+    kinds: tuple[Literal["ready", "unconfirmed", "missed", "digest"], ...] = Field(
+        ("ready", "unconfirmed", "missed", "digest"), min_length=1
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _plain(cls, address: str) -> str:
+        if re.fullmatch(r"[^\s@<>,;:\"]{1,64}@[^\s@<>,;:\"]{1,190}", address) is None:
+            raise ValueError(f'"{address}" is not an e-mail address')
+        return address
+
+
+class NoticeSettings(Section):
+    digest_at: time = Field(time(7, 0), description="local; the daily report")
+    recipients: tuple[Recipient, ...] = Field((), description="who gets which notices by e-mail")
+    webhook_url: SecretStr = Field(SecretStr(""), description="every notice goes there too")
+    webhook_secret_file: Path | None = Field(None, description="signs what goes to the webhook")
+    ping_url: SecretStr = Field(SecretStr(""), description="called when the night's run is over")
+    timeout_s: float = Field(15, ge=1, le=120, description="of one e-mail, one call")
+    max_tries: int = Field(8, ge=1, le=30, description="then a notice is dead, with its reason")
+    first_retry_s: int = Field(30, ge=1, le=3600, description="doubled at each try, up to an hour")
+
+    @field_validator("webhook_url", "ping_url")
+    @classmethod
+    def _address(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        is_here = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if url.get_secret_value() and not (
+            parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
+        ):
+            raise ValueError("it must begin with https:// (http:// only to this machine)")
+        return url
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.webhook_url.get_secret_value() and self.webhook_secret_file is None:
+            raise ValueError("webhook_url needs webhook_secret_file")
+        return self
+
+
+class MailSettings(Section):
+    host: str = Field("", description="of the SMTP server; empty: no e-mail is sent")
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field("starttls")
+    username: str = Field("", description="empty: no sign-in")
+    password_file: Path | None = Field(None, description="holds the password")
+    sender: str = Field("", description="the address in From:")
+    ca_file: Path | None = Field(None, description="whom to trust beside the system's list")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.host and not self.sender:
+            raise ValueError("host needs sender")
+        if self.username and self.password_file is None:
+            raise ValueError("username needs password_file")
+        if self.username and self.security == "none":
+            raise ValueError("a password never goes over an open line: use starttls or tls")
+        return self
+
+
 class ProgrammeSettings(Section):
     max_bytes: int = Field(2 << 30, ge=1 << 20, le=16 << 30, description="of one upload")
     max_minutes: int = Field(240, ge=1, le=720)
@@ -157,6 +243,9 @@ class Settings(Section):
     push: PushSettings = PushSettings()
     collect: CollectSettings = CollectSettings()
     audit: AuditSettings = AuditSettings()
+    ready: ReadySettings = ReadySettings()
+    notice: NoticeSettings = NoticeSettings()
+    mail: MailSettings = MailSettings()
     programmes: ProgrammeSettings = ProgrammeSettings()
     relay: RelaySettings = RelaySettings()
     speech: SpeechSettings = SpeechSettings()
@@ -200,6 +289,8 @@ def load_settings(path: Path) -> Settings:
             "profiles": {
                 name: _table_placed(path, table) for name, table in settings.profiles.items()
             },
+            "notice": _placed(path, settings.notice, "webhook_secret_file"),
+            "mail": _placed(path, settings.mail, "password_file", "ca_file"),
         }
     )
 

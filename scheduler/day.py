@@ -103,20 +103,22 @@ def day_from_rows(session: Session, station: Station, on: date) -> Day:
         )
         .options(selectinload(Airing.slot))
     ).all()
-    items = [
-        PlannedItem(
-            a.planned_at,
-            a.programme_id,
-            a.programme_class,
-            a.slot.title,
-            a.late_ok_s,
-            a.stream,
-            a.ms,
-        )
-        for a in airings
-    ]
+    items = [planned_item(airing) for airing in airings]
     renditions = ready_renditions(session, {item.programme_id for item in items})
     return day_of(items, station.profile, renditions)
+
+
+def planned_item(airing: Airing) -> PlannedItem:
+    """What of an airing stands in a manifest; its slot is loaded."""
+    return PlannedItem(
+        airing.planned_at,
+        airing.programme_id,
+        airing.programme_class,
+        airing.slot.title,
+        airing.late_ok_s,
+        airing.stream,
+        airing.ms,
+    )
 
 
 def manifest_of(hub: Hub, station: Station, delivery: Delivery, day: Day) -> Manifest:

@@ -312,3 +312,32 @@ class OutsideUnit(CoreError):
     """{who} works for {unit}; this belongs to another place."""
 
     code = "outside_unit"
+
+
+# ── Notices: the next try acts, or the person who set them up ──────────────────────────────────
+
+
+class MailServerDown(CoreError):
+    """The mail server {host}:{port} does not take the message now: {detail}. Loa tries again."""
+
+    code = "mail_server_down"
+    retry = True
+
+
+class MailRefused(CoreError):
+    """The mail server {host}:{port} refuses: {detail}. Look at [mail] and the address."""
+
+    code = "mail_refused"
+
+
+class WebhookDown(CoreError):
+    """The address at {host} does not answer as it should: {detail}. Loa tries again."""
+
+    code = "webhook_down"
+    retry = True
+
+
+class WebhookRefused(CoreError):
+    """The address at {host} answers {status}. Look at the address in [notice]."""
+
+    code = "webhook_refused"

@@ -51,6 +51,13 @@ def proof_of(
     return Proof(state, Grade.A, said.started_at, said.played_ms, _reason(said))
 
 
+def begun_at(said: AsrunAiring, rules: CollectSettings) -> datetime | None:
+    """When an item began that may still be on air: no proof yet, but nobody has to be called."""
+    if said.device == "null" and not rules.null_device_counts:
+        return None
+    return said.started_at if said.outcome == "open" else None
+
+
 def _played(
     said: AsrunAiring, planned_at: datetime, ms: int, rules: CollectSettings
 ) -> AiringState:

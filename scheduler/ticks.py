@@ -5,14 +5,15 @@ A tick says "look again" and does no work itself; any of them may be lost or com
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import audit, checks, collect, programmes, uploads
+from scheduler import audit, checks, collect, programmes, uploads, watch
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 from scheduler.leftovers import remove_leftovers
@@ -22,14 +23,22 @@ log = structlog.get_logger()
 DISPATCH_EVERY_S = 15
 SETTLE_EVERY_S = 600
 BEAT_EVERY_S = 10
+WATCH_EVERY_S = 15
 
 
 class Ticks:
-    """Plan, dispatch, collect, settle and audit, beat."""
+    """
+    Plan, dispatch, collect, settle and audit, watch, post, beat.
 
-    def __init__(self, hub: Hub, engine: Engine) -> None:
-        self.hub, self.engine = hub, engine
+    ``post`` sends what lies in the outbox: the words of a letter are the face's.
+    """
+
+    def __init__(
+        self, hub: Hub, engine: Engine, *, post: Callable[[], object] = lambda: None
+    ) -> None:
+        self.hub, self.engine, self._post = hub, engine, post
         self.last_beat: datetime | None = None
+        self._looked_at = hub.clock.now() - timedelta(minutes=2)
         self._scheduler = BackgroundScheduler(
             timezone=hub.settings.zone,
             job_defaults={
@@ -48,6 +57,8 @@ class Ticks:
         self._every("dispatch", self._dispatch, IntervalTrigger(seconds=DISPATCH_EVERY_S))
         self._every("collect", self._collect, IntervalTrigger(seconds=settings.collect.every_s))
         self._every("settle", self._settle, IntervalTrigger(seconds=SETTLE_EVERY_S))
+        self._every("watch", self._watch, IntervalTrigger(seconds=WATCH_EVERY_S))
+        self._every("post", self._post, IntervalTrigger(seconds=WATCH_EVERY_S))
         self._every("beat", self._beat, IntervalTrigger(seconds=BEAT_EVERY_S))
         self._beat()
         self._scheduler.start()
@@ -78,6 +89,12 @@ class Ticks:
         remove_leftovers(self.hub)
         for programme_id in programmes.to_render(self.hub):
             self.engine.render(programme_id)
+
+    def _watch(self) -> None:
+        since, self._looked_at = self._looked_at, self.hub.clock.now()
+        for station_id in watch.to_look_at(self.hub, since):
+            self.engine.collect(station_id)
+        watch.look(self.hub)
 
     def _beat(self) -> None:
         self.last_beat = self.hub.clock.now()

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scheduler.csvrows import Column, rows_of
 from scheduler.errors import FileRefused, NotFound, RowProblem, said
@@ -150,7 +150,10 @@ def _stations_on(session: Session, on: date) -> dict[int, set[int]]:
     return inside
 
 
-def valid_on(model: type[Unit] | type[StationUnit], on: date) -> tuple[ColumnElement[bool], ...]:
+def valid_on(
+    model: type[Unit] | type[StationUnit], on: date | InstrumentedAttribute[date]
+) -> tuple[ColumnElement[bool], ...]:
+    """Conditions: the row holds on that day, which may be a column of another table."""
     return (model.valid_from <= on, or_(model.valid_to.is_(None), model.valid_to > on))
 
 

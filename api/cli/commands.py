@@ -123,6 +123,20 @@ _AIR = LazyGroup(
     },
 )
 
+_NOTICE = LazyGroup(
+    name="notice",
+    help="What is told to people and programs outside.",
+    lazy={
+        "list": Lazy(
+            "api.cli.notice:list_", "Show what was told to whom, and what did not arrive."
+        ),
+        "test": Lazy(
+            "api.cli.notice:test", "Send a test to everybody who gets notices, and say how it went."
+        ),
+        "retry": Lazy("api.cli.notice:retry", "Try a dead notice again."),
+    },
+)
+
 COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "init": Lazy("api.cli.init:init", "Make a new Loa, or bring its tables up to date."),
     "config": Lazy("api.cli.config:config", "Show the settings in force."),
@@ -138,6 +152,8 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "plan": Lazy("api.cli.plan:plan", "Turn the timetable into airings and deliveries."),
     "push": Lazy("api.cli.push:push", "Bring the stations what is due."),
     "collect": Lazy("api.cli.collect:collect", "Fetch receipts and logs from the stations."),
+    "ready": Lazy("api.cli.ready:ready", "Show whether what airs soon is there."),
+    "notice": _NOTICE,
     "today": Lazy("api.cli.airings:today", "Show what airs today."),
     "airings": Lazy("api.cli.airings:airings", "Show the airing log with its proofs."),
     "serve": Lazy("api.cli.serve:serve", "Run the web pages, the clock and the workers."),

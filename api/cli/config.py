@@ -14,6 +14,14 @@ from api.cli.screen import Screen
 from scheduler.config import Settings
 
 HIDDEN = "••••"
+# Paths to secrets, and addresses that are one themselves.
+_SECRETS = (
+    ("database", "password_file"),
+    ("mail", "password_file"),
+    ("notice", "webhook_secret_file"),
+    ("notice", "webhook_url"),
+    ("notice", "ping_url"),
+)
 
 
 @command("config", "loa config", "loa --config /etc/loa/config.toml config --json")
@@ -31,8 +39,9 @@ def config(run: Run) -> None:
 
 def _shown(settings: Settings) -> dict[str, Any]:
     values = settings.model_dump(mode="json")
-    if values["database"]["password_file"] is not None:
-        values["database"]["password_file"] = HIDDEN
+    for section, name in _SECRETS:
+        if values[section][name]:
+            values[section][name] = HIDDEN
     return values
 
 

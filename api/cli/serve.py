@@ -18,7 +18,9 @@ from api.cli.web import (
     stop_asked,
 )
 from api.i18n import mark as _
+from api.noticewords import hub_wording
 from scheduler.engine import Engine
+from scheduler.outbox import send_due
 from scheduler.ticks import Ticks
 
 log = structlog.get_logger()
@@ -48,7 +50,8 @@ def serve(
     with listen(host or web.host, web.port if port is None else port) as door, run.hub() as hub:
         everything()
         engine = Engine(hub)
-        ticks = Ticks(hub, engine)
+        wording = hub_wording(hub)
+        ticks = Ticks(hub, engine, post=lambda: send_due(hub, wording))
         app = create_app(hub, engine, last_tick=lambda: ticks.last_beat)
         count = 0 if no_workers else workers or run.settings.push.workers
         with stop_asked() as stop:

@@ -35,6 +35,7 @@ class MenuEntry:
 
 MENU = (
     MenuEntry("/", mark("Today"), _EVERYBODY),
+    MenuEntry("/ready", mark("Readiness"), _EVERYBODY),
     MenuEntry("/stations", mark("Stations"), _EVERYBODY),
     MenuEntry("/airings", mark("Log"), _EVERYBODY),
     MenuEntry("/programmes", mark("Programmes"), _EVERYBODY),

@@ -53,6 +53,13 @@ class AiringState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class NoticeState(StrEnum):
+    DUE = "due"
+    SENDING = "sending"
+    SENT = "sent"
+    DEAD = "dead"  # tried as often as the settings allow; the row says why
+
+
 class Grade(StrEnum):
     """How we know: A the player's log, B a named person, C inferred, D not known."""
 
@@ -62,7 +69,7 @@ class Grade(StrEnum):
     D = "D"
 
 
-_P, _R, _D, _A = ProgrammeState, RenditionState, DeliveryState, AiringState
+_P, _R, _D, _A, _N = ProgrammeState, RenditionState, DeliveryState, AiringState, NoticeState
 
 _PROVABLE = frozenset(AiringState)
 
@@ -108,6 +115,12 @@ _STEPS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         _A.MISSED: frozenset(set(AiringState) - {_A.CANCELLED}),
         _A.UNKNOWN: frozenset({_A.PLANNED, _A.ON_STATION}),
         _A.CANCELLED: frozenset({_A.PLANNED, _A.ON_STATION}),
+    },
+    NoticeState: {
+        _N.DUE: frozenset({_N.SENDING, _N.DEAD}),
+        _N.SENDING: frozenset({_N.DUE}),
+        _N.SENT: frozenset({_N.SENDING}),
+        _N.DEAD: frozenset({_N.DUE, _N.SENDING}),
     },
 }
 

@@ -12,12 +12,14 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audio.facts import Facts
 from audio.findings import Finding
 from audio.units import Milliseconds, Sha256
 from scheduler import people
+from scheduler.day import day_from_rows
 from scheduler.hub import Hub
 from scheduler.store.models import (
     Airing,
@@ -100,6 +102,10 @@ def fill(hub: Hub) -> Province:
         for number, station in enumerate(stations.values()):
             _history(hub, session, number, station, slots, today)
             _tonight(hub, session, number, station, slots, today)
+        session.flush()
+        for delivery in session.scalars(select(Delivery)):
+            day = day_from_rows(session, delivery.station, delivery.for_date)
+            delivery.content_sha256 = day.content_sha256
     return Province(everybody, stations, programmes, slots)
 
 

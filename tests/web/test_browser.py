@@ -31,6 +31,7 @@ PAGES = (
     ("dao", "/"),
     ("huong", "/"),
     ("lan", "/stations"),
+    ("lan", "/ready"),
     ("lan", "/airings?state=missed"),
     ("dao", "/stations/dai-13579/week"),
     ("dao", "/stations/dai-13579/confirm"),

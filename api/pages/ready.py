@@ -1,0 +1,62 @@
+"""Whether what airs soon is there, and whom to call where it is not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+
+from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
+from api.pages.render import page, redirect
+from api.pages.stations import RETRIERS
+from api.readywords import LEVELS, reason_of, step_of
+from api.scope import scope_of
+from api.vietnamese import sort_key
+from scheduler.dispatch import retry
+from scheduler.readiness import Level, Readiness, by_moment, readiness, worst
+from scheduler.watch import unconfirmed
+
+router = APIRouter()
+
+
+@router.get("/ready")
+def ready(
+    request: Request, viewer: SignedIn, unit: Annotated[str, Query(max_length=20)] = ""
+) -> Response:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        scope = scope_of(session, viewer.person, hub.today(), unit)
+        rows = readiness(hub, session, unit_ids=scope.unit_ids)
+        silent = unconfirmed(hub, session, unit_ids=scope.unit_ids)
+    due = by_moment(rows)
+    open_rows = sorted((row for row in worst(rows).values() if row.is_open), key=_worst_first)
+    return page(
+        request, "ready.html", viewer=viewer, scope=scope, unit=unit, due=due, rows=open_rows,
+        silent=silent, levels=LEVELS, level=Level, reason_of=reason_of, step_of=step_of,
+        may_retry=viewer.may(*RETRIERS),
+    )  # fmt: skip
+
+
+@router.post("/ready/resend", dependencies=[Depends(checked_form)])
+def send_again(
+    request: Request,
+    viewer: Annotated[Viewer, Depends(needs(*RETRIERS))],
+    code: Annotated[str, Form(max_length=40)] = "",
+    unit: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """What failed or waits is sent now: to one station that is not ready, or to all of them."""
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        scope = scope_of(session, viewer.person, hub.today(), unit)
+        rows = worst(readiness(hub, session, unit_ids=scope.unit_ids)).values()
+        stations = [row.station for row in rows if row.is_open and code in ("", row.station.code)]
+        for station in stations:
+            retry(session, station, by=viewer.person.username, now=hub.clock.now())
+    if request.app.state.engine is not None:
+        for station in stations:
+            request.app.state.engine.visit(station.id)
+    return redirect("/ready", unit=unit, done="retried")
+
+
+def _worst_first(row: Readiness) -> tuple[object, ...]:
+    return (row.level is not Level.NOT_READY, row.airing.planned_at, sort_key(row.station.name))

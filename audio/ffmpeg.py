@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import math
 import os
 import shutil
@@ -64,6 +65,7 @@ class Limits:
     memory_bytes: int = 1 << 30  # address space; ffmpeg 5.1 takes 0.3 GiB of it, mostly libraries
     file_bytes: int = 4 << 30
     open_files: int = 64
+    network: bool = False  # only what a person installed for it may talk to a host
 
 
 DEFAULT_LIMITS = Limits()
@@ -253,7 +255,7 @@ def start(
 
     ``feeds`` opens its standard input for us; else it has none. Setting ``cancel`` kills it.
     """
-    limited = [*_limited(limits), *argv]
+    limited = [*_limited(limits), *([] if limits.network else no_network()), *argv]
     process = subprocess.Popen(  # noqa: S603 - a list of ours; the file is only a descriptor
         limited,
         stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
@@ -305,6 +307,23 @@ def _widen(process: subprocess.Popen[bytes]) -> None:
         if stream is not None:
             with contextlib.suppress(OSError):
                 fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+
+@functools.cache
+def no_network() -> tuple[str, ...]:
+    """
+    What stands before a command so that it sees no network, not even the loopback; or nothing.
+
+    A user namespace of its own gives the right to that; some systems and containers forbid it.
+    """
+    unshare = shutil.which("unshare", path=os.defpath)
+    if unshare is None:
+        return ()
+    argv = (unshare, "--user", "--map-current-user", "--net", "--")
+    tried = subprocess.run(  # noqa: S603 - a list of ours
+        [*argv, "/bin/true"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return argv if tried.returncode == 0 else ()
 
 
 def _limited(limits: Limits) -> list[str]:

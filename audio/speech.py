@@ -15,7 +15,10 @@ from audio import ffmpeg
 from audio.errors import EngineMissing, ProgramFailed
 
 TEXT_MAX_CHARS = 20_000  # twenty minutes read aloud
-LIMITS = ffmpeg.Limits(wall_s=120, cpu_s=120, file_bytes=500 << 20)
+# An engine may be a neural network, which takes its memory, or speak with a host.
+LIMITS = ffmpeg.Limits(
+    wall_s=120, cpu_s=240, memory_bytes=8 << 30, file_bytes=500 << 20, open_files=256, network=True
+)
 
 
 @dataclass(frozen=True)

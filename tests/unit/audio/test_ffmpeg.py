@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import select
+import socket
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from audio import ffmpeg
 from audio.errors import Cancelled, FfmpegMissing, ProgramFailed, TookTooLong
+from audio.ffmpeg import Limits, ffmpeg_argv, input_options, no_network, run
 
 SHELL = "/bin/sh"
 
@@ -143,3 +148,34 @@ def test_output_over_its_bound_is_cut_off_and_the_program_still_ends():
     output = ffmpeg.run([SHELL, "-c", "yes | head -c 3000000"], stdout_bytes=1000)
 
     assert len(output.stdout) == 1000
+
+
+CALL = 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)'
+
+
+@pytest.fixture
+def host() -> Iterator[int]:
+    """A server on the loopback that takes any call."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_no_program_reaches_the_network_where_the_system_can_forbid_it(host):
+    """Not even the loopback, where a database may listen; a speech engine may."""
+    call = [sys.executable, "-c", CALL, str(host)]
+    run(call, limits=Limits(network=True))
+
+    if no_network():
+        with pytest.raises(ProgramFailed, match="unreachable|not permitted|refused"):
+            run(call)
+    else:  # then it is the system that forbids namespaces, and not we who did not ask
+        own = ["unshare", "--user", "--map-current-user", "--net", "--", "true"]
+        assert subprocess.run(own, capture_output=True).returncode != 0
+
+
+def test_ffmpeg_is_told_to_open_no_address(host, tmp_path):
+    """With a network or without one: a playlist's address is not on the list of protocols."""
+    argv = ffmpeg_argv(*input_options(f"http://127.0.0.1:{host}/a.mp3"), "-f", "null", "-")
+
+    with pytest.raises(ProgramFailed, match="(?i)protocol"):
+        run(argv, limits=Limits(network=True))

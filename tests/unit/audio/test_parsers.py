@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio.errors import NotAudio
-from audio.ffmpeg_log import parse_loudness, parse_stream
+from audio.ffmpeg_log import (
+    complaints,
+    is_codec_refused,
+    parse_loudness,
+    parse_not_numbers,
+    parse_stream,
+)
 from audio.loudness import interpolate
 from audio.meter import read_hum, read_meter
 from audio.tags import KEPT, VALUE_MAX_CHARS, parse_tags
@@ -93,6 +99,42 @@ def test_no_text_breaks_the_meter(text, cut):
         values = [loudness.lufs, loudness.range_lu, loudness.peak_dbtp]
         assert all(v is None or math.isfinite(v) for v in values)
     assert read_hum(text) is None or len(text) > 20
+
+
+COMPLAINED = """\
+[h264 @ 0x55d] Codec (h264) not on whitelist 'mp3,wavpack'
+    Last message repeated 1 times
+[mov,mp4,m4a,3gp,3g2,mj2 @ 0x55d] Failed to open codec in avformat_find_stream_info
+[mp3float @ 0x55d] Header missing
+Error while decoding stream #0:0: Invalid data found when processing input
+"""
+COUNTED = """\
+[Parsed_astats_0 @ 0x55c2] Overall
+[Parsed_astats_0 @ 0x55c2] Number of NaNs: 8000.000000
+[Parsed_astats_0 @ 0x55c2] Number of Infs: 12.000000
+"""
+
+
+def test_only_what_a_decoder_of_sound_complains_of_counts():
+    """A picture that is not looked at is no damage."""
+    assert [line.split()[-1] for line in complaints(COMPLAINED)] == ["missing", "input"]
+    assert is_codec_refused(COMPLAINED)
+    assert not is_codec_refused("title: [x @ 0x1] Codec (mp3) not on whitelist")
+
+
+@given(st.text(), st.integers(0, len(COMPLAINED)))
+def test_no_text_breaks_the_count_of_complaints(text, cut):
+    """As many as there are lines, at the most."""
+    log = COMPLAINED[:cut] + text
+    assert len(complaints(log)) <= len(log.splitlines())
+    assert is_codec_refused(log) in (True, False)
+
+
+@given(st.text(), st.integers(0, len(COUNTED)))
+def test_no_text_breaks_the_count_of_what_is_no_number(text, cut):
+    """A number from nought on, whatever stands there."""
+    assert parse_not_numbers(COUNTED) == 8012
+    assert parse_not_numbers(COUNTED[:cut] + text) >= 0
 
 
 @given(st.text())

@@ -175,7 +175,7 @@ def test_no_picture_is_decoded_and_none_counts_as_damage(make, generate):
 
 def test_hours_of_silence_in_little_space_end_at_the_bound(generate):
     """Ten hours in less than 5 MB are decoded to the fourth and refused, within their limits."""
-    bomb = generate("bomb.flac", "anullsrc=r=8000:cl=mono:d=36000")
+    bomb = generate("bomb.flac", "anullsrc=r=8000:cl=mono:d=36000", "-frame_size", "16384")
     assert bomb.stat().st_size < 5_000_000
 
     facts = measure(bomb, limits=Limits(memory_bytes=512 << 20, wall_s=300, cpu_s=120))

@@ -166,7 +166,7 @@ def test_no_program_reaches_the_network_where_the_system_can_forbid_it(host):
     run(call, limits=Limits(network=True))
 
     if no_network():
-        with pytest.raises(ProgramFailed, match="unreachable|not permitted|refused"):
+        with pytest.raises(ProgramFailed, match=r"unreachable|not permitted|refused"):
             run(call)
     else:  # then it is the system that forbids namespaces, and not we who did not ask
         own = ["unshare", "--user", "--map-current-user", "--net", "--", "true"]
@@ -177,5 +177,5 @@ def test_ffmpeg_is_told_to_open_no_address(host, tmp_path):
     """With a network or without one: a playlist's address is not on the list of protocols."""
     argv = ffmpeg_argv(*input_options(f"http://127.0.0.1:{host}/a.mp3"), "-f", "null", "-")
 
-    with pytest.raises(ProgramFailed, match="(?i)protocol"):
+    with pytest.raises(ProgramFailed, match=r"(?i)protocol"):
         run(argv, limits=Limits(network=True))

@@ -34,6 +34,18 @@ _PAGE_CACHE = "private, no-cache"
 _ASSET_CACHE = "public, max-age=31536000, immutable"  # its address changes with its content
 
 
+def _open_to_others(scope: Scope, headers: MutableHeaders) -> None:
+    """What is public may be used elsewhere: the sound by everybody, the frame by named sites."""
+    if not scope["path"].startswith("/listen"):
+        return
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    sites = scope.get("state", {}).get("framed_by", ())
+    if sites:
+        policy = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors {}")
+        headers["Content-Security-Policy"] = policy.format(" ".join(sites))
+        del headers["X-Frame-Options"]  # it cannot name sites
+
+
 class SecurityHeaders:
     """Adds the headers to every answer, also to errors and files."""
 
@@ -53,6 +65,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
+                _open_to_others(scope, headers)
                 kept = _ASSET_CACHE if is_asset and message["status"] == 200 else _PAGE_CACHE
                 headers.setdefault("Cache-Control", kept)
             await send(message)

@@ -232,6 +232,33 @@ class WebSettings(Section):
     secure_cookies: bool = Field(False, description="true wherever TLS is in front")
 
 
+class PublicSettings(Section):
+    enabled: bool = Field(False, description="true: /listen is open to everybody")
+    name: str = Field(
+        "Đài truyền thanh", min_length=1, max_length=120, description="over the public page"
+    )
+    address: str = Field("", description="as the world writes it: https://loa.hanam.gov.vn")
+    profile: str = Field("loa-64", description="the sound profile that is heard there")
+    framed_by: tuple[str, ...] = Field(
+        (), description="sites that may show /listen/frame in a frame"
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        if address and not re.fullmatch(r"https?://[A-Za-z0-9.:-]+", address):
+            raise ValueError("it must be like https://loa.example.vn, without a path")
+        return address
+
+    @field_validator("framed_by")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not re.fullmatch(r"https?://[A-Za-z0-9.:-]+", origin):
+                raise ValueError(f'"{origin}" must be like https://portal.example.vn')
+        return origins
+
+
 class Settings(Section):
     """Every setting of one Loa."""
 
@@ -250,6 +277,7 @@ class Settings(Section):
     relay: RelaySettings = RelaySettings()
     speech: SpeechSettings = SpeechSettings()
     web: WebSettings = WebSettings()
+    public: PublicSettings = PublicSettings()
     # Changes to the shipped sound profiles and new ones, by name; audio.profiles checks them.
     profiles: dict[str, dict[str, Any]] = {}
 

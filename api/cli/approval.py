@@ -10,7 +10,7 @@ from api.cli.programme import bar
 from api.cli.run import FAILED, PARTLY, Run
 from api.cli.screen import Screen
 from api.i18n import mark as _
-from scheduler import programmes
+from scheduler import programmes, publishing
 from scheduler.hub import Hub
 from scheduler.store.models import Programme
 from scheduler.store.states import RenditionState
@@ -57,6 +57,32 @@ def reject(run: Run, id: int, reason: str, by: str) -> None:
     """Send a programme back, with the reason."""
     with run.hub() as hub:
         programmes.reject(hub, id, by=run.person(hub, by), reason=reason)
+        _told(run, hub, id)
+
+
+@command("publish", "loa programme publish 7 --by lan")
+@click.argument("id", type=int)
+@acting
+@click.pass_obj
+def publish(run: Run, id: int, by: str) -> None:
+    """
+    Put an approved programme on the public page.
+
+    The page is at /listen, with RSS, where the settings have [public] enabled = true.
+    """
+    with run.hub() as hub:
+        publishing.publish(hub, id, by=run.person(hub, by))
+        _told(run, hub, id)
+
+
+@command("unpublish", "loa programme unpublish 7 --by lan")
+@click.argument("id", type=int)
+@acting
+@click.pass_obj
+def unpublish(run: Run, id: int, by: str) -> None:
+    """Take a programme off the public page; on air it stays as it is planned."""
+    with run.hub() as hub:
+        publishing.unpublish(hub, id, by=run.person(hub, by))
         _told(run, hub, id)
 
 

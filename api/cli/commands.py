@@ -80,6 +80,13 @@ _PROGRAMME = LazyGroup(
         "approve": Lazy("api.cli.approval:approve", "Let a programme on air and encode it."),
         "reject": Lazy("api.cli.approval:reject", "Send a programme back, with the reason."),
         "withdraw": Lazy("api.cli.approval:withdraw", "Take a programme off the air."),
+        "publish": Lazy(
+            "api.cli.approval:publish", "Put an approved programme on the public page."
+        ),
+        "unpublish": Lazy(
+            "api.cli.approval:unpublish",
+            "Take a programme off the public page; on air it stays as it is planned.",
+        ),
     },
 )
 _SLOT = LazyGroup(

@@ -15,11 +15,12 @@ from api import words
 from api.auth import SignedIn, hub_of
 from api.fields import PathId
 from api.json.idempotency import IdempotentRoute
+from api.pages.listen import Publisher
 from api.pages.programmes import Approver, Uploader, Withdrawer, keep
 from api.pages.render import translator_of
 from api.uploads import receive
 from audio.facts import Facts
-from scheduler import programmes
+from scheduler import programmes, publishing
 from scheduler.preview import horn_preview
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
@@ -66,6 +67,7 @@ class ProgrammeOut(BaseModel):
                 "state": "ready",
                 "uploaded_at": "2022-03-11T02:10:00Z",
                 "approved_at": None,
+                "published_at": None,
                 "expires_on": None,
                 "findings": [],
                 "renditions": [],
@@ -88,6 +90,7 @@ class ProgrammeOut(BaseModel):
     state: ProgrammeState
     uploaded_at: AwareDatetime
     approved_at: AwareDatetime | None
+    published_at: AwareDatetime | None
     expires_on: date | None
     findings: list[FindingOut]
     renditions: list[RenditionOut]
@@ -193,6 +196,20 @@ def withdraw_programme(
     programmes.withdraw(hub_of(request), programme_id, by=viewer.person, reason=body.reason)
     if request.app.state.engine is not None:
         request.app.state.engine.plan()
+    return _found(request, programme_id)
+
+
+@router.post("/{programme_id}/publish")
+def publish_programme(request: Request, viewer: Publisher, programme_id: PathId) -> ProgrammeOut:
+    """Put an approved programme on the public page."""
+    publishing.publish(hub_of(request), programme_id, by=viewer.person)
+    return _found(request, programme_id)
+
+
+@router.post("/{programme_id}/unpublish")
+def unpublish_programme(request: Request, viewer: Publisher, programme_id: PathId) -> ProgrammeOut:
+    """Take it off the public page; on air it stays as it is planned."""
+    publishing.unpublish(hub_of(request), programme_id, by=viewer.person)
     return _found(request, programme_id)
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.pages import (
     airings,
     calendars,
+    listen,
     people,
     programmes,
     ready,
@@ -21,6 +22,7 @@ from api.pages import (
 _PARTS = (
     airings,
     calendars,
+    listen,
     people,
     programmes,
     ready,

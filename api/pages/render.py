@@ -54,6 +54,8 @@ DONE: Mapping[str, str] = {
     "slot_added": mark("The slot was added. It is planned from the next planning on."),
     "slot_removed": mark("The slot was removed. What it has aired stays in the log."),
     "retried": mark("It is sent again as soon as a worker is free."),
+    "published": mark("The programme is on the public page."),
+    "unpublished": mark("The programme was taken off the public page."),
     "token_revoked": mark("The token was ended; what asks with it is refused from now on."),
     "closed": mark("The access was closed and every sign-in of this person ended."),
     "opened": mark("The access was opened again."),

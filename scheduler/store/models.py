@@ -296,6 +296,8 @@ class Programme(Base):
     approved_at: Mapped[datetime | None]
     not_before: Mapped[date | None]  # the first day on which it may air
     expires_on: Mapped[date | None]  # the last one
+    published_at: Mapped[datetime | None] = mapped_column(index=True)  # for everybody to hear
+    published_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"), index=True)
     episode: Mapped[int | None]  # its number in the series
     made_on: Mapped[date | None]  # of an episode without a number; none: the day it was brought

@@ -11,7 +11,13 @@ from scheduler.store.states import AiringState
 from tests.web.site import Site
 
 # What a stranger may open: the sign-in itself, the choice of language, and the watcher's page.
-PUBLIC = {"/health", "/sign-in", "/language/{language}"}
+PUBLIC = {
+    "/health", "/sign-in", "/language/{language}",
+    "/feeds/{token}.ics",  # its address is the secret
+    # Open where the settings say so; tests/web/test_listen.py holds what they show.
+    "/listen", "/listen/frame", "/listen/feed.xml", "/listen/{programme_id}",
+    "/listen/{programme_id}/sound.{extension}",
+}  # fmt: skip
 
 EVERYBODY = ["admin", "huong", "tuan", "lan", "dao"]
 
@@ -88,6 +94,9 @@ def test_one_time_secret_opens_nothing_but_the_change_of_the_password(site: Site
         ("POST", "/programmes/99/approve", {"admin", "tuan"}),
         ("POST", "/programmes/99/reject", {"admin", "tuan"}),
         ("POST", "/programmes/99/withdraw", {"admin", "tuan", "huong"}),
+        ("POST", "/programmes/99/publish", {"admin", "tuan", "huong"}),
+        ("POST", "/programmes/99/unpublish", {"admin", "tuan", "huong"}),
+        ("POST", "/api/v1/programmes/99/publish", {"admin", "tuan", "huong"}),
         ("POST", "/stations/dai-13579/confirm", {"admin", "huong", "tuan", "lan", "dao"}),
         ("POST", "/timetable", {"admin", "huong", "lan", "dao"}),
         ("GET", "/timetable/99/remove", {"admin", "huong", "lan", "dao"}),

@@ -68,9 +68,7 @@ class Answer:
         return self.take(self.take_int())
 
     def take_text(self) -> str:
-        """Text of the server, made harmless for a log line and bounded."""
-        text = self.take_bytes().decode("utf-8", "replace")
-        return "".join(c if c.isprintable() else "�" for c in text[:200])
+        return harmless(self.take_bytes().decode("utf-8", "replace"))
 
     @property
     def is_at_end(self) -> bool:
@@ -211,6 +209,11 @@ class SftpChannel:
         if self._watchdog.has_bitten:
             raise LinkDown(idle_s=round(self._idle_s), acknowledged_bytes=known) from error
         raise LinkCut(acknowledged_bytes=known) from error
+
+
+def harmless(text: str) -> str:
+    """Text of a server, for a log line, a row or a screen: printable and bounded."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:200])
 
 
 def _packed(field: bytes | int) -> bytes:

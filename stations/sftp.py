@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import paramiko
 
 from stations import channel as wire
-from stations.channel import Answer, RefusedError, SftpChannel
+from stations.channel import Answer, RefusedError, SftpChannel, harmless
 from stations.disk import Flight, Later, Stat, fly_together
 from stations.errors import BadAnswer, NotWritable, StationError, StationFull
 from stations.login import Connection, open_channel, scan_host_key
@@ -27,6 +27,7 @@ _LIMITS = "limits@openssh.com"
 _READ, _WRITE, _CREATE, _TRUNCATE = 0x1, 0x2, 0x8, 0x10
 _DIRECT_WRITE_BYTES = 32_640  # what every server takes; larger only where the server is known to
 _FIRST_WRITE_BYTES = 8_160  # grows while answers come fast, so that a thin link is felt early
+_MOST_ROOM = 1 << 60
 _MOST_NAMES = 50_000  # in one folder; a station keeps a few hundred
 
 # What newer servers say in plain words and OpenSSH says as 'Failure'.
@@ -81,7 +82,7 @@ class SftpDisk:
 
     @property
     def server(self) -> str:
-        return self.connection.transport.remote_version
+        return harmless(self.connection.transport.remote_version)
 
     @property
     def bytes_sent(self) -> int:
@@ -110,7 +111,7 @@ class SftpDisk:
         if answer.kind != wire.EXTENDED_REPLY:
             raise BadAnswer(detail="free space of another kind")
         _, fragment, _, _, available = struct.unpack(">5Q", answer.take(40))
-        return int(fragment * available)
+        return min(int(fragment * available), _MOST_ROOM)  # a row holds 63 bits
 
     def stat(self, path: str) -> Stat | None:
         return self._stat_answered(path, self.channel.send(wire.STAT, self._path(path)))
@@ -250,7 +251,7 @@ class SftpDisk:
             return None
 
     def _path(self, path: str) -> bytes:
-        return str(self._root / path).encode()
+        return str(self._root / path).encode("utf-8", "surrogateescape")
 
     def _ask_open(self, path: str, flags: int) -> int:
         return self.channel.send(wire.OPEN, self._path(path), flags, 0)
@@ -310,9 +311,11 @@ class SftpDisk:
 
     @staticmethod
     def _take_name(answer: Answer) -> tuple[str, Stat]:
-        name = answer.take_bytes().decode("utf-8", "surrogateescape")
+        name = answer.take_bytes()
+        if not name or b"/" in name or b"\0" in name:  # no folder can hold it: it is a trap
+            raise BadAnswer(detail="a listing with a name that is none")
         answer.take_bytes()  # the line of 'ls -l'
-        return name, take_stat(answer)
+        return name.decode("utf-8", "surrogateescape"), take_stat(answer)
 
     def _make_folders(self, path: str) -> None:
         """Make what is missing between the root and a file. The root itself is a person's work."""

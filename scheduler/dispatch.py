@@ -22,7 +22,7 @@ from scheduler.day import (
     manifest_of,
     rendition_files,
 )
-from scheduler.errors import CoreError, LeaseLost, RenditionMissing
+from scheduler.errors import CoreError, LeaseLost, RenditionMissing, Stopped
 from scheduler.hub import Hub
 from scheduler.leases import (
     Claim,
@@ -346,6 +346,7 @@ class _Visiting:
 
     def _bring(self, visit: Visit, lease: Lease, delivery: Delivery) -> str:
         """Put one day on the station and commit it there; gives the manifest's hash."""
+        self._heed_stop()
         day = self._day(delivery)
         files = rendition_files(self.hub, day)
         for file in files:
@@ -407,6 +408,7 @@ class _Visiting:
 
     def _progress(self, acknowledged: int) -> None:
         self.acknowledged = acknowledged
+        self._heed_stop()
         if self.on_progress is not None:
             self.on_progress(self.station.code, acknowledged)
         now = self.hub.clock.monotonic()
@@ -414,6 +416,10 @@ class _Visiting:
             renew(self.hub, list(self.held))
             share(self.hub, self.station)  # others may have begun or ended on the same link
             self.renewed_at = now
+
+    def _heed_stop(self) -> None:
+        if self.hub.stopping.is_set():
+            raise Stopped()  # what was acknowledged stays there as a part
 
     def _remember_station(self, visit: Visit) -> None:
         now = self.hub.clock.now()
@@ -431,7 +437,7 @@ class _Visiting:
             self.sent.append(Sent(unfinished, 0, was_there=False))
         give_back(
             self.hub, list(self.held), code=error.code, fields=error.fields, retry=error.retry,
-            sent=self.sent[self.sent_before :],
+            sent=self.sent[self.sent_before :], at_once=isinstance(error, Stopped),
         )  # fmt: skip
         return self._result(error)
 

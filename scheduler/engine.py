@@ -7,6 +7,8 @@ that is lost, doubled or late changes nothing but the moment.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -16,7 +18,6 @@ from huey.serializer import SignedSerializer
 from sqlalchemy import make_url
 
 from scheduler import audit, checks, collect, dispatch, links, planner, programmes
-from scheduler.dispatch import Admission
 from scheduler.hub import Hub
 from scheduler.leases import worker_name
 from scheduler.secrets import derived_key, read_secret
@@ -24,8 +25,9 @@ from scheduler.secrets import derived_key, read_secret
 log = structlog.get_logger()
 
 # Higher goes first. A night's deliveries are ordered below all by the time of their first airing.
-_URGENT, _ASKED_FOR = 2.0, 1.0
+_ASKED_FOR = 1.0
 _LAST = -1e11  # below every air time
+_URGENT_WORKERS = 2
 
 
 class Engine:
@@ -33,9 +35,13 @@ class Engine:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self.huey = _queue(hub)
-        self._consumer: Consumer | None = None
+        self.huey = _queue(hub, "loa")
+        # A line of its own, with workers of its own: sixteen visits over slow links may hold all
+        # the others for an hour.
+        self.urgent = _queue(hub, "loa-urgent")
+        self._consumers: list[Consumer] = []
         self._visit = self._task("visit", self._do_visit)
+        self._visit_at_once = self.urgent.task(name="visit")(self._do_visit)
         self._collect = self._task("collect", self._do_collect)
         self._audit = self._task("audit", self._do_audit)
         self._check = self._task("check", self._do_check)
@@ -53,7 +59,13 @@ class Engine:
         """Have everything visited that is due now, over one link or over all."""
         is_waiting = self.huey.pending_count() > 0
         for admission in dispatch.admissions(self.hub, link_id=link_id, is_queue_busy=is_waiting):
-            self._visit(admission.station_id, priority=_priority(admission))
+            if admission.is_urgent:
+                self._visit_at_once(admission.station_id)
+            else:
+                # Nearer airings first; the queue's other tasks have priority 0. The order is
+                # decided where a message is taken, so that what becomes due while a hundred
+                # stations wait takes its place among them.
+                self._visit(admission.station_id, priority=-admission.first_air_at.timestamp())
 
     def collect(self, station_id: int) -> None:
         self._collect(station_id)
@@ -75,44 +87,37 @@ class Engine:
     # ── Working ────────────────────────────────────────────────────────────────────────────────
 
     def start_workers(self, count: int | None = None) -> None:
-        """Start worker threads in this process."""
-        self._consumer = _QuietConsumer(
-            self.huey,
-            workers=count or self.hub.settings.push.workers,
-            periodic=False,
-            initial_delay=0.2,
-            max_delay=2.0,
-            check_worker_health=False,
-        )
-        self._consumer.start()
+        """Start worker threads in this process, and those that only take what is urgent."""
+        count = count or self.hub.settings.push.workers
+        self._consumers = [_consumer(self.huey, count), _consumer(self.urgent, _URGENT_WORKERS)]
+        for consumer in self._consumers:
+            consumer.start()
 
     def stop_workers(self, timeout_s: float = 20.0) -> bool:
         """
         Let the workers finish what they do, for so long at the most; whether all did.
 
-        What was cut short stays claimed until its lease ends, then it is due again.
+        For the first half of that time a visit may come to its end; then it is parked where it
+        stands and is due again. What hangs stays claimed until its lease ends.
         """
-        consumer, self._consumer = self._consumer, None
-        if consumer is None:
-            return True
-        consumer.shutdown_timeout = timeout_s
-        done = threading.Event()
-
-        def stop() -> None:
-            consumer.stop(graceful=True)
-            done.set()
-
-        threading.Thread(target=stop, name="stop-workers", daemon=True).start()
-        is_done = done.wait(timeout_s + 1)
-        # Huey comes back at its timeout whether or not a worker still hangs.
-        return is_done and not any(thread.is_alive() for _, thread in consumer.worker_threads)
+        consumers, self._consumers = self._consumers, []
+        for consumer in consumers:
+            consumer.shutdown_timeout = timeout_s
+            threading.Thread(
+                target=consumer.stop, args=(True,), name="stop-workers", daemon=True
+            ).start()
+        workers = [thread for one in consumers for _, thread in one.worker_threads]
+        if not _have_ended(workers, timeout_s / 2):
+            self.hub.stopping.set()
+        return _have_ended(workers, timeout_s / 2)
 
     def _task(self, name: str, work: Any) -> Any:
         return self.huey.task(name=name)(work)
 
     def _do_visit(self, station_id: int) -> None:
         result = dispatch.visit_station(self.hub, station_id, worker=worker_name())
-        if result is not None and result.link_id is not None:
+        is_ending = self.hub.stopping.is_set()
+        if result is not None and result.link_id is not None and not is_ending:
             self.dispatch(result.link_id)  # its place on the link is free for the next one
 
     def _do_collect(self, station_id: int) -> None:
@@ -145,18 +150,6 @@ class Engine:
         planner.plan(self.hub)
 
 
-def _priority(admission: Admission) -> float:
-    """
-    Nearer airings first, urgent ones before all; the queue's other tasks have priority 0.
-
-    The order is decided where a message is taken, so that what becomes due while a hundred
-    stations wait takes its place among them.
-    """
-    if admission.is_urgent:
-        return _URGENT
-    return -admission.first_air_at.timestamp()
-
-
 class _QuietConsumer(Consumer):  # type: ignore[misc]
     """Huey's consumer inside a process that has its own signal handling."""
 
@@ -164,9 +157,23 @@ class _QuietConsumer(Consumer):  # type: ignore[misc]
         pass
 
 
-def _queue(hub: Hub) -> Huey:
+def _consumer(huey: Huey, workers: int) -> Consumer:
+    return _QuietConsumer(
+        huey, workers=workers, periodic=False, initial_delay=0.2, max_delay=2.0,
+        check_worker_health=False,
+    )  # fmt: skip
+
+
+def _have_ended(threads: Sequence[threading.Thread], within_s: float) -> bool:
+    until = time.monotonic() + within_s
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
+
+
+def _queue(hub: Hub, name: str) -> Huey:
     signed = SignedSerializer(secret=derived_key(hub.master_secret(), "queue").hex())
-    common = {"name": "loa", "results": False, "serializer": signed}
+    common = {"name": name, "results": False, "serializer": signed}
     if hub.database.is_sqlite:
         return SqliteHuey(filename=str(hub.data / "queue.db"), **common)
     settings = hub.settings.database

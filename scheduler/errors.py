@@ -122,6 +122,13 @@ class LeaseLost(CoreError):
     retry = True
 
 
+class Stopped(CoreError):
+    """Loa was stopped while this was being sent. It goes on from there at the next start."""
+
+    code = "stopped"
+    retry = True
+
+
 class RenditionMissing(CoreError):
     """The encoded file {name} is missing here. Restore it, or encode the programme again."""
 

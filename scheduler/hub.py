@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Hub:
     clock: Clock
     connect: Connect
     lines: Lines = field(default_factory=Lines, compare=False)  # what is open over shared links
+    # Set when this process is about to end: a visit that moves is parked at its next bytes.
+    stopping: threading.Event = field(default_factory=threading.Event, compare=False)
 
     @property
     def data(self) -> Path:
@@ -93,7 +96,7 @@ def database_of(settings: Settings) -> Database:
     return open_database(
         settings.database.url or sqlite_url(settings.paths.data / "loa.db"),
         password=read_secret(secret).decode() if secret else None,
-        pool_size=settings.push.workers + 8,
+        pool_size=settings.push.workers + 10,
     )
 
 

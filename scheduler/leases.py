@@ -118,10 +118,12 @@ def finish(hub: Hub, lease: Lease, *, sent: Sequence[Sent], manifest_sha256: str
 
 def give_back(
     hub: Hub, leases: Iterable[Lease], *, code: str, fields: dict[str, Any], retry: bool,
-    sent: Sequence[Sent] = (),
+    sent: Sequence[Sent] = (), at_once: bool = False,
 ) -> None:  # fmt: skip
     """
     A visit that failed: due again after a back-off, or failed until a person decides.
+
+    ``at_once``: nobody failed, so nobody has to wait.
 
     The bytes that it sent belong to the first of them, which was under way.
     """
@@ -129,7 +131,7 @@ def give_back(
     state = DeliveryState.DUE if retry else DeliveryState.FAILED
     with hub.database.write() as session:
         for lease in leases:
-            wait = back_off(hub.settings.push, lease)
+            wait = timedelta(0) if at_once else back_off(hub.settings.push, lease)
             changed = _affected(
                 session,
                 _move_held(lease, state).values(

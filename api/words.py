@@ -127,6 +127,7 @@ THINGS = (
     mark("programme"),
     mark("slot"),
     mark("link"),
+    mark("jump host"),
     mark("decision"),
     mark("rule of the air"),
     mark("calendar"),

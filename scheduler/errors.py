@@ -175,6 +175,12 @@ class LinkInUse(CoreError):
     code = "link_in_use"
 
 
+class JumpInUse(CoreError):
+    """Behind the jump host {name} stand {count} stations still. Give them another way first."""
+
+    code = "jump_in_use"
+
+
 class RowProblem(CoreError):
     """Line {line}: {reason}"""
 

@@ -8,22 +8,30 @@ from dataclasses import replace
 from pathlib import Path
 
 from scheduler.hub import Hub
+from scheduler.jumps import address_of_jump, jump_of
 from scheduler.links import on_the_line
 from scheduler.probing import strategy_of
-from scheduler.store.models import Link, Station
+from scheduler.store.models import Jump, Link, Station
 from stations.folder import open_folder
 from stations.sftp import open_visit
 from stations.visit import Address, Visit, VisitLimits
 
 
-def address_of(station: Station) -> Address:
+def address_of(station: Station, jump: Jump | None = None) -> Address:
     return Address(
         host=station.host or "",
         port=station.port,
         username=station.username or "loa",
         root=station.root,
         host_key=station.host_key,
+        via=address_of_jump(jump) if jump is not None else None,
     )
+
+
+def way_to(hub: Hub, station: Station) -> Address:
+    """The address of a station, with the jump host that stands before it, if one does."""
+    with hub.database.read() as session:
+        return address_of(station, jump_of(session, station))
 
 
 def _kbps(hub: Hub, station: Station) -> int | None:
@@ -60,6 +68,6 @@ def reach(hub: Hub, station: Station, step: Callable[[str], None]) -> Iterator[V
     limits, key = limits_of(hub, station), hub.ssh_key_path
     with (
         on_the_line(hub, station) as pace,
-        open_visit(address_of(station), key, limits, step=step, pace=pace) as visit,
+        open_visit(way_to(hub, station), key, limits, step=step, pace=pace) as visit,
     ):
         yield visit

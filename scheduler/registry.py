@@ -15,7 +15,7 @@ from audio.profiles import PROFILES
 from scheduler.csvrows import Column, rows_of
 from scheduler.errors import FileRefused, NotFound, RowProblem, Said, said
 from scheduler.store import ledger
-from scheduler.store.models import Link, Station, StationUnit, Unit
+from scheduler.store.models import Jump, Link, Station, StationUnit, Unit
 from scheduler.units import units_on, valid_on
 
 KINDS = ("player", "folder", "person")
@@ -38,13 +38,21 @@ STATION_COLUMNS = (
     Column("phone", False, "of the person to call", "0912 345 678"),
     Column("push_from", False, "start of its delivery window, local HH:MM", "19:00"),
     Column("push_until", False, "end of its delivery window, local HH:MM", "04:30"),
+    Column("jump", False, "jump host (loa jump add) through which it is reached", ""),
     Column("link", False, "shared link (loa link add) that it is reached over", ""),
 )
 
 _CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,253}[A-Za-z0-9])?")
+HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,253}[A-Za-z0-9])?")
 _HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+=*")
-_USERNAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+USERNAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+# What to say of a name that no row has.
+_UNKNOWN = {
+    "link": said('there is no link "{name}"').msgid,
+    "jump": said('there is no jump host "{name}"').msgid,
+}
 
 
 @dataclass(frozen=True)
@@ -95,8 +103,11 @@ def import_stations(
         FileRefused: with every bad row; nothing was imported.
     """
     units = {unit.code: unit for unit in units_on(session, on)}
-    links = {link.name: link.id for link in session.scalars(select(Link))}
-    rows = _checked(text, name, units, links)
+    named = {
+        "link": {link.name: link.id for link in session.scalars(select(Link))},
+        "jump": {jump.name: jump.id for jump in session.scalars(select(Jump))},
+    }
+    rows = _checked(text, name, units, named)
     known = {station.code: station for station in list_stations(session)}
     counts = {"added": 0, "changed": 0, "unchanged": 0}
     for row in rows:
@@ -126,13 +137,13 @@ def accept_host_key(
 
 
 def _checked(
-    text: str, name: str, units: Mapping[str, Unit], links: Mapping[str, int]
+    text: str, name: str, units: Mapping[str, Unit], named: Mapping[str, Mapping[str, int]]
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     problems: list[RowProblem] = []
     lines: dict[str, int] = {}
     for line, cells in rows_of(text, STATION_COLUMNS, name):
-        values, reasons = _row(cells, units, links)
+        values, reasons = _row(cells, units, named)
         code = cells["code"]
         if code in lines:
             reasons.append(
@@ -149,7 +160,7 @@ def _checked(
 
 
 def _row(
-    cells: Mapping[str, str], units: Mapping[str, Unit], links: Mapping[str, int]
+    cells: Mapping[str, str], units: Mapping[str, Unit], named: Mapping[str, Mapping[str, int]]
 ) -> tuple[dict[str, Any], list[Said]]:
     """One row as values, and what is wrong with it."""
     reasons: list[Said] = []
@@ -165,10 +176,12 @@ def _row(
             said('there is no unit with code "{code}" on this day', code=cells["unit_code"])
         )
     values["unit"] = unit
-    if "link" in cells:  # a table without this column leaves every station on its link
-        values["link_id"] = links.get(cells["link"])
-        if cells["link"] and values["link_id"] is None:
-            reasons.append(said('there is no link "{name}"', name=cells["link"][:60]))
+    for column, known in named.items():
+        if column not in cells:
+            continue  # a table without this column leaves every station as it is
+        values[f"{column}_id"] = known.get(cells[column])
+        if cells[column] and values[f"{column}_id"] is None:
+            reasons.append(said(_UNKNOWN[column], name=cells[column][:60]))
     if cells["kind"] != "person" and not cells.get("host"):
         reasons.append(said('"{column}" is empty', column="host"))
     if bool(cells.get("push_from")) != bool(cells.get("push_until")):
@@ -265,9 +278,9 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "name": _text("name", 120, required=True),
     "technology": _one_of("technology", TECHNOLOGIES),
     "kind": _one_of("kind", KINDS),
-    "host": _matching("host", _HOST, "10.20.0.15"),
+    "host": _matching("host", HOST, "10.20.0.15"),
     "port": _port,
-    "username": _matching("username", _USERNAME, "a-z A-Z 0-9 . _ -", "loa"),
+    "username": _matching("username", USERNAME, "a-z A-Z 0-9 . _ -", "loa"),
     "root": lambda cell: _text("root", 255)(cell) or ".",
     "host_key": _matching("host_key", _HOST_KEY, "ssh-ed25519 AAAA…"),
     "profile": _one_of("profile", PROFILES, "loa-48"),

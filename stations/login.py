@@ -24,6 +24,7 @@ from stations.errors import (
     Unreachable,
 )
 from stations.hostkey import HostKey
+from stations.tunnel import Tunnel
 from stations.visit import Address, VisitLimits
 from stations.watchdog import Watchdog
 
@@ -54,7 +55,7 @@ class Connection:
     """An SSH connection, guarded until it is closed."""
 
     address: Address
-    sock: socket.socket
+    sock: socket.socket | Tunnel
     transport: paramiko.Transport
     watchdog: Watchdog
 
@@ -76,16 +77,24 @@ class Connection:
             self.transport.join(timeout=2)
 
 
-def scan_host_key(host: str, port: int, limits: VisitLimits = _SCAN_LIMITS) -> HostKey:
+def scan_host_key(
+    host: str,
+    port: int,
+    limits: VisitLimits = _SCAN_LIMITS,
+    *,
+    via: Address | None = None,
+    private_key: Path | paramiko.PKey | None = None,
+) -> HostKey:
     """
     Ask a server for its host key, for a person to compare with the label on the box.
 
-    No login is tried and nothing is remembered.
+    No login is tried there and nothing is remembered; ``via`` is the host through which it is
+    reached, into which ``private_key`` opens.
 
     Raises:
         Unreachable: nothing answers there.
     """
-    connection = _greet(Address(host, port, "", "", None), None, limits)
+    connection = _greet(Address(host, port, "", "", None, via), None, private_key, limits)
     with contextlib.closing(connection):
         return connection.host_key
 
@@ -103,16 +112,35 @@ def open_channel(
         Unreachable: anything else, in words.
     """
     if address.host_key is None:
-        seen = scan_host_key(address.host, address.port, limits)
+        seen = scan_host_key(
+            address.host, address.port, limits, via=address.via, private_key=private_key
+        )
         raise HostKeyUnknown(host=address.host, port=address.port, seen=seen.fingerprint)
     pinned = HostKey.parse(address.host_key)
-    key = private_key if isinstance(private_key, paramiko.PKey) else load_key(private_key)
-    connection = _greet(address, pinned, limits)
+    connection = _greet(address, pinned, private_key, limits)
     try:
-        return connection, _start_sftp(connection, key, limits)
+        return connection, _start_sftp(connection, _key_of(private_key), limits)
     except BaseException:
         connection.close()
         raise
+
+
+def sign_in(address: Address, private_key: Path | paramiko.PKey, limits: VisitLimits) -> None:
+    """
+    See whether a host shows its pinned key and lets us in; ask nothing of it.
+
+    Raises: as ``open_channel``.
+    """
+    assert address.host_key is not None
+    connection = _greet(address, HostKey.parse(address.host_key), private_key, limits)
+    with contextlib.closing(connection):
+        try:
+            if connection.transport.auth_publickey(address.username, _key_of(private_key)):
+                raise _refused(address, "it wants more than a key")
+        except AuthenticationException as error:
+            raise _refused(address, str(error)) from error
+        except (EOFError, OSError, paramiko.SSHException) as error:
+            _explain(error, address, connection.watchdog, limits)
 
 
 def load_key(path: Path) -> paramiko.PKey:
@@ -120,9 +148,22 @@ def load_key(path: Path) -> paramiko.PKey:
     return paramiko.PKey.from_path(path)
 
 
-def _greet(address: Address, pinned: HostKey | None, limits: VisitLimits) -> Connection:
-    """Exchange keys and compare the host key; no word about who we are yet."""
-    sock = _dial(address, limits)
+def _key_of(private_key: Path | paramiko.PKey) -> paramiko.PKey:
+    return private_key if isinstance(private_key, paramiko.PKey) else load_key(private_key)
+
+
+def _greet(
+    address: Address,
+    pinned: HostKey | None,
+    private_key: Path | paramiko.PKey | None,
+    limits: VisitLimits,
+) -> Connection:
+    """Exchange keys and compare the host key; no word to this host about who we are yet."""
+    if address.via is None:
+        sock: socket.socket | Tunnel = _dial(address, limits)
+    else:
+        assert private_key is not None, "a jump host wants to know who we are"
+        sock = _dial_through(address.via, address, private_key, limits)
     watchdog = Watchdog(sock)
     watchdog.allow(limits.connect_s)
     watchdog.start()
@@ -135,7 +176,9 @@ def _greet(address: Address, pinned: HostKey | None, limits: VisitLimits) -> Con
         connection.close()
         if isinstance(error, IncompatiblePeer) and "host key" in str(error) and pinned is not None:
             # It has no key of the pinned type: another look shows a person what it has.
-            seen = scan_host_key(address.host, address.port, limits)
+            seen = scan_host_key(
+                address.host, address.port, limits, via=address.via, private_key=private_key
+            )
             raise _changed(address, pinned, seen) from error
         if isinstance(error, EOFError | OSError | paramiko.SSHException):
             _explain(error, address, watchdog, limits)
@@ -155,10 +198,51 @@ def _dial(address: Address, limits: VisitLimits) -> socket.socket:
     return sock
 
 
+def _dial_through(
+    jump: Address, address: Address, private_key: Path | paramiko.PKey, limits: VisitLimits
+) -> Tunnel:
+    """
+    A connection to a station from a host that can dial it; each has its own pinned key.
+
+    Raises: as ``open_channel``, in words about the jump host or about the station behind it.
+    """
+    if jump.host_key is None:
+        seen = scan_host_key(jump.host, jump.port, limits)
+        raise HostKeyUnknown(host=jump.host, port=jump.port, seen=seen.fingerprint)
+    connection = _greet(jump, HostKey.parse(jump.host_key), None, limits)
+    try:
+        channel = _forward(connection, address, _key_of(private_key), limits)
+    except BaseException:
+        connection.close()
+        raise
+    connection.watchdog.rest()  # from here on the station's own looks after both
+    assert isinstance(connection.sock, socket.socket)
+    return Tunnel(channel, connection.sock, connection.close)
+
+
+def _forward(
+    connection: Connection, address: Address, key: paramiko.PKey, limits: VisitLimits
+) -> paramiko.Channel:
+    jump, transport = connection.address, connection.transport
+    try:
+        if transport.auth_publickey(jump.username, key):
+            raise _refused(jump, "it wants more than a key")
+        there, here = (address.host, address.port), ("127.0.0.1", 0)
+        return transport.open_channel("direct-tcpip", there, here, timeout=limits.connect_s)
+    except paramiko.ChannelException as error:
+        raise _unreachable(address, f"{jump.host} says: {error.text}") from error
+    except AuthenticationException as error:
+        if transport.is_active():
+            raise _refused(jump, str(error)) from error
+        _explain(error, jump, connection.watchdog, limits)
+    except (EOFError, OSError, paramiko.SSHException) as error:
+        _explain(error, jump, connection.watchdog, limits)
+
+
 def _transport(
-    sock: socket.socket, pinned: HostKey | None, limits: VisitLimits
+    sock: socket.socket | Tunnel, pinned: HostKey | None, limits: VisitLimits
 ) -> paramiko.Transport:
-    transport = _Transport(sock)
+    transport = _Transport(sock)  # type: ignore[arg-type]  # a tunnel has all that it uses
     # The watchdog decides; these come a little later, should it ever fail.
     late_s = limits.connect_s + 5
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = late_s

@@ -43,6 +43,7 @@ class Address:
     username: str
     root: str  # of the station's files; absolute, or relative to where the login lands
     host_key: str | None  # 'ssh-ed25519 AAAA...'; None until a person has compared and pinned it
+    via: Address | None = None  # the host that can dial it, where we cannot
 
 
 @dataclass(frozen=True)

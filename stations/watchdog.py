@@ -16,6 +16,8 @@ import threading
 import time
 from typing import ClassVar
 
+from stations.tunnel import Tunnel
+
 _LOOK_EVERY_S = 0.5
 _AT_ONCE = struct.pack("ii", 1, 0)
 
@@ -27,7 +29,7 @@ class Watchdog:
     _changed: ClassVar[threading.Condition] = threading.Condition()
     _thread: ClassVar[threading.Thread | None] = None
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket | Tunnel) -> None:
         self._sock = sock
         self._deadline = math.inf
         self.has_bitten = False

@@ -47,6 +47,16 @@ _LINK = LazyGroup(
         "remove": Lazy("api.cli.link:remove", "Remove a link that no station uses."),
     },
 )
+_JUMP = LazyGroup(
+    name="jump",
+    help="Hosts through which stations are reached that we cannot dial.",
+    lazy={
+        "list": Lazy("api.cli.jump:list_", "Show the jump hosts and what stands behind them."),
+        "add": Lazy("api.cli.jump:add", "Add a host that can dial stations which we cannot."),
+        "probe": Lazy("api.cli.jump:probe", "Pin the host key of a jump host and sign in."),
+        "remove": Lazy("api.cli.jump:remove", "Remove a jump host that no station uses."),
+    },
+)
 _PERSON = LazyGroup(
     name="person",
     help="The people who work with Loa.",
@@ -150,6 +160,7 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "unit": _UNIT,
     "station": _STATION,
     "link": _LINK,
+    "jump": _JUMP,
     "person": _PERSON,
     "token": _TOKEN,
     "programme": _PROGRAMME,

@@ -14,7 +14,7 @@ from api.cli.screen import Screen
 from api.i18n import mark as _
 from scheduler.hub import Hub
 from scheduler.probing import strategy_of
-from scheduler.reach import patience_of
+from scheduler.reach import patience_of, way_to
 from scheduler.registry import accept_host_key, find_station
 from scheduler.store.models import Station
 from stations.errors import HostKeyUnknown
@@ -90,10 +90,11 @@ def _pinned(run: Run, hub: Hub, station: Station, accepted: str | None, who: str
     if accepted is None and station.host_key is not None:
         return station  # whether it is still the same is looked at when we sign in
     assert station.host is not None, "the import refuses a station without an address"
-    seen = scan_host_key(station.host, station.port, patience_of(hub))
-    expected = accepted or _typed(run, station, seen)
-    if expected.strip() != seen.fingerprint:
-        raise OtherFingerprint(station=station.name, seen=seen.fingerprint)
+    seen = scan_host_key(
+        station.host, station.port, patience_of(hub), via=way_to(hub, station).via,
+        private_key=hub.ssh_key_path,
+    )  # fmt: skip
+    compared(run, station.name, station.host, station.port, seen, accepted)
     with hub.database.write() as session:
         mine = find_station(session, station.code)
         if mine.host_key != seen.text:
@@ -102,12 +103,27 @@ def _pinned(run: Run, hub: Hub, station: Station, accepted: str | None, who: str
     return mine
 
 
-def _typed(run: Run, station: Station, seen: HostKey) -> str:
+def compared(
+    run: Run, name: str, host: str, port: int, seen: HostKey, accepted: str | None
+) -> None:
+    """
+    Have a person compare the key that a server shows.
+
+    Raises:
+        HostKeyUnknown: nobody was there to compare it.
+        OtherFingerprint: it is not the one that the person expects.
+    """
+    expected = accepted or _typed(run, name, host, port, seen)
+    if expected.strip() != seen.fingerprint:
+        raise OtherFingerprint(station=name, seen=seen.fingerprint)
+
+
+def _typed(run: Run, name: str, host: str, port: int, seen: HostKey) -> str:
     """What the person types after comparing it with the box."""
-    unknown = HostKeyUnknown(host=station.host, port=station.port, seen=seen.fingerprint)
+    unknown = HostKeyUnknown(host=host, port=port, seen=seen.fingerprint)
     if run.as_json or not sys.stdin.isatty():
         raise unknown
-    run.note(_("{station} shows the host key {seen} ({type})."), station=station.name,
+    run.note(_("{station} shows the host key {seen} ({type})."), station=name,
              seen=seen.fingerprint, type=seen.type)  # fmt: skip
     typed: str = click.prompt(
         run.translator.text(_("If the box says the same, type it here")),

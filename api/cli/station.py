@@ -17,8 +17,9 @@ from api.cli.station_audit import findings_sentence
 from api.i18n import Translator
 from api.i18n import mark as _
 from scheduler.board import StationLine, station_board
+from scheduler.jumps import jump_of
 from scheduler.registry import find_station, unit_of
-from scheduler.store.models import Delivery, Station
+from scheduler.store.models import Delivery, Link, Station
 from scheduler.store.states import CURRENT_DELIVERIES
 from scheduler.units import find_unit, unit_ids_below
 from stations.hostkey import HostKey
@@ -46,8 +47,12 @@ def show(run: Run, code: str) -> None:
         station = find_station(session, code)
         unit = unit_of(session, station, hub.today())
         deliveries = _coming(session, station, hub.today())
+        jump = jump_of(session, station)
+        link = session.get(Link, station.link_id) if station.link_id is not None else None
     document = {
         **_station_document(station),
+        "jump": jump.name if jump else None,
+        "link": link.name if link else None,
         "unit": unit.name if unit else None,
         "unit_code": unit.code if unit else None,
         "deliveries": [delivery_document(one, run.translator) for one in deliveries],
@@ -139,6 +144,8 @@ def _show_one(
             (_("Phone"), station.phone),
             (_("Address"), f"{station.host}:{station.port}" if station.host else None),
             (_("User and folder"), f"{station.username} {station.root}" if station.host else None),
+            (_("Reached through"), document["jump"]),
+            (_("Link"), document["link"]),
             (_("Host key"), document["host_key"]),
             (_("Sound profile"), station.profile),
             (_("Delivery window"), window),

@@ -61,6 +61,8 @@ class Sshd:
     private_key: Path
     host_key_types: tuple[str, ...] = ("ed25519",)
     subsystem: str = "internal-sftp"
+    listen: str = "127.0.0.1"  # another address only inside a network namespace
+    more: str = ""  # further lines of its configuration
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -130,7 +132,7 @@ class Sshd:
         authorized.write_text(self.private_key.with_suffix(".pub").read_text())
         keys = "\n".join(f"HostKey {self._host_key_file(t)}" for t in self.host_key_types)
         return f"""\
-ListenAddress 127.0.0.1
+ListenAddress {self.listen}
 Port {self.port}
 {keys}
 AuthorizedKeysFile {authorized}
@@ -143,4 +145,4 @@ PidFile none
 LogLevel ERROR
 MaxStartups 1000:30:2000
 Subsystem sftp {self.subsystem}
-"""
+{self.more}"""

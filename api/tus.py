@@ -113,6 +113,7 @@ async def _append(request: Request, hub: Hub, upload: PartialUpload, lost: async
             async for chunk in _until_lost(request, lost):
                 waiting += chunk
                 if come + len(waiting) > upload.size_bytes:
+                    waiting.clear()
                     raise FormUnreadable(detail="more than was announced")
                 if len(waiting) >= _WRITE_BYTES:
                     come = await run_in_threadpool(_write, file, waiting)

@@ -160,6 +160,8 @@ def _finish(hub: Hub, claim: _Claim, facts: Facts, heights: list[float]) -> bool
             return False
         programme.check_until, programme.check_percent = None, 100
         programmes.judged(hub, session, programme, facts, heights)
+        if programme.state is ProgrammeState.READY:
+            programmes.make_due(hub, session, programme)
         programmes.note(hub, session, "programme_checked", programme, "loa")
     return True
 

@@ -136,9 +136,9 @@ class Engine:
         if not self._checking.acquire(blocking=False):
             return
         try:
-            checks.check(self.hub, programme_id)
-            for waiting in checks.to_check(self.hub):
-                checks.check(self.hub, waiting)
+            for waiting in (programme_id, *checks.to_check(self.hub)):
+                if checks.check(self.hub, waiting):
+                    self.render(waiting)
         finally:
             self._checking.release()
 

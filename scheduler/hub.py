@@ -67,6 +67,11 @@ class Hub:
     def ssh_key_path(self) -> Path:
         return self.data / "secret" / SSH_KEY
 
+    @property
+    def previews(self) -> Path:
+        """What was listened to; may be removed at any time."""
+        return self.data / "previews"
+
     def master_secret(self) -> bytes:
         return read_master(self.data / "secret")
 
@@ -168,7 +173,7 @@ def connect_by_kind(
 
 
 def make_folders(data: Path) -> None:
-    for name in ("masters", "renditions", "asrun", "tmp", "uploads"):
+    for name in ("masters", "renditions", "asrun", "tmp", "uploads", "previews"):
         (data / name).mkdir(exist_ok=True)
 
 

@@ -127,7 +127,7 @@ def approve(hub: Hub, programme_id: int, *, by: Person) -> Programme:
             raise FourEyes(who=by.full_name)
         move(programme, ProgrammeState.APPROVED)
         programme.approved_by, programme.approved_at = by.id, hub.clock.now()
-        _make_due(session, programme, _wanted_profiles(hub))
+        make_due(hub, session, programme)
         note(hub, session, "programme_approved", programme, by.username)
     return programme
 
@@ -153,6 +153,7 @@ def resubmit(hub: Hub, programme_id: int, *, by: Person) -> Programme:
             raise InputInvalid(problem="this sound cannot air; bring a corrected file")
         move(programme, ProgrammeState.READY)
         programme.returned_reason = programme.returned_by = None
+        make_due(hub, session, programme)
         note(hub, session, "programme_resubmitted", programme, by.username)
     return programme
 
@@ -202,6 +203,7 @@ def trim(
             raise InputInvalid(problem="what is kept must be a second or more, within the sound")
         programme.trim_start_ms = first or None
         programme.trim_end_ms = last if last < end else None
+        _make_anew(hub, session, programme)
         note(hub, session, "programme_trimmed", programme, by.username,
              start_ms=str(first), end_ms=str(last))  # fmt: skip
     return programme
@@ -441,12 +443,23 @@ def _refuse_missing_jingle(profile: Profile) -> None:
             raise BadProfile(profile=profile.name, field=field, reason=f"is not there: {path}")
 
 
-def _make_due(session: Session, programme: Programme, profiles: Sequence[str]) -> None:
+def make_due(hub: Hub, session: Session, programme: Programme) -> None:
+    """Have the missing encodings of the settings made; the approver hears one of them."""
     have = {rendition.profile for rendition in programme.renditions}
-    for name in profiles:
+    for name in _wanted_profiles(hub):
         if name not in have:
             programme.renditions.append(Rendition(profile=name, state=RenditionState.DUE))
     session.flush()
+
+
+def _make_anew(hub: Hub, session: Session, programme: Programme) -> None:
+    """Forget encodings of what is no more kept; whoever still builds one finds its row gone."""
+    for rendition in list(programme.renditions):
+        session.delete(rendition)
+    session.flush()
+    session.expire(programme, ["renditions"])
+    if programme.state is ProgrammeState.READY:
+        make_due(hub, session, programme)
 
 
 def _claim_renditions(hub: Hub, programme_id: int | None) -> list[list[Rendition]]:
@@ -523,7 +536,9 @@ def _finish(
     hub: Hub, claimed: list[Rendition], files: Mapping[str, RenderedFile], error: str | None
 ) -> list[Rendition]:
     with hub.database.write() as session:
-        finished = [session.merge(rendition) for rendition in claimed]
+        # A row that is gone was of a part that is no more kept.
+        rows = [session.get(Rendition, rendition.id) for rendition in claimed]
+        finished = [row for row in rows if row and row.state is RenditionState.BUILDING]
         for rendition in finished:
             file = files.get(rendition.profile)
             rendition.error, rendition.lease_until = error, None

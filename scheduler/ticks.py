@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import audit, checks, collect, programmes, uploads, watch
+from scheduler import audit, checks, collect, previews, programmes, uploads, watch
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 from scheduler.leftovers import remove_leftovers
@@ -87,6 +87,7 @@ class Ticks:
             self.engine.audit(due.station_id, is_near=due.is_near)
         uploads.sweep(self.hub)
         remove_leftovers(self.hub)
+        previews.sweep(self.hub)
         for programme_id in programmes.to_render(self.hub):
             self.engine.render(programme_id)
 

@@ -87,6 +87,12 @@ def received_bytes(hub: Hub, upload: PartialUpload) -> int:
     return path_of(hub, upload.id).stat().st_size
 
 
+def percent(hub: Hub, upload: PartialUpload) -> int:
+    """How much of it is here; 100 only when all is."""
+    path = path_of(hub, upload.id)
+    return 100 * path.stat().st_size // upload.size_bytes if path.exists() else 0
+
+
 def touched(hub: Hub, upload: PartialUpload) -> None:
     """Bytes came: it is not forgotten."""
     with hub.database.write() as session:

@@ -16,7 +16,8 @@ from api.auth import SignedIn, hub_of
 from api.fields import PathId
 from api.json.idempotency import IdempotentRoute
 from api.pages.listen import Publisher
-from api.pages.programmes import Approver, Uploader, Withdrawer, keep
+from api.pages.programme import Approver, Withdrawer
+from api.pages.programmes import Uploader, keep
 from api.pages.render import translator_of
 from api.uploads import receive
 from audio.facts import Facts

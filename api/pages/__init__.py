@@ -6,9 +6,11 @@ from fastapi import APIRouter
 
 from api.pages import (
     airings,
+    approve,
     calendars,
     listen,
     people,
+    programme,
     programmes,
     ready,
     sign_in,
@@ -21,10 +23,12 @@ from api.pages import (
 
 _PARTS = (
     airings,
+    approve,
     calendars,
     listen,
     people,
     programmes,
+    programme,
     ready,
     sign_in,
     stations,

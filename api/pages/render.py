@@ -39,6 +39,7 @@ MENU = (
     MenuEntry("/stations", mark("Stations"), _EVERYBODY),
     MenuEntry("/airings", mark("Log"), _EVERYBODY),
     MenuEntry("/programmes", mark("Programmes"), _EVERYBODY),
+    MenuEntry("/approve", mark("To approve"), ("administrator", "approver")),
     MenuEntry("/timetable", mark("Timetable"), _EVERYBODY),
     MenuEntry("/people", mark("People"), ("administrator",)),
 )
@@ -47,7 +48,11 @@ MENU = (
 DONE: Mapping[str, str] = {
     "password": mark("Your password was changed."),
     "confirmed": mark("Thank you. What you confirmed was written down with your name."),
-    "uploaded": mark("The programme was uploaded and checked."),
+    "uploaded": mark("The file is here. It is checked now; you may leave this page."),
+    "discarded": mark("The unfinished upload was discarded."),
+    "changed": mark("What you wrote about the programme was saved."),
+    "trimmed": mark("Only the chosen part will air. The master stays whole."),
+    "resubmitted": mark("The programme waits for an approver again."),
     "approved": mark("The programme is approved. It is now encoded for the stations."),
     "rejected": mark("The programme was returned to its editor."),
     "withdrawn": mark("The programme was withdrawn. It will not air any more."),

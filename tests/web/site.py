@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.auth import Viewer, cookie_name, form_token
+from scheduler.engine import Engine
 from scheduler.hub import Hub
 from scheduler.people import open_session
 from tests.web.data import Province
@@ -81,13 +82,18 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(hub: Hub, province: Province) -> Iterator[Site]:
-    """Run the application on a free port until the block ends."""
+def serving(
+    hub: Hub, province: Province, *, port: int = 0, engine: Engine | None = None
+) -> Iterator[Site]:
+    """Run the application on a free port, or on one that was free, until the block ends."""
     # With the protocol named, asyncio switches Nagle off: 40 ms a request less.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(hub), log_config=None, lifespan="off", ws="none")
+        listener.bind(("127.0.0.1", port))
+        config = uvicorn.Config(
+            create_app(hub, engine), log_config=None, lifespan="off", ws="none",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
         server = _Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

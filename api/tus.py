@@ -32,6 +32,7 @@ router = APIRouter(prefix="/uploads", include_in_schema=False)
 VERSION = "1.0.0"
 CONTENT_TYPE = "application/offset+octet-stream"
 _WRITE_BYTES = 1 << 20
+_WRITE_AFTER_S = 1.0  # on a slow line: what a killed server loses is a second, not a megabyte
 # A link that died without a word; the browser asks again and goes on from what is on disk.
 STALL_LIMIT_S = 60.0
 
@@ -108,15 +109,18 @@ async def _append(request: Request, hub: Hub, upload: PartialUpload, lost: async
         come = file.seek(0, os.SEEK_END)
         if request.headers.get("upload-offset") != str(come):
             raise UploadOffsetWrong(here=come)
-        waiting = bytearray()
+        waiting, clock = bytearray(), asyncio.get_running_loop()
+        written_at = clock.time()
         try:
             async for chunk in _until_lost(request, lost):
                 waiting += chunk
                 if come + len(waiting) > upload.size_bytes:
                     waiting.clear()
                     raise FormUnreadable(detail="more than was announced")
-                if len(waiting) >= _WRITE_BYTES:
+                is_due = clock.time() - written_at > _WRITE_AFTER_S
+                if len(waiting) >= _WRITE_BYTES or is_due:
                     come = await run_in_threadpool(_write, file, waiting)
+                    written_at = clock.time()
         finally:
             # Also after a cut: every byte that came is one that need not come again.
             come = await run_in_threadpool(_write, file, waiting, is_last=True)

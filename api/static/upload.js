@@ -12,7 +12,7 @@ function prepare(form) {
   const [bar, status] = [sending.querySelector("progress"), sending.querySelector("[data-status]")];
   const [pause, problem] = [sending.querySelector("[data-pause]"), form.querySelector("[data-problem]")];
   const [pauseWord, goOnWord] = [pause.textContent, pause.dataset.other];
-  let upload = null, isRunning = false, submits = false, beats = [];
+  let upload = null, isRunning = false, isSignedOut = false, submits = false, beats = [];
 
   form.querySelector("[data-drop-hint]").hidden = false;
   keepTyped();
@@ -52,9 +52,15 @@ function prepare(form) {
       retryDelays: [0, 1000, 3000, 5000, ...Array(60).fill(10000)],
       removeFingerprintOnSuccess: true,
       onShouldRetry: (error) => {
+        if (isSignedOut) return false;
         const code = error.originalResponse ? error.originalResponse.getStatus() : 0;
         if (code === 0) tell(say.waiting);
         return code === 0 || code >= 500 && code !== 507 || code === 409 || code === 423;
+      },
+      // Without this the library takes a sign-in that ended for an upload that is gone.
+      onAfterResponse: (_, answer) => {
+        isSignedOut = answer.getStatus() === 401;
+        if (isSignedOut) throw new Error("signed out");
       },
       onProgress: progress,
       onSuccess: arrived,
@@ -121,9 +127,9 @@ function prepare(form) {
   function stopped(error) {
     isRunning = false;
     pause.textContent = goOnWord;
+    if (isSignedOut) return fail(say.signedOut);
     const answer = error.originalResponse;
     if (!answer || answer.getStatus() === 0) return tell(say.waiting);
-    if (answer.getStatus() === 401) return fail(say.signedOut);
     let why = String(answer.getStatus());
     try { why = JSON.parse(answer.getBody()).detail; } catch { /* not one of ours */ }
     fail(fill(say.failed, { why }));

@@ -84,6 +84,7 @@ class PushSettings(Section):
     lease_s: int = Field(120, ge=10, le=3600, description="a silent worker loses its claim")
     first_retry_s: int = Field(30, ge=1, le=3600, description="doubled at each try")
     retry_cap_s: int = Field(1800, ge=1, le=86400)
+    assumed_kbps: int = Field(256, ge=16, le=1_000_000, description="of a link never measured")
 
 
 class CollectSettings(Section):

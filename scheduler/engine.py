@@ -17,7 +17,7 @@ from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
 from sqlalchemy import make_url
 
-from scheduler import audit, checks, collect, dispatch, links, planner, programmes
+from scheduler import audit, checks, collect, dispatch, forecast, links, planner, programmes
 from scheduler.hub import Hub
 from scheduler.leases import worker_name
 from scheduler.secrets import derived_key, read_secret
@@ -48,6 +48,7 @@ class Engine:
         self._checking = threading.Lock()
         self._render = self._task("render", self._do_render)
         self._plan = self._task("plan", self._do_plan)
+        self._forecast = self._task("forecast", self._do_forecast)
 
     # ── Asking ─────────────────────────────────────────────────────────────────────────────────
 
@@ -83,6 +84,9 @@ class Engine:
 
     def plan(self) -> None:
         self._plan()
+
+    def forecast(self) -> None:
+        self._forecast()
 
     # ── Working ────────────────────────────────────────────────────────────────────────────────
 
@@ -144,10 +148,14 @@ class Engine:
 
     def _do_render(self, programme_id: int) -> None:
         programmes.render_due(self.hub, programme_id)
-        planner.plan(self.hub)
+        self._do_plan()
 
     def _do_plan(self) -> None:
         planner.plan(self.hub)
+        self._do_forecast()  # early: whoever has to act has the afternoon
+
+    def _do_forecast(self) -> None:
+        forecast.look_ahead(self.hub)
 
 
 class _QuietConsumer(Consumer):  # type: ignore[misc]

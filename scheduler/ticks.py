@@ -85,6 +85,7 @@ class Ticks:
         collect.settle(self.hub)
         for due in audit.to_audit(self.hub):
             self.engine.audit(due.station_id, is_near=due.is_near)
+        self.engine.forecast()
         uploads.sweep(self.hub)
         remove_leftovers(self.hub)
         previews.sweep(self.hub)

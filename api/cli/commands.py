@@ -25,6 +25,10 @@ _STATION = LazyGroup(
         "import": Lazy("api.cli.station_table:import_", "Add or change stations by a table."),
         "list": Lazy("api.cli.station:list_", "Show all stations and how they stand."),
         "show": Lazy("api.cli.station:show", "Show everything about one station."),
+        "change": Lazy(
+            "api.cli.station_change:change",
+            "Change the sound profile or the delivery window of one station.",
+        ),
         "probe": Lazy("api.cli.probe:probe", "Pin the host key, sign in, see what it can do."),
         "key": Lazy("api.cli.station_key:key", "Give out what the box of a station must hold."),
         "audit": Lazy(
@@ -168,6 +172,9 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "air": _AIR,
     "feed": _FEED,
     "plan": Lazy("api.cli.plan:plan", "Turn the timetable into airings and deliveries."),
+    "forecast": Lazy(
+        "api.cli.forecast:forecast", "Tell which stations will not have their next day in time."
+    ),
     "push": Lazy("api.cli.push:push", "Bring the stations what is due."),
     "collect": Lazy("api.cli.collect:collect", "Fetch receipts and logs from the stations."),
     "ready": Lazy("api.cli.ready:ready", "Show whether what airs soon is there."),

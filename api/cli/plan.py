@@ -10,6 +10,7 @@ from api.cli.options import DATE, command, recorded
 from api.cli.run import Run
 from api.cli.screen import Screen
 from api.i18n import mark as _
+from scheduler.forecast import look_ahead
 from scheduler.planner import PlanResult
 from scheduler.planner import plan as plan_days
 
@@ -28,6 +29,7 @@ def plan(run: Run, first: date | None, days: int | None, by: str | None) -> None
     """
     with run.hub() as hub:
         result = plan_days(hub, first=first, days=days, by=run.actor(hub, by))
+        late = look_ahead(hub)
     document = {
         "days": result.days,
         "airings_added": result.airings_added,
@@ -37,8 +39,17 @@ def plan(run: Run, first: date | None, days: int | None, by: str | None) -> None
         "deliveries_superseded": result.deliveries_superseded,
         "waiting": list(result.waiting),
         "warnings": list(result.warnings),
+        "late_stations": [one.station.code for one in late],
     }
-    run.tell(document, lambda screen: _show(screen, result))
+
+    def show(screen: Screen) -> None:
+        _show(screen, result)
+        if late:
+            screen.say(
+                _("{n} stations will not have their next day in time: loa forecast"), n=len(late)
+            )
+
+    run.tell(document, show)
 
 
 def _show(screen: Screen, result: PlanResult) -> None:

@@ -180,8 +180,11 @@ class _Judge:
         self, airing: Airing, delivery: Delivery | None, rendition: Rendition | None
     ) -> tuple[Level, str]:
         station = airing.station
-        if airing.programme.state is not ProgrammeState.APPROVED:
-            return Level.NOT_READY, f"programme_{airing.programme.state.value}"
+        programme = airing.programme
+        if programme.state is not ProgrammeState.APPROVED:
+            return Level.NOT_READY, f"programme_{programme.state.value}"
+        if programme.expires_on is not None and airing.broadcast_date > programme.expires_on:
+            return Level.NOT_READY, "programme_expired"
         if station.kind == "person":
             return Level.BY_HAND, "by_hand"
         if rendition is None or rendition.state is not RenditionState.READY:

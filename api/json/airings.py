@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -11,12 +11,17 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.auth import SignedIn, hub_of
 from api.json.idempotency import IdempotentRoute
 from api.pages.airings import check_days, cursor_of, cursor_text
+from api.pages.render import translator_of
+from api.pages.why import seen_station
 from api.scope import scope_of
+from api.whywords import story_document
 from scheduler.airing_log import LogFilter, airing_log
 from scheduler.airings import confirm_airing
+from scheduler.errors import NotFound
 from scheduler.registry import find_station
 from scheduler.store.models import Airing
 from scheduler.store.states import AiringState, Grade
+from scheduler.why import Mark, find_airing, why
 
 router = APIRouter(prefix="/airings", tags=["airings"], route_class=IdempotentRoute)
 
@@ -135,3 +140,65 @@ def confirm(
     confirm_airing(hub, station_id, planned_at, by=viewer.person, aired=body.aired, note=body.note)
     with hub.database.read() as session:
         return AiringOut.of(session.get_one(Airing, (station_id, planned_at)))
+
+
+class DetailOut(BaseModel):
+    """A dated line below a link: a try, a line of the player's log."""
+
+    at: AwareDatetime
+    code: str
+    sentence: str
+    facts: dict[str, Any]
+
+
+class LinkOut(BaseModel):
+    """One link of the chain: what was done, by whom, when, and whether it held."""
+
+    name: str = Field(description="slot release programme rendition delivery receipt log result")
+    mark: Mark
+    code: str
+    at: AwareDatetime | None
+    who: str | None
+    sentence: str
+    facts: dict[str, Any]
+    details: list[DetailOut]
+
+
+class EntryOut(BaseModel):
+    """What was written into the ledger about it."""
+
+    seq: int
+    at: AwareDatetime
+    who: str
+    what: str
+    sentence: str
+
+
+class StoryOut(BaseModel):
+    """Why an airing went as it did; ``broken`` names the first link that did not hold."""
+
+    station: str
+    planned_at: AwareDatetime
+    broadcast_date: date
+    state: AiringState
+    grade: Grade
+    verdict: str
+    broken: str | None
+    next_step: str | None
+    links: list[LinkOut]
+    ledger: list[EntryOut]
+
+
+@router.get("/{station}/{planned_at}/why")
+def tell_why(
+    request: Request, viewer: SignedIn, station: str, planned_at: AwareDatetime
+) -> StoryOut:
+    """The chain that led to an airing, or where it broke."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        found = seen_station(hub, session, viewer, station, planned_at)
+        airing = find_airing(session, found, planned_at)
+        if airing is None:
+            raise NotFound(what="airing", key=f"{found.code} {planned_at:%d/%m/%Y %H:%M}")
+        story = why(hub, session, airing)
+    return StoryOut.model_validate(story_document(story, translator_of(request)))

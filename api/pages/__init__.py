@@ -19,6 +19,7 @@ from api.pages import (
     today,
     tokens,
     wall,
+    why,
 )
 
 _PARTS = (
@@ -36,6 +37,7 @@ _PARTS = (
     today,
     tokens,
     wall,
+    why,
 )
 
 

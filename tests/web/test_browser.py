@@ -32,6 +32,8 @@ PAGES = (
     ("huong", "/"),
     ("lan", "/stations"),
     ("lan", "/ready"),
+    ("lan", "/why?station=dai-13573&at=06:00"),
+    ("lan", "/airings/dai-13573/2022-10-15T22:00:00Z"),
     ("lan", "/airings?state=missed"),
     ("dao", "/stations/dai-13579/week"),
     ("dao", "/stations/dai-13579/confirm"),

@@ -1,0 +1,96 @@
+"""Why an airing went as it did: the chain behind it, or the nearest airings to ask about."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime
+from sqlalchemy.orm import Session
+
+from api import whywords
+from api.auth import SignedIn, Viewer, hub_of
+from api.moments import moment_of
+from api.pages.render import page, redirect
+from api.scope import scope_of
+from api.vietnamese import sort_key
+from scheduler.board import station_board
+from scheduler.clock import local_date
+from scheduler.errors import OutsideUnit
+from scheduler.hub import Hub
+from scheduler.registry import find_station
+from scheduler.store.models import Airing, Station
+from scheduler.why import Mark, find_airing, nearest_airings, why
+
+router = APIRouter()
+
+
+@router.get("/why")
+def ask(
+    request: Request,
+    viewer: SignedIn,
+    station: Annotated[str, Query(max_length=40)] = "",
+    at: Annotated[str, Query(max_length=60)] = "",
+) -> Response:
+    """A form for a station and a time; it leads to the airing, or offers the nearest."""
+    hub = hub_of(request)
+    near: list[Airing] = []
+    with hub.database.read() as session:
+        chosen = seen_station(hub, session, viewer, station) if station else None
+        if chosen is not None and at:
+            moment = moment_of(at, hub)
+            found = find_airing(session, chosen, moment)
+            if found is not None:
+                return redirect(address_of(found))
+            near = nearest_airings(session, chosen, moment)
+        scope = scope_of(session, viewer.person, hub.today(), None)
+        lines = station_board(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
+    stations = sorted((line.station for line in lines), key=lambda one: sort_key(one.name))
+    return page(
+        request, "why.html", viewer=viewer, stations=stations, station=station, at=at, near=near,
+        chosen=chosen, address_of=address_of,
+    )  # fmt: skip
+
+
+@router.get("/airings/{station}/{planned_at}")
+def one_airing(
+    request: Request, viewer: SignedIn, station: str, planned_at: AwareDatetime
+) -> Response:
+    """The chain behind one airing; all who may see the station may see it."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        found = seen_station(hub, session, viewer, station, planned_at)
+        airing = find_airing(session, found, planned_at)
+        story = why(hub, session, airing) if airing else None
+        near = [] if story else nearest_airings(session, found, planned_at)
+    return page(
+        request, "why_airing.html", status=200 if story else 404, viewer=viewer, station=found,
+        planned_at=planned_at, story=story, near=near, address_of=address_of, say=whywords,
+        broke=Mark.BROKEN,
+    )  # fmt: skip
+
+
+def seen_station(
+    hub: Hub, session: Session, viewer: Viewer, code: str, at: datetime | None = None
+) -> Station:
+    """
+    The station, on the map of that day.
+
+    Raises:
+        NotFound: there is none.
+        OutsideUnit: it lies outside the viewer's own unit.
+    """
+    station = find_station(session, code)
+    on = local_date(at, hub.settings.zone) if at else hub.today()
+    if not scope_of(session, viewer.person, on, None).covers(station.id):
+        own = viewer.person.unit.name if viewer.person.unit else ""
+        raise OutsideUnit(who=viewer.person.full_name, unit=own)
+    return station
+
+
+def address_of(airing: Airing) -> str:
+    """The page of one airing."""
+    moment = f"{airing.planned_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"/airings/{quote(airing.station.code)}/{moment}"

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from api.i18n import Translator, mark
 from audio.findings import SENTENCES, Finding
-from scheduler.store.models import Delivery
+from scheduler.store.models import Attempt, Delivery
 from scheduler.store.states import (
     AiringState,
     DeliveryState,
@@ -190,6 +190,11 @@ def delivery_error(tr: Translator, delivery: Delivery) -> str:
     if code in DELIVERY_REASONS:
         return tr.text(DELIVERY_REASONS[code])
     return tr.coded(code, delivery.error_fields)
+
+
+def outcome(tr: Translator, visit: Attempt) -> str:
+    """How a visit ended, as a sentence; the fields of an old error are not kept with it."""
+    return tr.coded(visit.outcome or "", {})
 
 
 def finding_sentence(tr: Translator, finding: Finding) -> str:

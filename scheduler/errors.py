@@ -157,6 +157,12 @@ class AnswerPending(CoreError):
     retry = True
 
 
+class OtherFingerprint(CoreError):
+    """{station} shows {seen}, not the fingerprint that was given. Nothing was accepted."""
+
+    code = "other_fingerprint"
+
+
 class NotFound(CoreError):
     """There is no {what} "{key}"."""
 

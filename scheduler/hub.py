@@ -75,6 +75,10 @@ class Hub:
     def master_secret(self) -> bytes:
         return read_master(self.data / "secret")
 
+    def public_key(self) -> str:
+        """What a station lists among the keys that it lets in; no secret."""
+        return (self.data / "secret" / f"{SSH_KEY}.pub").read_text().strip()
+
     def master_path(self, programme: Programme) -> Path:
         return self.masters / programme.sha256
 

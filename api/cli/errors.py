@@ -23,12 +23,6 @@ class NoComputer(CoreError):
     code = "no_computer"
 
 
-class OtherFingerprint(CoreError):
-    """{station} shows {seen}, not the fingerprint that was given. Nothing was accepted."""
-
-    code = "other_fingerprint"
-
-
 class SecretNotShown(CoreError):
     """The key of a station is a secret: write it to a file with --out, or look at a terminal."""
 

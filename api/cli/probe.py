@@ -7,22 +7,22 @@ from dataclasses import asdict
 
 import click
 
-from api.cli.errors import NoComputer, OtherFingerprint
+from api.cli.errors import NoComputer
 from api.cli.options import command, recorded
 from api.cli.run import Run
 from api.cli.screen import Screen
 from api.i18n import mark as _
+from api.stationwords import strategy_words
+from scheduler.errors import OtherFingerprint
 from scheduler.hub import Hub
+from scheduler.pinning import pin_host_key, seen_host_key
 from scheduler.probing import strategy_of
-from scheduler.reach import patience_of, way_to
-from scheduler.registry import accept_host_key, find_station
+from scheduler.registry import find_station
 from scheduler.store.models import Station
 from stations.errors import HostKeyUnknown
 from stations.hostkey import HostKey
-from stations.login import scan_host_key
 from stations.probe import ServerFacts
 from stations.probe import probe as try_out
-from stations.strategy import Check, Flush, Replace, Strategy
 
 
 @command(
@@ -62,7 +62,7 @@ def probe(run: Run, code: str, accepted: str | None, by: str | None) -> None:
     def show(screen: Screen) -> None:
         _show(screen, facts)
         screen.line()
-        screen.facts((name, screen.translator.text(why)) for name, why in _reasons(strategy))
+        screen.facts((name, screen.translator.text(why)) for name, why in strategy_words(strategy))
 
     run.tell(document, show)
 
@@ -89,16 +89,9 @@ def _pinned(run: Run, hub: Hub, station: Station, accepted: str | None, who: str
     """
     if accepted is None and station.host_key is not None:
         return station  # whether it is still the same is looked at when we sign in
-    assert station.host is not None, "the import refuses a station without an address"
-    seen = scan_host_key(
-        station.host, station.port, patience_of(hub), via=way_to(hub, station).via,
-        private_key=hub.ssh_key_path,
-    )  # fmt: skip
-    compared(run, station.name, station.host, station.port, seen, accepted)
-    with hub.database.write() as session:
-        mine = find_station(session, station.code)
-        if mine.host_key != seen.text:
-            accept_host_key(session, mine, seen.text, by=who, now=run.clock.now())
+    seen = seen_host_key(hub, station)
+    compared(run, station.name, station.host or "", station.port, seen, accepted)
+    mine = pin_host_key(hub, station, seen, expected=seen.fingerprint, by=who)
     run.note(_("The host key {seen} is accepted."), seen=seen.fingerprint)
     return mine
 
@@ -162,41 +155,6 @@ def _show(screen: Screen, facts: ServerFacts) -> None:
             (_("Longest file name"), str(facts.longest_name)),
         ]
     )  # fmt: skip
-
-
-# What was chosen, and why: a sentence of the catalogue for each.
-_CHECKED = {
-    Check.RECEIPT: _("samples at once; every byte by the player's signed receipt"),
-    Check.WHOLE: _("every byte is read back: no player signs for it here"),
-    Check.SAMPLES: _("samples, others each night: no player signs, and the line is thin"),
-}
-_FLUSHED = {
-    Flush.NAMES: _("files and names are flushed to its disk before they count"),
-    Flush.BYTES: _("files are flushed; names cannot be, so they are looked at again before air"),
-    Flush.NOTHING: _("it cannot flush: after a power cut all is looked at again"),
-}
-_REPLACED = {
-    Replace.AT_ONCE: _("a new file replaces an old one in one step"),
-    Replace.STEP_ASIDE: _("the old file steps aside first: it cannot rename over a file"),
-}
-_RESUMED = {
-    True: _("it goes on where the line broke"),
-    False: _("it begins again: the server empties what is opened to be written"),
-}
-_ROOM = {
-    True: _("asked for before anything is sent"),
-    False: _("not known: the server cannot tell"),
-}
-
-
-def _reasons(strategy: Strategy) -> list[tuple[str, str]]:
-    return [
-        (_("Checked by"), _CHECKED[strategy.check]),
-        (_("Power cut"), _FLUSHED[strategy.flush]),
-        (_("Replacing"), _REPLACED[strategy.replace]),
-        (_("After a cut"), _RESUMED[strategy.resumes]),
-        (_("Room"), _ROOM[strategy.asks_for_room]),
-    ]
 
 
 def _word(is_so: bool) -> str:

@@ -13,9 +13,9 @@ from api.cli.documents import Document, delivery_document
 from api.cli.options import command
 from api.cli.run import Run
 from api.cli.screen import Cell, Figures, Screen
-from api.cli.station_audit import findings_sentence
 from api.i18n import Translator
 from api.i18n import mark as _
+from api.stationwords import findings_sentence
 from scheduler.board import StationLine, station_board
 from scheduler.jumps import jump_of
 from scheduler.registry import find_station, unit_of

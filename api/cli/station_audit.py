@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -15,6 +14,7 @@ from api.cli.run import Run
 from api.cli.screen import Figures, Screen
 from api.i18n import Translator
 from api.i18n import mark as _
+from api.stationwords import findings_sentence
 from scheduler import audit as auditing
 from scheduler.audit import AuditResult
 
@@ -42,18 +42,6 @@ def audit(run: Run, codes: tuple[str, ...]) -> None:
     run.tell(document, lambda screen: _show(screen, results))
     failed = sum(result.error is not None for result in results)
     end_by(run, failed=failed, visited=len(results))
-
-
-def findings_sentence(tr: Translator, findings: Mapping[str, Any] | None) -> str | None:
-    """What the last look found, in one line; None when there was none."""
-    if not findings:
-        return None
-    if findings["healed"]:
-        return tr.text(
-            _("Files lost or damaged: {bad}, plans lost: {days}. Days sent again: {healed}."),
-            bad=findings["bad"], days=len(findings["lost_days"]), healed=findings["healed"],
-        )  # fmt: skip
-    return tr.text(_("All is there. Files looked at: {files}."), files=findings["files"])
 
 
 def _document(result: AuditResult, translator: Translator) -> Document:

@@ -31,7 +31,7 @@ def week(request: Request, viewer: SignedIn, code: str, first: date | None = Non
     first = first or hub.today()
     days = [first + timedelta(days=n) for n in range(DAYS)]
     with hub.database.read() as session:
-        station, scope = _seen(session, viewer, code, first)
+        station, scope = seen_station(session, viewer, code, first)
         schedule = [(on, day_schedule(session, on, station_id=station.id)) for on in days]
     address = f"{str(request.base_url).rstrip('/')}/stations/{code}/confirm"
     return page(
@@ -47,7 +47,7 @@ def confirmable(request: Request, viewer: SignedIn, code: str, on: date | None =
     hub = hub_of(request)
     on = on or hub.today()
     with hub.database.read() as session:
-        station, scope = _seen(session, viewer, code, on)
+        station, scope = seen_station(session, viewer, code, on)
         airings = day_schedule(session, on, station_id=station.id)
     return page(
         request, "wall_confirm.html", viewer=viewer, station=station, scope=scope, on=on,
@@ -81,7 +81,14 @@ def qr_code(address: str) -> Markup:
     return Markup(drawn)  # noqa: S704 - drawn by the library from modules, the text is not in it
 
 
-def _seen(session: Session, viewer: Viewer, code: str, on: date) -> tuple[Station, Scope]:
+def seen_station(session: Session, viewer: Viewer, code: str, on: date) -> tuple[Station, Scope]:
+    """
+    A station that the viewer may look at, and the part of the map that it lies in.
+
+    Raises:
+        NotFound: there is none of that code.
+        OutsideUnit: it serves none of the viewer's units.
+    """
     station = find_station(session, code)
     scope = scope_of(session, viewer.person, on, None)
     if not scope.covers(station.id):

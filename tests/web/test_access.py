@@ -97,6 +97,7 @@ def test_one_time_secret_opens_nothing_but_the_change_of_the_password(site: Site
         ("POST", "/programmes/99/publish", {"admin", "tuan", "huong"}),
         ("POST", "/programmes/99/unpublish", {"admin", "tuan", "huong"}),
         ("POST", "/api/v1/programmes/99/publish", {"admin", "tuan", "huong"}),
+        ("POST", "/stations/dai-13579/host-key", {"admin"}),
         ("POST", "/stations/dai-13579/confirm", {"admin", "huong", "tuan", "lan", "dao"}),
         ("POST", "/timetable", {"admin", "huong", "lan", "dao"}),
         ("GET", "/timetable/99/remove", {"admin", "huong", "lan", "dao"}),

@@ -35,6 +35,7 @@ PAGES = (
     ("lan", "/why?station=dai-13573&at=06:00"),
     ("lan", "/airings/dai-13573/2022-10-15T22:00:00Z"),
     ("lan", "/airings?state=missed"),
+    ("admin", "/stations/dai-13579"),
     ("dao", "/stations/dai-13579/week"),
     ("dao", "/stations/dai-13579/confirm"),
     ("huong", "/programmes"),

@@ -25,7 +25,12 @@ ONLY_IN = {
     "paramiko": ("stations/",),
     "pydub": ("audio/",),
     "sqlalchemy": ("scheduler/", "api/"),
-    "subprocess": ("audio/", "stations/player.py", "stations/lineprocess.py"),
+    "subprocess": (
+        "audio/",
+        "stations/player.py",
+        "stations/rendezvous.py",
+        "stations/lineprocess.py",
+    ),
 }
 # Reading the clock: the clock, and what must measure a silence on a wire or a process of its own.
 CLOCK_READERS = ("scheduler/clock.py", "stations/", "audio/", "api/demo/", "api/cli/")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from stations import player
+from tests.oldpython import old_python
 from tests.unit.stations.box import STATION, Box, day, item, sound
 
 PLAYER = Path(player.__file__)
@@ -74,6 +75,19 @@ def test_the_player_needs_nothing_but_python_3_7() -> None:
 
     newer = {"zoneinfo", "graphlib", "tomllib"}
     assert names <= set(sys.stdlib_module_names) - newer
+
+
+def test_an_old_python_really_runs_it() -> None:
+    """The self-test by $LOA_OLD_PYTHON or python3.7; without either by ours, as isolated."""
+    python = old_python() or sys.executable
+    told = subprocess.run(
+        [python, "-I", str(PLAYER), "--selftest"], capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "works" in told.stdout
+    assert ("python   3.7" in told.stdout) == (old_python() is not None)
 
 
 def test_the_selftest_lives_through_a_day_and_says_so() -> None:

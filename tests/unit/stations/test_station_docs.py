@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stations import player
+from stations import player, rendezvous
 
 ROOT = Path(player.__file__).parents[1]
 SOURCE = Path(player.__file__).read_text()
@@ -58,6 +58,21 @@ def test_the_service_starts_what_the_manual_installs() -> None:
         assert place.lstrip("@") in SETUP
     for folder in re.findall(r"/srv/loa/\w+", unit):
         assert folder in SETUP
+
+
+def test_the_options_of_the_rendezvous_in_the_manual_are_accepted(tmp_path: Path) -> None:
+    """A box that only dials out is set up by copying the lines, too."""
+    section = SETUP.split("rendezvous.args`:")[1]
+    wanted = re.findall(r"^    (--[a-z-]+=.*)$", section, re.MULTILINE)[:7]
+    file = tmp_path / "rendezvous.args"
+    file.write_text("\n".join(wanted) + "\n")
+
+    options = rendezvous.parse_arguments([f"@{file}"])
+
+    assert (options.root, options.every_s) == ("/srv/loa", 60)
+    unit = (ROOT / "deploy/loa-rendezvous.service").read_text()
+    assert "@/etc/loa/rendezvous.args" in unit
+    assert Path(options.memory).parent.name in unit
 
 
 def test_the_player_speaks_for_itself() -> None:

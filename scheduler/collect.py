@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -21,6 +22,7 @@ from scheduler.intake import flush_folder
 from scheduler.keys import end_rotation, keys_of
 from scheduler.leases import Lease, back_off, end_the_hopeless
 from scheduler.store import ledger
+from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, AsrunFile, Attempt, Delivery, Station
 from scheduler.store.states import (
     HEARD_AIRINGS,
@@ -32,7 +34,14 @@ from scheduler.store.states import (
     move,
     moving,
 )
-from stations.asrun import AsrunAiring, AsrunDay, AsrunRecord, airings_of, read_asrun
+from stations.asrun import (
+    CLOCK_TRUSTED_S,
+    AsrunAiring,
+    AsrunDay,
+    AsrunRecord,
+    airings_of,
+    read_asrun,
+)
 from stations.errors import BadReceipt, FileTooLong, StationError
 from stations.layout import ASRUN_MAX_BYTES, RECEIPT, RECEIPT_MAX_BYTES, asrun_path
 from stations.receipt import Receipt, read_receipt
@@ -57,6 +66,7 @@ class CollectResult:
     logs: int = 0
     airings_changed: int = 0
     rejected_lines: int = 0
+    is_clock_ahead: bool = False  # its receipt was written in our future
     error: StationError | CoreError | None = None
 
 
@@ -158,7 +168,8 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
                 healed += 1
         known.receipt_at, known.last_seen_at = receipt.at, now
         known.free_bytes, known.player_version = receipt.free_bytes, receipt.player_version
-    return replace(result, verified=verified, healed=healed)
+    is_ahead = receipt.at > now + timedelta(seconds=CLOCK_TRUSTED_S)
+    return replace(result, verified=verified, healed=healed, is_clock_ahead=is_ahead)
 
 
 def lose(hub: Hub, session: Session, delivery: Delivery) -> None:
@@ -302,6 +313,9 @@ def _take_logs(
             logs=result.logs + 1,
             rejected_lines=result.rejected_lines + len(day.rejected),
         )
+    if result.is_clock_ahead:
+        # It played all it says, but an hour before it says so: no line of its own tells us that.
+        records = [replace(record, clock_ok=False) for record in records]
     with hub.database.write() as session:
         changed = _apply(hub, session, station, airings_of(records))
     return replace(result, airings_changed=changed)
@@ -350,17 +364,12 @@ def _remember_log(
 
 
 def _apply(hub: Hub, session: Session, station: Station, said_of: Mapping[str, AsrunAiring]) -> int:
-    changed = 0
-    for item_id, said in said_of.items():
-        airing = _airing(session, station, item_id)
-        if airing is None or airing.planned_at > hub.clock.now():
-            continue  # what we never planned, or what is still to come, cannot have been heard
+    now, changed = hub.clock.now(), 0
+    for airing, said in _spoken_of(session, station, said_of):
+        if airing.planned_at > now:
+            continue  # what is still to come cannot have been heard
         proof = proof_of(
-            said,
-            planned_at=airing.planned_at,
-            ms=airing.ms,
-            rules=hub.settings.collect,
-            now=hub.clock.now(),
+            said, planned_at=airing.planned_at, ms=airing.ms, rules=hub.settings.collect, now=now
         )
         if proof is None and airing.state in OPEN_AIRINGS:
             airing.started_at = begun_at(said, hub.settings.collect)
@@ -370,13 +379,23 @@ def _apply(hub: Hub, session: Session, station: Station, said_of: Mapping[str, A
     return changed
 
 
-def _airing(session: Session, station: Station, item_id: str) -> Airing | None:
-    try:
-        planned_at: datetime = planned_at_of(item_id)
-    except ValueError:
-        return None
-    # Locked on PostgreSQL: a person may be confirming it at this moment.
-    return session.get(Airing, (station.id, planned_at), with_for_update=True)
+def _spoken_of(
+    session: Session, station: Station, said_of: Mapping[str, AsrunAiring]
+) -> Iterator[tuple[Airing, AsrunAiring]]:
+    """The airings of which a log speaks; what we never planned cannot have been heard."""
+    named: dict[datetime, AsrunAiring] = {}
+    for item_id, said in said_of.items():
+        with suppress(ValueError):
+            named[planned_at_of(item_id)] = said
+    for batch in in_batches(sorted(named)):
+        # Locked on PostgreSQL, in order: a person may be confirming one of them at this moment.
+        airings = session.scalars(
+            select(Airing)
+            .where(Airing.station_id == station.id, Airing.planned_at.in_(batch))
+            .order_by(Airing.planned_at)
+            .with_for_update()
+        )
+        yield from ((airing, named[airing.planned_at]) for airing in airings.all())
 
 
 def _believe(airing: Airing, proof: Proof) -> bool:

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
 
 from scheduler.hub import Hub
 from scheduler.keys import keys_of
 from scheduler.store.db import in_batches
-from scheduler.store.models import Airing, Delivery, Rendition, Station
+from scheduler.store.models import Airing, Delivery, Rendition, Slot, Station
 from scheduler.store.states import CURRENT_DELIVERIES, AiringState, RenditionState
 from stations.layout import DayFiles, RenditionFile, Sha256
 from stations.manifest import Manifest, ManifestFile, ManifestItem, sign
@@ -94,18 +94,39 @@ def ready_renditions(session: Session, programme_ids: Collection[int] | None = N
 
 def day_from_rows(session: Session, station: Station, on: date) -> Day:
     """A station's day as the rows have it now."""
-    airings = session.scalars(
-        select(Airing)
+    return days_from_rows(session, station, [on])[on]
+
+
+def days_from_rows(session: Session, station: Station, dates: Collection[date]) -> dict[date, Day]:
+    """Several days of one station as the rows have them now: one question, however many."""
+    items: dict[date, list[PlannedItem]] = {on: [] for on in dates}
+    renditions: dict[tuple[int, str], Rendition] = {}
+    rows = session.execute(
+        select(
+            Airing.broadcast_date, Rendition, Airing.planned_at, Airing.programme_id,
+            Airing.programme_class, Slot.title, Airing.late_ok_s, Airing.stream, Airing.ms,
+        )
+        .join(Slot, Airing.slot_id == Slot.id)
+        .outerjoin(
+            Rendition,
+            and_(
+                Rendition.programme_id == Airing.programme_id,
+                Rendition.profile == station.profile,
+                Rendition.state == RenditionState.READY,
+            ),
+        )
         .where(
             Airing.station_id == station.id,
-            Airing.broadcast_date == on,
+            Airing.broadcast_date.in_(dates),
             Airing.state != AiringState.CANCELLED,
         )
-        .options(selectinload(Airing.slot))
-    ).all()
-    items = [planned_item(airing) for airing in airings]
-    renditions = ready_renditions(session, {item.programme_id for item in items})
-    return day_of(items, station.profile, renditions)
+    )  # fmt: skip
+    for on, rendition, at, programme_id, its_class, title, late_ok_s, stream, ms in rows:
+        item = PlannedItem(at, programme_id, its_class, title, late_ok_s, stream, ms)
+        items[on].append(item)
+        if rendition is not None:
+            renditions[rendition.programme_id, rendition.profile] = rendition
+    return {on: day_of(planned, station.profile, renditions) for on, planned in items.items()}
 
 
 def planned_item(airing: Airing) -> PlannedItem:
@@ -146,11 +167,9 @@ def coming_manifests(hub: Hub, session: Session, station: Station) -> list[Manif
             Delivery.state.in_(CURRENT_DELIVERIES),
         )
         .order_by(Delivery.for_date)
-    )
-    return [
-        manifest_of(hub, station, delivery, day_from_rows(session, station, delivery.for_date))
-        for delivery in deliveries
-    ]
+    ).all()
+    days = days_from_rows(session, station, [delivery.for_date for delivery in deliveries])
+    return [manifest_of(hub, station, delivery, days[delivery.for_date]) for delivery in deliveries]
 
 
 def day_files(

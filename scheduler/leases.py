@@ -20,7 +20,7 @@ from sqlalchemy import CursorResult, Update, func, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.config import PushSettings
-from scheduler.day import day_from_rows
+from scheduler.day import Day, days_from_rows
 from scheduler.errors import LeaseLost
 from scheduler.hub import Hub
 from scheduler.planner import new_delivery, supersede
@@ -75,7 +75,11 @@ def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
         ).all()
         if not any(one.state is DeliveryState.QUEUED or one.next_try_at <= now for one in waiting):
             return None  # a doubled message after a failure: the back-off holds for it too
-        fresh = [_as_of_now(hub, session, station, delivery) for delivery in waiting]
+        days = days_from_rows(session, station, [delivery.for_date for delivery in waiting])
+        fresh = [
+            _as_of_now(hub, session, station, delivery, days[delivery.for_date])
+            for delivery in waiting
+        ]
         session.flush()
         leased = _lease(hub, session, fresh, worker, now)
     return Claim(station, *leased) if fresh else None
@@ -200,8 +204,9 @@ def _is_visited(session: Session, station_id: int, now: datetime) -> bool:
     return session.scalar(held.limit(1)) is not None
 
 
-def _as_of_now(hub: Hub, session: Session, station: Station, delivery: Delivery) -> Delivery:
-    day = day_from_rows(session, station, delivery.for_date)
+def _as_of_now(
+    hub: Hub, session: Session, station: Station, delivery: Delivery, day: Day
+) -> Delivery:
     if day.content_sha256 == delivery.content_sha256:
         return delivery
     newer = new_delivery(hub, station, delivery.for_date, day)
@@ -262,12 +267,15 @@ def _affected(session: Session, statement: Update) -> int:
 def _close_attempt(
     session: Session, lease: Lease, now: datetime, outcome: str, sent: Sequence[Sent]
 ) -> None:
-    attempt = session.scalar(
-        select(Attempt).where(
-            Attempt.delivery_id == lease.delivery_id, Attempt.number == lease.attempt
-        )
+    changed = _affected(
+        session,
+        update(Attempt)
+        .where(Attempt.delivery_id == lease.delivery_id, Attempt.number == lease.attempt)
+        .values(
+            ended_at=now,
+            outcome=outcome,
+            bytes_sent=sum(one.bytes_sent for one in sent),
+            bytes_resumed=sum(one.resumed_from for one in sent),
+        ),
     )
-    assert attempt is not None, "an attempt is opened with its lease"
-    attempt.ended_at, attempt.outcome = now, outcome
-    attempt.bytes_sent = sum(one.bytes_sent for one in sent)
-    attempt.bytes_resumed = sum(one.resumed_from for one in sent)
+    assert changed == 1, "an attempt is opened with its lease"

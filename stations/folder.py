@@ -76,7 +76,7 @@ class FolderDisk:
         with _in_our_words(path):
             if self._root.is_dir():
                 self._at(path).parent.mkdir(parents=True, exist_ok=True)
-            file = FolderFile(self, path, os.open(self._at(path), flags, 0o644))
+            file = self._opened(path, os.open(self._at(path), flags, 0o644))
         return lambda: file
 
     def begin_folder(self, path: str) -> None:
@@ -132,6 +132,9 @@ class FolderDisk:
 
     def _at(self, path: str) -> Path:
         return self._root / path
+
+    def _opened(self, path: str, descriptor: int) -> FolderFile:
+        return FolderFile(self, path, descriptor)
 
 
 class FolderFile:

@@ -185,4 +185,7 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "serve": Lazy("api.cli.serve:serve", "Run the web pages, the clock and the workers."),
     "worker": Lazy("api.cli.serve:worker", "Run workers only, next to a loa serve elsewhere."),
     "demo": Lazy("api.cli.demo:demo", "Show a whole night on simulated stations."),
+    "rehearse": Lazy(
+        "api.cli.rehearse:rehearse_", "Let many nights pass on a virtual clock, with faults."
+    ),
 }

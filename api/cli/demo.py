@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from api.cli.logs import only_errors
 from api.cli.options import command
 from api.cli.run import FAILED, Run
+from api.cli.workfolder import phase_bars, work_folder
 from api.demo import report
-from api.demo.night import Demo, Outcome, Tell
-from scheduler.errors import InputInvalid, said
+from api.demo.night import Demo, Outcome
 
 
 @command(
@@ -66,8 +61,8 @@ def demo(
     """
     only_errors()
     began = time.monotonic()
-    with _folder(keep) as folder:
-        with _bars(run) as tell, Demo(folder, count=count, nights=nights, tell=tell) as night:
+    with work_folder(keep, name="loa-demo-") as folder:
+        with phase_bars(run) as tell, Demo(folder, count=count, nights=nights, tell=tell) as night:
             outcome = night.run(files)
         seconds = time.monotonic() - began
         run.tell(
@@ -79,48 +74,6 @@ def demo(
             _serve(run, night, port)
         night.hub.database.close()
     _end(run, outcome)
-
-
-@contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    """
-    A new folder: kept where the person wants it, else removed at the end.
-
-    Raises:
-        InputInvalid: the folder holds something already.
-    """
-    if keep is not None:
-        if keep.exists() and any(keep.iterdir()):
-            raise InputInvalid(problem=said('"{name}" is not empty', name=keep))
-        keep.mkdir(parents=True, exist_ok=True)
-        yield keep.resolve()
-        return
-    folder = Path(tempfile.mkdtemp(prefix="loa-demo-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _bars(run: Run) -> Iterator[Tell]:
-    """One bar a phase, on the standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with run.progress(*columns) as bars:
-        yield _Phases(run, bars)
-
-
-class _Phases:
-    """Draws what the demonstration tells: which phase, how much of it is done."""
-
-    def __init__(self, run: Run, bars: Progress) -> None:
-        self.run, self.bars = run, bars
-        self.tasks: dict[str, TaskID] = {}
-
-    def __call__(self, phase: str, done: float, total: float) -> None:
-        if phase not in self.tasks:
-            self.tasks[phase] = self.bars.add_task(self.run.translator.text(phase), total=total)
-        self.bars.update(self.tasks[phase], completed=done, total=total)
 
 
 def _serve(run: Run, night: Demo, port: int) -> None:

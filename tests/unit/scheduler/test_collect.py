@@ -420,6 +420,18 @@ def _earlier(one: Airing) -> Airing:
     return Airing(**{**columns, "planned_at": local("03:00")})
 
 
+def test_a_box_hours_ahead_has_played_at_a_time_that_nobody_knows(scene: Scene) -> None:
+    """It played at 03:00 and wrote 05:00: heard, and the receipt from the future tells the rest."""
+    delivered(scene)
+    scene.play("s13579", scene.clock.now(), local("08:10"))  # by its clock; ours says 06:00
+    scene.clock.move_to(local("06:00"))
+
+    result = collected(scene)
+
+    assert result.is_clock_ahead
+    assert state(scene) == (A.AIRED, Grade.A, "untrusted_time")
+
+
 def test_items_that_we_never_planned_prove_nothing(scene: Scene) -> None:
     """Names that are no instants, and instants at which nothing was planned."""
     delivered(scene)

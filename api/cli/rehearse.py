@@ -1,4 +1,4 @@
-"""``loa rehearse``: a month of a whole province on a virtual clock, and whether its books balance."""
+"""``loa rehearse``: a month of a province on a virtual clock, and whether its books balance."""
 
 from __future__ import annotations
 

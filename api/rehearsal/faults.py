@@ -1,4 +1,4 @@
-"""What goes wrong in a rehearsal, when, and how a station with that fault must end to be believed."""
+"""What goes wrong in a rehearsal, and how a station with that fault must end to be believed."""
 
 from __future__ import annotations
 

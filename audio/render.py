@@ -96,13 +96,13 @@ def render(
     _require_fit(facts)
     with ExitStack() as stack:
         shape = Format(PROGRAMME_RATE_HZ, _channels(profiles, facts))
-        body = _open_body(stack, master, facts, kept_ms)
-        jingles = {"ident": ident, "sign_off": sign_off}
-        around = {
-            name: [_open_jingle(stack, path, profiles[0].name, name, facts, cancel)] if path else []
-            for name, path in jingles.items()
-        }
-        parts = [*around["ident"], body, *around["sign_off"]]
+        jingles: dict[Path, Part] = {}
+        for name, path in (("ident", ident), ("sign_off", sign_off)):
+            if path is not None and path not in jingles:  # one file that is both is measured once
+                jingles[path] = _open_jingle(stack, path, profiles[0].name, name, facts, cancel)
+        parts = [_open_body(stack, master, facts, kept_ms)]
+        parts = [jingles[ident], *parts] if ident else parts
+        parts = [*parts, jingles[sign_off]] if sign_off else parts
         programme = Programme(parts, shape, limits, cancel)
         folder = stack.enter_context(workshop(into))
         stack.enter_context(_told(into, profiles, cancel))

@@ -176,7 +176,7 @@ class Encoder:
 
     def _explain(self, failed: ProgramFailed) -> AudioError:
         detail = failed.fields["detail"]
-        if "No space left on device" in detail:
+        if "No space left on device" in failed.fields["log"]:
             return DiskFull(folder=self.path.parent.parent)
         return RenderFailed(profile=self.profile.name, detail=detail)
 

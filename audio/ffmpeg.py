@@ -12,6 +12,7 @@ import fcntl
 import functools
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -54,6 +55,9 @@ _LIMITED = (
     'ulimit -c 0; ulimit -t "$1"; ulimit -v "$2"; ulimit -f "$3"; ulimit -n "$4"; shift 4; '
     'exec "$@"'
 )
+
+
+_WHO_SPEAKS = re.compile(r"^(?:\[[^\]\n]{1,80} @ 0x[0-9a-f]+\] ?)+")
 
 
 @dataclass(frozen=True)
@@ -216,10 +220,13 @@ class Child:
         return self._process.returncode
 
     def _why(self, status: int) -> str:
-        lines = [line.strip() for line in self.log.splitlines() if line.strip()]
+        told = (_WHO_SPEAKS.sub("", line).strip() for line in self.log.splitlines())
+        lines = list(dict.fromkeys(line for line in told if line))
         if status < 0:
             lines.append(signal.Signals(-status).name)
-        return "; ".join(lines[-4:]) or f"status {status}"
+        # ffmpeg 5 names the cause last, ffmpeg 7 first.
+        told_lines = lines if len(lines) <= 6 else [*lines[:3], "…", *lines[-3:]]
+        return "; ".join(told_lines) or f"status {status}"
 
     def _drain(self) -> None:
         assert self._process.stderr is not None

@@ -24,6 +24,10 @@ _CODEC_REFUSED = re.compile(r"^\[\w+ @ \w+\] Codec \(\w+\) not on whitelist", re
 _NOT_A_COMPLAINT = re.compile(
     rf"{_CODEC_REFUSED.pattern}|Failed to open codec in \w+$|^Last message repeated \d+ times$"
 )
+# ffmpeg 7 and newer keep the name of what they refuse for their debugging log.
+_REFUSED_UNNAMED = re.compile(r"^\[in#\d+ @ \w+\] Format not on whitelist", re.M)
+_PROBED = re.compile(r"^\[[\w#,]+ @ \w+\] Format ([\w,]+) probed with", re.M)
+_HLS = re.compile(r"^Not detecting m3u8/hls with non standard extension", re.M)
 _CHANNELS = re.compile(r"(\d{1,4}) channels")
 _SUMMARY = re.compile(r"^\[([^\]\n]{1,60}) @ \w+\] Summary:\n(.*?)(?=^\S|\Z)", re.M | re.S)
 _LEVEL = re.compile(r"^\s+(I|LRA):\s+(-?inf|nan|-?\d+(?:\.\d+)?) (?:LUFS|LU)$", re.M)
@@ -91,9 +95,16 @@ def is_codec_refused(log: str) -> bool:
     return _CODEC_REFUSED.search(log) is not None
 
 
+def is_refused_unnamed(log: str) -> bool:
+    """Whether a container was refused, and only the log at level ``debug`` tells which."""
+    return _REFUSED_UNNAMED.search(log) is not None
+
+
 def _refusal(log: str) -> NotAudio:
-    refused = _REFUSED.search(log)
-    if refused is None:
+    if _HLS.search(log):
+        return IsPlaylist(container="hls")
+    refused = _REFUSED.search(log) or (is_refused_unnamed(log) and _PROBED.search(log))
+    if not refused:
         return NotAudio()
     container = refused[1].split(",")[0]
     is_playlist = container in PLAYLISTS

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -188,7 +188,7 @@ def _hear(
     done = 0
     with ExitStack() as stack:
         meters = [stack.enter_context(_meter(programme, mine)) for mine in dealt]
-        for stretch in programme.stretches():
+        for stretch in stack.enter_context(closing(programme.stretches())):
             for meter in meters:
                 with suppress(BrokenPipeError):  # finish() tells why
                     meter.stdin.write(stretch)

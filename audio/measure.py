@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -17,6 +17,7 @@ from audio.ffmpeg_log import (
     Stream,
     complaints,
     is_codec_refused,
+    is_refused_unnamed,
     parse_not_numbers,
     parse_stream,
 )
@@ -85,8 +86,18 @@ def probe(
     try:
         output = ffmpeg.run(argv, limits=PROBE_LIMITS, pass_fds=[source.fd], cancel=cancel)
     except ProgramFailed as failed:
-        return parse_stream(failed.fields["log"]), {}
+        log = failed.fields["log"]
+        return parse_stream(_in_detail(argv, source) if is_refused_unnamed(log) else log), {}
     return parse_stream(output.log), parse_tags(output.stdout.decode("utf-8", "replace"))
+
+
+def _in_detail(argv: Sequence[str], source: Source) -> str:
+    """What a newer ffmpeg says of a refused file when it is asked to tell all."""
+    asked = ["debug" if word == "info" else word for word in argv]
+    try:
+        return ffmpeg.run(asked, limits=PROBE_LIMITS, pass_fds=[source.fd]).log
+    except ProgramFailed as failed:
+        return str(failed.fields["log"])
 
 
 def decode_argv(source: Source, shape: Format, *filters: str) -> list[str]:

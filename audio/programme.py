@@ -70,7 +70,7 @@ class Programme:
         joins = len(self.parts) - 1
         return Milliseconds(sum(part.ms for part in self.parts) + joins * (2 * EDGE_MS - JOIN_MS))
 
-    def stretches(self) -> Iterator[bytes]:
+    def stretches(self) -> Generator[bytes, None, None]:
         """
         Decode and join the parts, at most two stretches in memory at a time.
 

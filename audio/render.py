@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -238,7 +238,7 @@ class _Run:
                 self._encoder(stack, p, drives.get(p.name), f"{attempt}-{n}")
                 for n, p in enumerate(profiles)
             ]
-            for stretch in self.programme.stretches():
+            for stretch in stack.enter_context(closing(self.programme.stretches())):
                 for encoder in encoders:
                     encoder.put(stretch)
                 done += len(stretch) // self.programme.shape.frame_bytes

@@ -523,7 +523,16 @@ def _build_alike(
         )
     except AudioError as error:
         return _finish(hub, claimed, {}, str(error))
+    except BaseException:  # a person's Ctrl-C, or what nobody foresaw: due at once, not in an hour
+        _give_back(hub, claimed)
+        raise
     return _finish(hub, claimed, {file.profile: file for file in files}, None)
+
+
+def _give_back(hub: Hub, claimed: list[Rendition]) -> None:
+    ids = [rendition.id for rendition in claimed]
+    with hub.database.write() as session:
+        session.execute(moving(Rendition, RenditionState.DUE).where(Rendition.id.in_(ids)))
 
 
 def _tags(programme: Programme) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -64,9 +65,11 @@ def test_sound_of_every_kind_is_accepted_with_its_length(make: MakeSound, kind: 
     assert facts.lufs is not None
 
 
-def test_gsm_of_an_old_voice_recorder_is_accepted(generate: MakeSound, tmp_path: Path):
-    """A telephone's codec is a narrow sound, and a sound."""
-    path = generate("a.gsm", "sine=f=440:d=3:r=8000", "-c:a", "libgsm")
+def test_gsm_of_an_old_voice_recorder_is_accepted(tmp_path: Path):
+    """A telephone's codec is a narrow sound, and a sound; made by hand, few can still write it."""
+    path, chance = tmp_path / "a.gsm", random.Random(1)
+    frames = (bytes([0xD0 | chance.randrange(16)]) + chance.randbytes(32) for _ in range(150))
+    path.write_bytes(b"".join(frames))  # 20 ms each
 
     facts = measure(path)
 

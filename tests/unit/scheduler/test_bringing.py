@@ -143,3 +143,40 @@ def test_an_ident_that_is_not_there_is_said_at_the_approval(hub: Hub, speech: Pa
     with hub.database.read() as session:
         found = programmes.get_programme(session, programme.id)
     assert found.state is ProgrammeState.READY
+
+
+def test_a_render_that_a_person_ends_is_due_again_at_once(hub: Hub, speech: Path) -> None:
+    """Ctrl-C in the middle: no claim that must first run out, no file, no process."""
+    programme = bring(hub, speech, "Tin sáng")
+    programmes.approve(hub, programme.id, by=someone(hub, "approver"))
+
+    def end(done: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        programmes.render_due(hub, programme.id, progress=end)
+
+    assert list(hub.renditions.iterdir()) == []
+    assert programmes.to_render(hub) == [programme.id]
+    assert {one.state for one in programmes.render_due(hub)} == {RenditionState.READY}
+
+
+def test_what_ffmpeg_says_reaches_whoever_asks(
+    hub: Hub, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own words stand in the row, and the next try is asked for, not hidden."""
+    programme = bring(hub, speech, "Tin sáng")
+    programmes.approve(hub, programme.id, by=someone(hub, "approver"))
+    lame = tmp_path / "ffmpeg"
+    real = find_ffmpeg()
+    lame.write_text(
+        '#!/bin/sh\ncase "$*" in *libmp3lame*) echo "Unknown encoder \'libmp3lame\'" >&2;'
+        f' exit 1;; esac\nexec {real} "$@"\n'
+    )
+    lame.chmod(0o755)
+    monkeypatch.setenv("LOA_FFMPEG", str(lame))
+
+    built = programmes.render_due(hub, programme.id)
+
+    assert {one.state for one in built} == {RenditionState.FAILED}
+    assert all("Unknown encoder 'libmp3lame'" in (one.error or "") for one in built)

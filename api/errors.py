@@ -111,7 +111,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     core.NotFound: HTTPStatus.NOT_FOUND,
     core.OutsideUnit: HTTPStatus.FORBIDDEN,
     core.SignInRefused: HTTPStatus.UNAUTHORIZED,
-    core.SlotsOverlap: HTTPStatus.CONFLICT,
+    core.SlotRefused: HTTPStatus.CONFLICT,
     core.TooManySignIns: HTTPStatus.TOO_MANY_REQUESTS,
     core.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
     core.UploadUnfinished: HTTPStatus.CONFLICT,

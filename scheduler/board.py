@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from scheduler.store.models import Airing, Delivery, Station, StationUnit, Unit
-from scheduler.store.states import CURRENT_DELIVERIES, OPEN_AIRINGS
+from scheduler.store.models import Airing, Delivery, Forecast, Station, StationUnit, Unit
+from scheduler.store.states import CURRENT_DELIVERIES, OPEN_AIRINGS, DeliveryState
 from scheduler.units import valid_on
 
 # Somebody should set it; beyond 300 s the times in its log are not trusted either.
@@ -30,6 +30,13 @@ class StationLine:
     delivery: Delivery | None  # of the next day that something airs, or may still air
     next_airing: Airing | None
     problem: str | None  # an English sentence of the catalogue
+    forecast: Forecast | None = None  # when its next day will be there, if it waits for one
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its next day will not be there before its first airing."""
+        one = self.forecast
+        return one is not None and (one.ready_at is None or one.ready_at > one.needed_at)
 
 
 def station_board(
@@ -39,6 +46,7 @@ def station_board(
     units = _units(session, on)
     deliveries = _next_deliveries(session, now)
     airings = _next_airings(session, now)
+    forecasts = {one.station_id: one for one in session.scalars(select(Forecast))}
     lines = []
     for station in session.scalars(select(Station).where(Station.active).order_by(Station.name)):
         unit = units.get(station.id)
@@ -51,9 +59,32 @@ def station_board(
                 delivery=deliveries.get(station.id),
                 next_airing=airings.get(station.id),
                 problem=_problem(station, unit),
+                forecast=_still_true(forecasts.get(station.id), deliveries.get(station.id)),
             )
         )
     return lines
+
+
+def _still_true(forecast: Forecast | None, delivery: Delivery | None) -> Forecast | None:
+    """A forecast is made every few minutes; a day that has come there meanwhile needs none."""
+    if forecast is None or delivery is None:
+        return None
+    is_there = delivery.state in (DeliveryState.DELIVERED, DeliveryState.VERIFIED)
+    return None if is_there and delivery.for_date >= forecast.for_date else forecast
+
+
+def late_stations(session: Session, unit_ids: Collection[int] | None, on: date) -> int:
+    """How many stations of these units will not have their next day in time."""
+    units = _units(session, on)
+    rows = session.scalars(
+        select(Forecast).where(
+            or_(Forecast.ready_at.is_(None), Forecast.ready_at > Forecast.needed_at)
+        )
+    )
+    return sum(
+        unit_ids is None or (row.station_id in units and units[row.station_id].id in unit_ids)
+        for row in rows
+    )
 
 
 def _problem(station: Station, unit: Unit | None) -> str | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import Request
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
+from api.airwords import fix_in_words
 from api.errors import status_of
 from api.i18n import LoaError
 from api.pages.render import translator_of
-from scheduler.errors import InputInvalid
+from scheduler.errors import InputInvalid, SlotRefused
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -22,6 +24,14 @@ class FieldProblem(BaseModel):
 
     field: str
     message: str
+
+
+class FixOut(BaseModel):
+    """A proposal that was tried: with these values the slot is not refused."""
+
+    kind: str
+    sentence: str
+    changes: dict[str, Any]  # by the names of SlotIn
 
 
 class Problem(BaseModel):
@@ -46,6 +56,7 @@ class Problem(BaseModel):
     code: str  # stable: programs may rely on it
     detail: str  # in the language of the request
     problems: list[FieldProblem] | None = None
+    fixes: list[FixOut] | None = None  # what would help a slot that cannot stand so
 
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -72,8 +83,19 @@ def problem(
         code=error.code,
         detail=translator_of(request).error(error),
         problems=problems,
+        fixes=_fixes(request, error),
     )
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE)
+
+
+def _fixes(request: Request, error: LoaError) -> list[FixOut] | None:
+    if not isinstance(error, SlotRefused):
+        return None
+    tr = translator_of(request)
+    return [
+        FixOut(kind=fix.kind, sentence=fix_in_words(fix, tr), changes=jsonable_encoder(fix.changes))
+        for fix in error.fixes
+    ]
 
 
 class FieldsInvalid(InputInvalid):

@@ -54,6 +54,9 @@ class SlotIn(BaseModel):
     seconds: int | None = Field(None, ge=1, le=86_400, description="none: as the programme")
     rrule: str = Field("FREQ=DAILY", max_length=200, description="RFC 5545, without DTSTART")
     programme_class: str = Field("normal", pattern="^(normal|priority|urgent)$")
+    kind: str = Field(
+        "programme", pattern="^(programme|relay_province|relay_district|announcement)$"
+    )
     late_ok_s: int = Field(600, ge=0, le=86_400)
     stream: str | None = Field(
         None, max_length=500, description="address of a live relay; the programme plays if it fails"
@@ -73,6 +76,7 @@ class SlotOut(BaseModel):
     programme_id: int | None
     programme_title: str | None
     content: str
+    kind: str
     programme_class: str
     starts_at: time
     seconds: int
@@ -138,6 +142,7 @@ def _shown(request: Request, slot: Slot) -> SlotOut:
         programme_id=slot.programme_id,
         programme_title=slot.programme.title if slot.programme else None,
         content=content_in_words(slot, translator_of(request)),
+        kind=slot.kind,
         programme_class=slot.programme_class,
         starts_at=slot.starts_at,
         seconds=slot.seconds,

@@ -57,6 +57,7 @@ DONE: Mapping[str, str] = {
     "rejected": mark("The programme was returned to its editor."),
     "withdrawn": mark("The programme was withdrawn. It will not air any more."),
     "slot_added": mark("The slot was added. It is planned from the next planning on."),
+    "ordered": mark("The order is written down."),
     "slot_removed": mark("The slot was removed. What it has aired stays in the log."),
     "retried": mark("It is sent again as soon as a worker is free."),
     "host_key": mark("The host key is accepted. What waited for it is sent now."),

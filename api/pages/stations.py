@@ -67,7 +67,7 @@ def send_again(
 def has_problem(line: StationLine) -> bool:
     """Whether somebody should act: tonight's day does not get there, or an error waits."""
     delivery = line.delivery
-    if line.problem is not None:
+    if line.problem is not None or line.is_late:
         return True
     return delivery is not None and (
         delivery.state is DeliveryState.FAILED or delivery.error_code is not None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -12,67 +11,37 @@ from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.errors import status_of
-from api.fields import MAX_ID, PathId
-from api.i18n import LoaError, mark
+from api.fields import PathId
+from api.i18n import LoaError
 from api.pages.render import page, redirect, translator_of
+from api.pages.slotform import (
+    NTH,
+    REPEATS,
+    WEEKDAYS,
+    Typed,
+    problem_sentences,
+    proposals,
+    typed_date,
+    typed_form,
+)
 from api.rulewords import describe
 from api.scope import scope_of
 from api.slotwords import content_in_words
 from scheduler import slots
 from scheduler.errors import CoreError, InputInvalid, NotFound
+from scheduler.lunar import lunar_date
 from scheduler.programmes import list_programmes
 from scheduler.registry import list_stations
 from scheduler.store.models import Slot
 from scheduler.store.states import ProgrammeState
+from scheduler.timetable import Rule, coming
 from scheduler.units import find_unit, unit_path
 
 router = APIRouter()
 
+PREVIEWED = 10  # airings
 PLANNERS = ("editor", "district", "commune")
 Planner = Annotated[Viewer, Depends(needs(*PLANNERS))]
-
-WEEKDAYS = (
-    ("MO", mark("Mon")),
-    ("TU", mark("Tue")),
-    ("WE", mark("Wed")),
-    ("TH", mark("Thu")),
-    ("FR", mark("Fri")),
-    ("SA", mark("Sat")),
-    ("SU", mark("Sun")),
-)
-
-
-@dataclass(frozen=True)
-class Typed:
-    """What somebody typed into the form for a new slot; kept when it cannot be taken."""
-
-    title: str = ""
-    programme_id: str = ""
-    audience: str = ""
-    starts_at: str = ""
-    days: Sequence[str] = field(default=())  # none: every day
-    programme_class: str = "normal"
-    valid_from: str = ""
-    valid_to: str = ""
-
-    def details(self, unit_code: str) -> slots.SlotDetails:
-        """
-        As the core wants it.
-
-        Raises:
-            InputInvalid: a time, a date or a choice is missing or not one.
-        """
-        return slots.SlotDetails(
-            title=self.title,
-            unit_code=unit_code,
-            audience=(self.audience,) if self.audience else (),
-            programme_id=_number(self.programme_id),
-            starts_at=_time(self.starts_at),
-            rrule=_rule(self.days),
-            programme_class=self.programme_class,
-            valid_from=_date(self.valid_from),
-            valid_to=_date(self.valid_to),
-        )
 
 
 @router.get("/timetable")
@@ -84,26 +53,23 @@ def show(request: Request, viewer: SignedIn) -> Response:
 def add(
     request: Request,
     viewer: Planner,
-    title: Annotated[str, Form(max_length=400)] = "",
-    programme_id: Annotated[str, Form(max_length=20)] = "",
-    audience: Annotated[str, Form(max_length=60)] = "",
-    starts_at: Annotated[str, Form(max_length=8)] = "",
-    days: Annotated[list[str], Form(max_length=7)] = [],  # noqa: B006 - FastAPI copies it
-    programme_class: Annotated[str, Form(max_length=20)] = "normal",
-    valid_from: Annotated[str, Form(max_length=10)] = "",
-    valid_to: Annotated[str, Form(max_length=10)] = "",
+    typed: Annotated[Typed, Depends(typed_form)],
+    do: Annotated[str, Form(max_length=20)] = "add",
 ) -> Response:
-    typed = Typed(
-        title, programme_id, audience, starts_at, days, programme_class, valid_from, valid_to
-    )
+    """Add a line, or only say when it would air."""
     hub = hub_of(request)
     try:
-        on = _date(typed.valid_from) or hub.today()
+        on = typed_date(typed.valid_from) or hub.today()
         if on < hub.today():
             raise InputInvalid(problem="the first day is over already")
         with hub.database.read() as session:
             owner = _owner(session, viewer, typed.audience, on)
-        slots.add_slot(hub, typed.details(owner), by=viewer.person)
+        details = typed.details(owner)
+        if do == "preview":
+            rule = Rule(details.starts_at, details.seconds or 60, details.rrule, on,
+                        details.valid_to)  # fmt: skip
+            return _timetable_page(request, viewer, typed, preview=rule)
+        slots.add_slot(hub, details, by=viewer.person)
     except CoreError as error:
         return _timetable_page(request, viewer, typed, error)
     _plan_again(request)
@@ -127,9 +93,11 @@ def remove(request: Request, viewer: Planner, slot_id: PathId) -> Response:
 
 
 def _timetable_page(
-    request: Request, viewer: Viewer, typed: Typed, error: LoaError | None = None
-) -> Response:
-    hub = hub_of(request)
+    request: Request, viewer: Viewer, typed: Typed, error: LoaError | None = None,
+    preview: Rule | None = None,
+) -> Response:  # fmt: skip
+    hub, tr = hub_of(request), translator_of(request)
+    coming_up = coming(preview, hub.today(), PREVIEWED, hub.settings.zone) if preview else []
     may_plan = viewer.may(*PLANNERS)
     with hub.database.read() as session:
         lines = slots.list_slots(session)
@@ -146,7 +114,9 @@ def _timetable_page(
         weekdays=WEEKDAYS, may_plan=may_plan, rule=_in_words(request),
         is_in_quiet_hours=slots.is_in_quiet_hours,
         content=_content(request),
-        error=translator_of(request).error(error) if error else None,
+        error=tr.error(error) if error else None, problems=problem_sentences(error, tr),
+        proposals=proposals(error, typed, tr), preview=describe(preview, tr) if preview else None,
+        coming_up=coming_up, lunar_date=lunar_date, repeats=REPEATS, nth=NTH,
     )  # fmt: skip
 
 
@@ -183,30 +153,3 @@ def _in_words(request: Request) -> object:
 def _content(request: Request) -> object:
     translator = translator_of(request)
     return lambda slot: content_in_words(slot, translator)
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_ID:
-        raise InputInvalid(problem="choose a programme")
-    return int(text)
-
-
-def _time(text: str) -> time:
-    try:
-        return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
-    except ValueError:
-        raise InputInvalid(problem="the time is missing: write it as 05:00") from None
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise InputInvalid(problem="a day is not a date") from None
-
-
-def _rule(days: Sequence[str]) -> str:
-    known = [day for day, _ in WEEKDAYS if day in days]
-    if not known or len(known) == len(WEEKDAYS):
-        return "FREQ=DAILY"
-    return f"FREQ=WEEKLY;BYDAY={','.join(known)}"

@@ -17,6 +17,8 @@ from api.pages.render import page, redirect
 from api.scope import scope_of
 from api.vietnamese import sort_key
 from scheduler.airings import confirm_airing, day_schedule, is_confirmable
+from scheduler.board import late_stations
+from scheduler.precedence import collisions
 from scheduler.store.models import Airing
 from scheduler.store.states import AiringState, Grade
 
@@ -70,11 +72,14 @@ def today(
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, on, unit)
         airings = day_schedule(session, on, unit_ids=scope.unit_ids)
+        late = late_stations(session, scope.unit_ids, hub.today())
+        clashing = collisions(session, on, hub.settings.zone, scope.unit_ids)
     return page(
         request, "today.html", viewer=viewer, on=on, before=on - timedelta(days=1),
         after=on + timedelta(days=1), scope=scope, unit=unit, moments=list(moments_of(airings)),
         may_confirm=viewer.may("editor", "approver", "district", "commune"),
-        is_confirmable=is_confirmable, grades=list(Grade),
+        is_confirmable=is_confirmable, grades=list(Grade), late=late,
+        undecided=sum(one.decided is None and one.starts[0] > hub.clock.now() for one in clashing),
     )  # fmt: skip
 
 

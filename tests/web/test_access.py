@@ -100,6 +100,7 @@ def test_one_time_secret_opens_nothing_but_the_change_of_the_password(site: Site
         ("POST", "/stations/dai-13579/host-key", {"admin"}),
         ("POST", "/stations/dai-13579/confirm", {"admin", "huong", "tuan", "lan", "dao"}),
         ("POST", "/timetable", {"admin", "huong", "lan", "dao"}),
+        ("POST", "/clashes", {"admin", "huong", "lan", "dao"}),
         ("GET", "/timetable/99/remove", {"admin", "huong", "lan", "dao"}),
         ("POST", "/timetable/99/remove", {"admin", "huong", "lan", "dao"}),
         ("POST", "/api/v1/programmes/99/approve", {"admin", "tuan"}),

@@ -42,6 +42,7 @@ PAGES = (
     ("tuan", "/programmes/4"),
     ("huong", "/timetable"),
     ("huong", "/timetable/1/remove"),
+    ("dao", "/clashes"),
     ("admin", "/people"),
     ("lan", "/tokens"),
     ("dao", "/password"),

@@ -124,6 +124,13 @@ class FileTooLong(StationError):
     retry = False
 
 
+class InstallFailed(StationError):
+    """The box at {host} was not set up: {detail}"""
+
+    code = "install_failed"
+    retry = False
+
+
 class RenditionDamaged(StationError):
     """The rendition {name} on this machine is not what its name says. Make it again."""
 

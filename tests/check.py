@@ -29,6 +29,7 @@ ONLY_IN = {
         "audio/",
         "stations/player.py",
         "stations/rendezvous.py",
+        "stations/install.py",
         "stations/lineprocess.py",
     ),
 }

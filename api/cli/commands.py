@@ -31,6 +31,10 @@ _STATION = LazyGroup(
         ),
         "probe": Lazy("api.cli.probe:probe", "Pin the host key, sign in, see what it can do."),
         "key": Lazy("api.cli.station_key:key", "Give out what the box of a station must hold."),
+        "install": Lazy(
+            "api.cli.station_install:install",
+            "Set up a box: accounts, cage, key, player, service.",
+        ),
         "audit": Lazy(
             "api.cli.station_audit:audit", "Look at what really lies there, and heal it."
         ),

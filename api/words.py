@@ -166,6 +166,7 @@ REASONS: Mapping[str, str] = {
     "missed": mark("the station says that it did not air"),
     "no_device": mark("the station has no sound card"),
     "no_end": mark("the log breaks off: the power may have failed"),
+    "not_delivered": mark("it never reached the station"),
     "no_proof": mark("no log and no person said how it went"),
     "overran": mark("it took longer than planned and was stopped"),
     "partial": mark("there was no time for the rest"),

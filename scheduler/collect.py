@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.day import planned_at_of
@@ -20,7 +20,7 @@ from scheduler.evidence import Proof, begun_at, proof_of
 from scheduler.hub import Hub
 from scheduler.intake import flush_folder
 from scheduler.keys import end_rotation, keys_of
-from scheduler.leases import Lease, back_off, end_the_hopeless
+from scheduler.leases import NOT_DELIVERED, Lease, back_off, end_the_hopeless
 from scheduler.store import ledger
 from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, AsrunFile, Attempt, Delivery, Station
@@ -121,13 +121,27 @@ def settle(hub: Hub) -> int:
     deadline = now - timedelta(hours=hub.settings.collect.unknown_after_h)
     with hub.database.write() as session:
         end_the_hopeless(session, now)
-        settled = session.scalars(
-            moving(Airing, AiringState.UNKNOWN)
-            .where(Airing.planned_at < deadline)
-            .values(reason="no_proof")
-            .returning(Airing.station_id)
-        ).all()
-    return len(settled)
+        over = moving(Airing, AiringState.UNKNOWN).where(Airing.planned_at < deadline)
+        never = over.where(_has_computer(), ~_was_brought()).values(reason=NOT_DELIVERED)
+        silent = over.values(reason="no_proof")
+        settled = [
+            len(session.scalars(statement.returning(Airing.station_id)).all())
+            for statement in (never, silent)  # in this order: the second takes what is left
+        ]
+    return sum(settled)
+
+
+def _has_computer() -> ColumnElement[bool]:
+    """Elsewhere nothing is delivered, and a person confirms."""
+    return exists().where(Station.id == Airing.station_id, Station.kind != "person")
+
+
+def _was_brought() -> ColumnElement[bool]:
+    return exists().where(
+        Delivery.station_id == Airing.station_id,
+        Delivery.for_date == Airing.broadcast_date,
+        Delivery.delivered_at.is_not(None),
+    )
 
 
 # ── The receipt ────────────────────────────────────────────────────────────────────────────────

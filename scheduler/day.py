@@ -15,7 +15,7 @@ from scheduler.hub import Hub
 from scheduler.keys import keys_of
 from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, Delivery, Rendition, Slot, Station
-from scheduler.store.states import CURRENT_DELIVERIES, AiringState, RenditionState
+from scheduler.store.states import CURRENT_DELIVERIES, LEFT_OUT_AIRINGS, RenditionState
 from stations.layout import DayFiles, RenditionFile, Sha256
 from stations.manifest import Manifest, ManifestFile, ManifestItem, sign
 from stations.sidefiles import side_files
@@ -118,7 +118,7 @@ def days_from_rows(session: Session, station: Station, dates: Collection[date]) 
         .where(
             Airing.station_id == station.id,
             Airing.broadcast_date.in_(dates),
-            Airing.state != AiringState.CANCELLED,
+            Airing.state.not_in(LEFT_OUT_AIRINGS),
         )
     )  # fmt: skip
     for on, rendition, at, programme_id, its_class, title, late_ok_s, stream, ms in rows:

@@ -24,9 +24,12 @@ from scheduler.day import Day, days_from_rows
 from scheduler.errors import LeaseLost
 from scheduler.hub import Hub
 from scheduler.planner import new_delivery, supersede
-from scheduler.store.models import Attempt, Delivery, Station
-from scheduler.store.states import DeliveryState, moving
+from scheduler.store.models import Airing, Attempt, Delivery, Station
+from scheduler.store.states import AiringState, DeliveryState, move, moving
 from stations.visit import Sent
+
+# Why an airing that nobody proved cannot have been: the station was never reached in time.
+NOT_DELIVERED = "not_delivered"
 
 
 def worker_name() -> str:
@@ -70,11 +73,13 @@ def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
             .where(
                 Delivery.station_id == station_id,
                 Delivery.state.in_((DeliveryState.DUE, DeliveryState.QUEUED)),
+                Delivery.last_air_at >= now,  # what is over has nothing left that is worth a byte
             )
             .order_by(Delivery.for_date)
         ).all()
         if not any(one.state is DeliveryState.QUEUED or one.next_try_at <= now for one in waiting):
             return None  # a doubled message after a failure: the back-off holds for it too
+        leave_out_the_late(session, waiting, now)
         days = days_from_rows(session, station, [delivery.for_date for delivery in waiting])
         fresh = [
             _as_of_now(hub, session, station, delivery, days[delivery.for_date])
@@ -181,6 +186,40 @@ def end_the_hopeless(session: Session, now: datetime) -> int:
         )
         .values(error_code=func.coalesce(Delivery.error_code, "window_over"), lease_until=None),
     )
+
+
+def leave_out_the_late(session: Session, waiting: Sequence[Delivery], now: datetime) -> None:
+    """
+    Let go of what a station that was dark can no longer air, so that the rest is sent first.
+
+    Only where nothing of the day was ever brought there: otherwise the player may have it, and its
+    log tells. Nobody proved anything, so the airing is unknown, with its reason, and not missed.
+    """
+    for delivery in waiting:
+        if delivery.first_air_at >= now or _was_ever_brought(session, delivery):
+            continue
+        airings = session.scalars(
+            select(Airing).where(
+                Airing.station_id == delivery.station_id,
+                Airing.broadcast_date == delivery.for_date,
+                Airing.state == AiringState.PLANNED,
+                Airing.planned_at < now,
+            )
+        )
+        for airing in airings:
+            if airing.planned_at + timedelta(seconds=airing.late_ok_s) < now:
+                move(airing, AiringState.UNKNOWN)
+                airing.reason = NOT_DELIVERED
+    session.flush()
+
+
+def _was_ever_brought(session: Session, delivery: Delivery) -> bool:
+    brought = select(Delivery.id).where(
+        Delivery.station_id == delivery.station_id,
+        Delivery.for_date == delivery.for_date,
+        Delivery.delivered_at.is_not(None),
+    )
+    return session.scalar(brought.limit(1)) is not None
 
 
 def back_off(push: PushSettings, lease: Lease) -> timedelta:

@@ -21,6 +21,7 @@ from scheduler.store.db import in_batches, lock, upsert
 from scheduler.store.models import Airing, Delivery, Programme, Slot, Station
 from scheduler.store.states import (
     CURRENT_DELIVERIES,
+    LEFT_OUT_AIRINGS,
     OPEN_AIRINGS,
     AiringState,
     DeliveryState,
@@ -231,7 +232,7 @@ class _Planning:
         begun = {
             key: row
             for key, row in found.items()
-            if key[1] <= self.now and row["state"] != AiringState.CANCELLED
+            if key[1] <= self.now and row["state"] not in LEFT_OUT_AIRINGS
         }
         items: dict[DayKey, list[PlannedItem]] = defaultdict(list)
         for (station_id, planned_at), row in {**begun, **wanted}.items():

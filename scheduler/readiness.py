@@ -18,8 +18,8 @@ from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, Delivery, Programme, Rendition, Station, StationUnit
 from scheduler.store.states import (
     CURRENT_DELIVERIES,
+    LEFT_OUT_AIRINGS,
     OPEN_AIRINGS,
-    AiringState,
     DeliveryState,
     ProgrammeState,
     RenditionState,
@@ -289,7 +289,7 @@ def _days(
             .where(
                 Airing.station_id.in_(batch),
                 Airing.broadcast_date.in_(dates),
-                Airing.state != AiringState.CANCELLED,
+                Airing.state.not_in(LEFT_OUT_AIRINGS),
             )
             .options(selectinload(Airing.slot))
         )

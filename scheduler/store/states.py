@@ -126,6 +126,9 @@ _STEPS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
 
 # What may still be planned anew; everything else is history.
 OPEN_AIRINGS = (AiringState.PLANNED, AiringState.ON_STATION)
+# What stands in no manifest: cancelled, or over before the station could be reached (a day that is
+# still sent is younger than the hours after which silence makes an airing unknown).
+LEFT_OUT_AIRINGS = (AiringState.CANCELLED, AiringState.UNKNOWN)
 HEARD_AIRINGS = (AiringState.AIRED, AiringState.LATE, AiringState.PARTIAL)
 # A delivery that still wants a visit.
 OPEN_DELIVERIES = (DeliveryState.DUE, DeliveryState.QUEUED, DeliveryState.LEASED)

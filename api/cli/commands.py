@@ -35,6 +35,9 @@ _STATION = LazyGroup(
             "api.cli.station_install:install",
             "Set up a box: accounts, cage, key, player, service.",
         ),
+        "export": Lazy(
+            "api.cli.station_export:export", "Copy what a station airs on a day into a folder."
+        ),
         "audit": Lazy(
             "api.cli.station_audit:audit", "Look at what really lies there, and heal it."
         ),

@@ -13,6 +13,8 @@ No ratio is printed when a file at a station is wrong.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import filecmp
 import getpass
 import hashlib
@@ -120,13 +122,14 @@ class Ground:
         said = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - started
+        orphans_s = _reap_orphans()
         guard.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise SystemExit(f"{command[0]} ended with {process.returncode}: no ratio is printed")
         self.wait_for_sessions_to_end()
         server_s = self.server_cpu_s() - server_before
-        cpu_s = usage.ru_utime + usage.ru_stime + server_s
+        cpu_s = usage.ru_utime + usage.ru_stime + orphans_s + server_s
         return Run(wall_s, cpu_s, usage.ru_maxrss / 1024, json.loads(said) if job else [])
 
     def ours(
@@ -176,6 +179,41 @@ class RelayProcess:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate(timeout=10)
+
+
+def _adopt_orphans() -> None:
+    """lftp leaves its ssh behind: their processor time is counted when they come to us."""
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+def _reap_orphans() -> float:
+    """Processor time of those whose parent ended before them; waits for the last of them."""
+    used_s, deadline = 0.0, time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = [pid for pid in _children_of(os.getpid()) if _is_client(pid)]
+        for pid in found:
+            ended, _, usage = os.wait4(pid, os.WNOHANG)
+            used_s += usage.ru_utime + usage.ru_stime if ended else 0
+        if not found:
+            break
+        time.sleep(0.02)
+    return used_s
+
+
+def _children_of(pid: int) -> list[int]:
+    """Of all its threads: whoever adopts an orphan is the process, not its first thread."""
+    found = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in children.read_text().split()]
+    return found
+
+
+def _is_client(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip() in ("ssh", "lftp")
+    return False
 
 
 def _environment() -> dict[str, str]:
@@ -312,6 +350,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer stations, within 50 s")
     options = parser.parse_args()
     is_quick = options.quick
+    _adopt_orphans()
     # 115 sessions need more than the 1,024 descriptors that some shells give.
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])

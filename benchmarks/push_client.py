@@ -19,6 +19,7 @@ from stations.errors import StationError
 from stations.layout import DayFiles, RenditionFile, Sha256
 from stations.login import load_key
 from stations.sftp import open_visit
+from stations.strategy import choose
 from stations.visit import Address, VisitLimits
 
 DAY = date(2022, 10, 17)
@@ -53,7 +54,8 @@ class Receipts:
 
 def visit(job: dict[str, Any], address: Address, key: paramiko.PKey, started: float) -> Outcome:
     """Everything that a night's visit does: room, renditions, side files, manifest."""
-    limits = VisitLimits(connect_s=job["connect_s"], idle_s=job["idle_s"])
+    patience = VisitLimits(connect_s=job["connect_s"], idle_s=job["idle_s"])
+    limits = choose(None, sends_receipts=True).limits(patience)
     files = [
         RenditionFile(Sha256(f["sha256"]), "mp3", Path(f["path"]), f["size"]) for f in job["files"]
     ]

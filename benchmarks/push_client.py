@@ -62,8 +62,7 @@ def visit(job: dict[str, Any], address: Address, key: paramiko.PKey, started: fl
     sent, error = 0, ""
     try:
         with open_visit(address, key, limits) as way:
-            for file in files:
-                way.put_rendition(file)
+            list(way.put_renditions(files))
             manifest = json.dumps({"station": address.root, "files": [f.name for f in files]})
             way.commit_day(DayFiles(DAY, manifest.encode(), SIDE))
             sent = way.bytes_sent

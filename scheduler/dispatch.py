@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-from functools import partial
 from typing import Any
 
 import structlog
@@ -352,8 +352,7 @@ class _Visiting:
         for file in files:
             if not file.path.exists():
                 raise RenditionMissing(name=file.name)
-        for file in files:
-            self.sent.append(self._put(visit, file))
+        self._put(visit, files)
         manifest = manifest_of(self.hub, self.station, delivery, day)
         content = day_files(self.hub, self.station, manifest, self.coming)
         visit.commit_day(content)
@@ -376,21 +375,23 @@ class _Visiting:
         del self.held[lease]
         self.delivered += 1
 
-    def _put(self, visit: Visit, file: RenditionFile) -> Sent:
+    def _put(self, visit: Visit, files: Sequence[RenditionFile]) -> None:
         """Yesterday's files make room before we give up."""
-        is_distrusted = file.name in (self.station.distrusted or ())
-        put = partial(
-            visit.put_rendition, file, progress=self._progress, is_distrusted=is_distrusted
-        )
-        try:
-            sent = put()
-        except StationFull:
-            if sweep(self.hub, self.station, visit).freed_bytes == 0:
-                raise
-            sent = put()
-        if is_distrusted:
-            self._trust_again(file.name)
-        return sent
+        waiting = deque(files)
+        has_swept = False
+        while waiting:
+            distrusted = tuple(self.station.distrusted or ())
+            try:
+                for sent in visit.put_renditions(
+                    tuple(waiting), self._progress, distrusted=distrusted
+                ):
+                    self.sent.append(sent)
+                    if (name := waiting.popleft().name) in distrusted:
+                        self._trust_again(name)
+            except StationFull:
+                if has_swept or sweep(self.hub, self.station, visit).freed_bytes == 0:
+                    raise
+                has_swept = True
 
     def _trust_again(self, name: str) -> None:
         """Sent again: the next receipt says whether it is right now."""

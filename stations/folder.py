@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from stations.disk import FLUSH_EVERY_BYTES, Flight, Later, Stat
+from stations.disk import FLUSH_EVERY_BYTES, WAITING, Flight, Later, Stat
 from stations.errors import NotWritable, StationError, StationFull
 from stations.samples import Block
 from stations.visit import Step, Visit, VisitLimits
@@ -117,7 +117,7 @@ class FolderDisk:
         """Nothing is on its way."""
 
     def flush_folder(self, path: str) -> Flight[bool]:
-        yield
+        yield WAITING
         with _in_our_words(path), contextlib.suppress(FileNotFoundError):
             descriptor = os.open(self._at(path), os.O_RDONLY)
             try:

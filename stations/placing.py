@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from stations.disk import FLUSH_EVERY_BYTES, Flight, Later, OpenFile, Stat, StationDisk, fly
+from stations.disk import (
+    FLUSH_EVERY_BYTES,
+    SENT,
+    WAITING,
+    Flight,
+    Later,
+    OpenFile,
+    Stat,
+    StationDisk,
+)
 from stations.errors import BadAnswer, LinkDown, StationError, StationFull, WrongBytes
 from stations.limits import VisitLimits
 from stations.samples import Block, all_blocks, sample_blocks
@@ -74,58 +83,64 @@ class Placer:
         step: Step,
         *,
         is_distrusted: bool = False,
-    ) -> int | None:
+    ) -> Flight[int | None]:
         """
-        Bring a file of any length; return where it was resumed, None when it was there already.
+        Bring a file of any length; gives where it was resumed, None when it was there already.
 
-        A file that is new to the station is asked about once, opened once, and costs two answers
-        more between its last byte and its final name.
+        A file that is new to the station is asked about once, opened once, and costs three
+        answers more between its last byte and its final name.
         """
         part = final + PART
         there = self._disk.begin_read(final)
         with self._at_hand(part) as begun:
+            yield WAITING
             if is_distrusted:
                 _let_go(there)
                 self._disk.remove(final)  # nothing plays it, and a small disk has no room for two
-            elif fly(self._is_held(there(), content)):
+            elif (yield from self._is_held(there(), content)):
                 _let_go(begun)
                 return None
             start = self._resume_at(part, begun(), content)
         self._make_room(content.size_bytes - start, content)
-        start = self.write_part(part, content, start, progress, step)
-        self._see(final, content, self._disk.begin_replace(part, final)())
+        start = yield from self.write_part(part, content, start, progress, step)
+        replaced = self._disk.begin_replace(part, final)
+        yield WAITING
+        self._see(final, content, replaced())
+        step("renamed")
         return start
 
     def put_small(self, path: str, content: bytes, verified: Step) -> Flight[Stat | None]:
         """Bring a few kilobytes; gives what then lies there, None when it lay there already."""
         whole = Content(io.BytesIO(content), len(content), path, is_small=True)
         there = self._disk.begin_read(path)
-        yield
+        yield WAITING
         if (yield from self._is_held(there(), whole)):
             return None
         # The hash in its name keeps a worker that lost its lease from publishing our half.
         part = f"{path}.{hashlib.sha256(content).hexdigest()[:16]}{PART}"
         self._make_room(len(content), whole)
         made = self._disk.begin_part(part, is_emptied=True)
-        yield
+        yield WAITING
         with made() as file, self._freed_when_full(part):
             written, sealed = file.begin_write(content), file.begin_seal()
             with self._at_hand(part) as again:
-                yield
+                yield WAITING
                 written()
                 sealed()
                 found = again()
         yield from self._verify(part, found, whole)
         verified("manifest_part")
         replaced = self._disk.begin_replace(part, path)
-        yield
+        yield WAITING
         return self._see(path, whole, replaced())
 
     def write_part(
         self, path: str, content: Content, start: int, progress: Progress | None, step: Step
-    ) -> int:
-        """Bring a part to its whole length, verified; return where it was resumed."""
-        with self._disk.open_part(path) as file, self._freed_when_full(path):
+    ) -> Flight[int]:
+        """Bring a part to its whole length, verified; gives where it was resumed."""
+        made = self._disk.begin_part(path)
+        yield WAITING
+        with made() as file, self._freed_when_full(path):
             if start and file.stat().size_bytes < start:
                 start = 0  # rclone empties what it opens to write
             step("part_opened")
@@ -135,10 +150,11 @@ class Placer:
             # Through another handle: what a reader sees. Some servers cannot read where they
             # write.
             with self._at_hand(path) as again:
+                yield SENT
                 sealed()
                 found = again()
         step("flushed")
-        fly(self._verify(path, found, content))
+        yield from self._verify(path, found, content)
         step("verified")
         return start
 
@@ -155,7 +171,7 @@ class Placer:
             blocks = self._blocks(content.size_bytes, content)
             stat = file.ask_stat()
             with contextlib.closing(file.read(blocks)) as found:
-                yield
+                yield WAITING
                 is_whole = stat().size_bytes == content.size_bytes
                 return is_whole and self._is_same(found, content, blocks)
 

@@ -11,7 +11,7 @@ import paramiko
 
 from stations import channel as wire
 from stations.channel import Answer, RefusedError, SftpChannel, harmless
-from stations.disk import Flight, Later, Stat, fly_together
+from stations.disk import WAITING, Flight, Later, Stat, fly_together
 from stations.errors import BadAnswer, NotWritable, StationError, StationFull
 from stations.login import Connection, open_channel, scan_host_key
 from stations.pace import Pace
@@ -208,10 +208,10 @@ class SftpDisk:
         if not (self.offers(FSYNC) and self._can_flush_folders):
             return False
         asked = self._ask_open(path, _READ)
-        yield
+        yield WAITING
         try:
             sealed = self._opened(path, asked).begin_seal()
-            yield
+            yield WAITING
             self._can_flush_folders = sealed()
         except (RefusedError, NotWritable):
             self._can_flush_folders = False
@@ -274,7 +274,7 @@ class SftpDisk:
 
     def _list_folder(self, path: str) -> Flight[dict[str, Stat]]:
         asked = self.channel.send(wire.OPENDIR, self._path(path))
-        yield
+        yield WAITING
         try:
             folder = handle_of(self.channel.answer(asked))
         except RefusedError as refused:
@@ -285,7 +285,7 @@ class SftpDisk:
         count = 0
         # Two at a time: most folders end with the second answer.
         reading = deque(self.channel.send(wire.READDIR, folder) for _ in range(2))
-        yield
+        yield WAITING
         while (names := self._names(reading.popleft())) is not None:
             count += len(names)
             if count > _MOST_NAMES:  # counted, not collected: it may say one name for ever

@@ -50,7 +50,11 @@ class SftpFile:
         if not (self._is_closed or is_over):
             self._is_closed = True
             with contextlib.suppress(StationError):  # the first error is the one to hear of
-                self._channel.forget(self._channel.send(wire.CLOSE, self._handle))
+                closing = self._channel.send(wire.CLOSE, self._handle)
+                if isinstance(error, StationError):
+                    self._answer(closing)  # a removed file keeps its room until it is closed
+                else:
+                    self._channel.forget(closing)
 
     def stat(self) -> Stat:
         return self.ask_stat()()

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from stations.disk import Flight, StationDisk, fly, fly_together
+from stations.disk import Flight, StationDisk, fly, fly_in_turn, fly_together
 from stations.errors import FileTooLong, StationError
 from stations.layout import (
     AUDIO_DIR,
@@ -120,16 +120,43 @@ class Visit:
             WrongBytes: what was read back differs. It was removed; try again.
             RenditionDamaged: our own copy is not what its name says. Nothing was sent.
         """
+        distrusted = (file.name,) if is_distrusted else ()
+        [sent] = self.put_renditions([file], progress, distrusted=distrusted)
+        return sent
+
+    def put_renditions(
+        self,
+        files: Iterable[RenditionFile],
+        progress: Progress | None = None,
+        *,
+        distrusted: Collection[str] = (),
+    ) -> Iterator[Sent]:
+        """
+        Put one rendition after the other: what was sent is checked while the next one begins.
+
+        Gives what each took, in their order, as soon as it bears its final name. ``distrusted``:
+        names. Raises: as ``put_rendition``; those before were given or are found the next time.
+        """
+        try:
+            yield from fly_in_turn(
+                self._putting(file, progress, file.name in distrusted) for file in files
+            )
+        except StationError:
+            self.disk.forget_asked()
+            raise
+
+    def _putting(
+        self, file: RenditionFile, progress: Progress | None, is_distrusted: bool
+    ) -> Flight[Sent]:
         check_rendition(file)
         final = audio_path(file.name)
         with file.path.open("rb") as source:
             content = Content(source, file.size_bytes, file.sha256)
-            resumed_from = self._placer.put(
+            resumed_from = yield from self._placer.put(
                 final, content, progress, self._step, is_distrusted=is_distrusted
             )
         if resumed_from is None:
             return Sent(0, 0, was_there=True)
-        self._step("renamed")
         return Sent(file.size_bytes - resumed_from, resumed_from, was_there=False)
 
     def commit_day(self, day: DayFiles) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import paramiko
 
+from stations.disk import Flight, fly
 from stations.layout import RenditionFile, audio_path
 from stations.login import open_channel
 from stations.placing import Content, Placer
@@ -70,7 +71,7 @@ class DeliveredBeforeRename(Visit):
         with file.path.open("rb") as source:
             content = Content(source, file.size_bytes, file.sha256)
             part = f"{audio_path(file.name)}.part"
-            self._placer.write_part(part, content, 0, progress, self._step)
+            fly(self._placer.write_part(part, content, 0, progress, self._step))
         return Sent(file.size_bytes, 0, was_there=False)
 
     def rename_late(self) -> None:
@@ -90,8 +91,10 @@ class Unverifying(Placer):
 class Trusting(Placer):
     """Believes every file that exists."""
 
-    def put(self, final: str, *rest: Any, **more: Any) -> int | None:
-        return None if self._disk.stat(final) is not None else super().put(final, *rest, **more)
+    def put(self, final: str, *rest: Any, **more: Any) -> Flight[int | None]:
+        if self._disk.stat(final) is not None:
+            return None
+        return (yield from super().put(final, *rest, **more))
 
 
 def _visit(kind: type[Visit], disk: type[SftpDisk] = SftpDisk) -> Open:

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -56,6 +56,16 @@ class NaiveVisit(Visit):
             self._write(audio_path(file.name), Content(source, file.size_bytes, file.name))
         self._step("renamed")
         return Sent(file.size_bytes, 0, was_there=False)
+
+    def put_renditions(
+        self,
+        files: Iterable[RenditionFile],
+        progress: Progress | None = None,
+        *,
+        distrusted: Collection[str] = (),
+    ) -> Iterator[Sent]:
+        for file in files:
+            yield self.put_rendition(file, progress)
 
     def commit_day(self, day: DayFiles) -> None:
         self._step("side_files")

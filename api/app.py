@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from api import health, tus
+from api import health, live, tus
 from api.auth import same_origin
 from api.bearer import API_PREFIX
 from api.errors import (
@@ -67,7 +67,9 @@ def create_app(
     app.state.hub, app.state.engine, app.state.last_tick = hub, engine, last_tick
     app.include_router(health.router)
     app.include_router(api_router())
+    app.state.pulse = live.Pulse(hub)
     app.include_router(tus.router)
+    app.include_router(live.router)
     app.include_router(page_router())
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     for kind in (CoreError, AudioError, StationError):

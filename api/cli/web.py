@@ -88,7 +88,7 @@ class WebServer(uvicorn.Server):
                 timeout_graceful_shutdown=REQUESTS_MAY_TAKE_S,
             )
         )
-        self._door, self._stop = door, stop
+        self._app, self._door, self._stop = app, door, stop
         self._is_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
@@ -103,6 +103,7 @@ class WebServer(uvicorn.Server):
 
     def end(self) -> None:
         """Take no new requests; those under way may finish."""
+        self._app.state.pulse.end()
         self.should_exit = True
 
     def has_failed(self) -> bool:

@@ -50,6 +50,7 @@ def send_again(
     viewer: Annotated[Viewer, Depends(needs(*RETRIERS))],
     code: Annotated[str, Form(max_length=40)],
     unit: Annotated[str, Form(max_length=20)] = "",
+    next: Annotated[str, Form(max_length=20)] = "",  # noqa: A002 - the field's name
 ) -> Response:
     """A person says "send again": what failed or waits is due now."""
     hub = hub_of(request)
@@ -61,7 +62,7 @@ def send_again(
         retry(session, station, by=viewer.person.username, now=hub.clock.now())
     if request.app.state.engine is not None:
         request.app.state.engine.visit(station.id)
-    return redirect("/stations", unit=unit, done="retried")
+    return redirect("/" if next == "tonight" else "/stations", unit=unit, done="retried")
 
 
 def has_problem(line: StationLine) -> bool:

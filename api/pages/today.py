@@ -2,62 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import groupby
-from typing import Annotated
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
-from api.auth import SignedIn, checked_form, hub_of
-from api.fields import FormId
+from api.auth import SignedIn, Viewer, checked_form, hub_of
+from api.fields import MAX_ID, FormId
 from api.pages.render import page, redirect
+from api.pages.stations import RETRIERS, has_problem
 from api.scope import scope_of
 from api.vietnamese import sort_key
-from scheduler.airings import confirm_airing, day_schedule, is_confirmable
-from scheduler.board import late_stations
+from scheduler.airings import confirm_airing, is_confirmable
+from scheduler.board import StationLine, late_stations, station_board
 from scheduler.precedence import collisions
-from scheduler.store.models import Airing
-from scheduler.store.states import AiringState, Grade
+from scheduler.store.states import DeliveryState, Grade
+from scheduler.tonight import moments_of_day, waiting_for
 
 router = APIRouter()
 
-# Few stations are shown one by one; many behind one line that counts them.
-SHOWN_AT_ONCE = 4
+Unit = Annotated[str, Query(max_length=20)]
+Opened = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 
-_CALM = (AiringState.PLANNED, AiringState.ON_STATION, AiringState.AIRED)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One programme at one time, with the stations that air it."""
-
-    planned_at: datetime
-    airings: tuple[Airing, ...]
-
-    @property
-    def first(self) -> Airing:
-        return self.airings[0]
-
-    @property
-    def counts(self) -> Sequence[tuple[AiringState, int]]:
-        counted = Counter(airing.state for airing in self.airings)
-        return [(state, counted[state]) for state in AiringState if counted[state]]
-
-    @property
-    def is_short(self) -> bool:
-        return len(self.airings) <= SHOWN_AT_ONCE
-
-    @property
-    def to_look_at(self) -> list[Airing]:
-        """What somebody should know without asking: everything that did not simply air."""
-        return [airing for airing in self.airings if airing.state not in _CALM]
-
-    @property
-    def others(self) -> list[Airing]:
-        return [airing for airing in self.airings if airing.state in _CALM]
+MOST_FAILURES = 8  # named here; the board has them all
 
 
 @router.get("/")
@@ -65,22 +34,77 @@ def today(
     request: Request,
     viewer: SignedIn,
     on: date | None = None,
-    unit: Annotated[str, Query(max_length=20)] = "",
+    unit: Unit = "",
+    opened: Opened = None,
 ) -> Response:
+    """What is on tonight, what failed, what waits for me: without a click."""
+    return page(request, "today.html", viewer=viewer, **_seen(request, viewer, on, unit, opened))
+
+
+@router.get("/tonight")
+def fresh(
+    request: Request,
+    viewer: SignedIn,
+    on: date | None = None,
+    unit: Unit = "",
+    opened: Opened = None,
+) -> Response:
+    """Only the part of the page that changes while one looks at it."""
+    return page(request, "tonight.html", viewer=viewer, **_seen(request, viewer, on, unit, opened))
+
+
+def _seen(
+    request: Request, viewer: Viewer, on: date | None, unit: str, opened: int | None
+) -> dict[str, Any]:
     hub = hub_of(request)
-    on = on or hub.today()
+    now, today = hub.clock.now(), hub.today()
+    on = on or today
+    is_today = on == today
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, on, unit)
-        airings = day_schedule(session, on, unit_ids=scope.unit_ids)
-        late = late_stations(session, scope.unit_ids, hub.today())
+        moments = moments_of_day(session, on, unit_ids=scope.unit_ids, opened=opened)
+        lines = station_board(session, now, on=on, unit_ids=scope.unit_ids) if is_today else []
+        waits = waiting_for(session, viewer.person, now, on=today, unit_ids=scope.unit_ids)
+        late = late_stations(session, scope.unit_ids, today) if on >= today else 0
         clashing = collisions(session, on, hub.settings.zone, scope.unit_ids)
-    return page(
-        request, "today.html", viewer=viewer, on=on, before=on - timedelta(days=1),
-        after=on + timedelta(days=1), scope=scope, unit=unit, moments=list(moments_of(airings)),
-        may_confirm=viewer.may("editor", "approver", "district", "commune"),
-        is_confirmable=is_confirmable, grades=list(Grade), late=late,
-        undecided=sum(one.decided is None and one.starts[0] > hub.clock.now() for one in clashing),
-    )  # fmt: skip
+    failing = sorted(filter(has_problem, lines), key=_soonest_first)
+    query = {"on": "" if is_today else on.isoformat(), "unit": unit, "opened": str(opened or "")}
+    return {
+        "on": on, "before": on - timedelta(days=1), "after": on + timedelta(days=1),
+        "is_today": is_today, "scope": scope, "unit": unit, "moments": moments, "opened": opened,
+        "failing": failing[:MOST_FAILURES], "more_failing": max(0, len(failing) - MOST_FAILURES),
+        "soon": _soon(lines), "watched": len(lines), "waits": waits, "late": late,
+        "undecided": sum(one.decided is None and one.starts[0] > now for one in clashing),
+        "may_retry": viewer.may(*RETRIERS),
+        "may_confirm": viewer.may("editor", "approver", "district", "commune"),
+        "is_confirmable": is_confirmable, "grades": list(Grade),
+        "fresh": "/tonight?" + urlencode({name: text for name, text in query.items() if text}),
+        "by_name": lambda rows: sorted(rows, key=lambda one: sort_key(one.station.name)),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Soon:
+    """The next moment at which something airs, today or not, and how many stations have it."""
+
+    at: datetime
+    stations: int
+    verified: int
+
+
+def _soon(lines: list[StationLine]) -> Soon | None:
+    times = [line.next_airing.planned_at for line in lines if line.next_airing]
+    if not times:
+        return None
+    at = min(times)
+    due = [line for line in lines if line.next_airing and line.next_airing.planned_at == at]
+    has = [one for one in due if one.delivery and one.delivery.state is DeliveryState.VERIFIED]
+    return Soon(at, len(due), len(has))
+
+
+def _soonest_first(line: StationLine) -> tuple[object, ...]:
+    airs_at = line.next_airing.planned_at if line.next_airing else datetime.max.replace(tzinfo=UTC)
+    return airs_at, sort_key(line.station.name)
 
 
 @router.post("/confirm", dependencies=[Depends(checked_form)])
@@ -97,14 +121,3 @@ def confirm(
         hub_of(request), station_id, planned_at, by=viewer.person, aired=aired, note=note
     )
     return redirect("/", on=airing.broadcast_date.isoformat(), unit=unit, done="confirmed")
-
-
-def moments_of(airings: Sequence[Airing]) -> Iterator[Moment]:
-    """The airings of a day by time and programme; within one, stations in Vietnamese order."""
-    ordered = sorted(
-        airings, key=lambda one: (one.planned_at, one.slot_id, sort_key(one.station.name))
-    )
-    for (planned_at, _slot), together in groupby(
-        ordered, lambda one: (one.planned_at, one.slot_id)
-    ):
-        yield Moment(planned_at, tuple(together))

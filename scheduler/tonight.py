@@ -1,0 +1,218 @@
+"""A day at one look: what airs, what went wrong, what waits for whom. Counted in the database.
+
+A nation's day has 60,000 airings; what a person reads are some tens of lines of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from scheduler.airing_log import below, with_names
+from scheduler.store.models import (
+    Airing,
+    Delivery,
+    LedgerEntry,
+    PartialUpload,
+    Person,
+    Programme,
+    Station,
+)
+from scheduler.store.states import OPEN_AIRINGS, AiringState, ProgrammeState
+
+SHOWN_AT_ONCE = 4  # few stations are shown one by one, many behind one line that counts them
+MOST_NAMED = 60  # airings of a day that went wrong and are named; the log has them all
+MOST_OPENED = 400
+CALM = (AiringState.PLANNED, AiringState.ON_STATION, AiringState.AIRED)
+_RETURNED_SINCE = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One slot at one time: how many stations stand where, and the airings that are named."""
+
+    planned_at: datetime
+    first: Airing
+    counts: tuple[tuple[AiringState, int], ...]
+    airings: tuple[Airing, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(number for _, number in self.counts)
+
+    @property
+    def is_short(self) -> bool:
+        return self.total <= SHOWN_AT_ONCE
+
+    @property
+    def unnamed(self) -> int:
+        return self.total - len(self.airings)
+
+    def is_on(self, now: datetime) -> bool:
+        """Whether it sounds at this moment, by its plan."""
+        return self.planned_at <= now < self.planned_at + timedelta(milliseconds=self.first.ms)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What waits for one person; each of them 0 when it is not theirs."""
+
+    to_approve: int = 0
+    returned: int = 0
+    unfinished: int = 0
+    to_confirm: int = 0
+
+
+def moments_of_day(
+    session: Session,
+    on: date,
+    *,
+    unit_ids: Collection[int] | None = None,
+    opened: int | None = None,
+) -> list[Moment]:
+    """
+    The moments of a broadcast date, by time.
+
+    Named are the stations of short moments, what did not simply air, and of the slot ``opened``
+    every station.
+    """
+    counts: dict[tuple[datetime, int], dict[AiringState, int]] = defaultdict(dict)
+    firsts: dict[tuple[datetime, int], int] = {}
+    grouped = (
+        select(
+            Airing.planned_at, Airing.slot_id, Airing.state,
+            func.count(), func.min(Airing.station_id),
+        )
+        .where(Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED)
+        .group_by(Airing.planned_at, Airing.slot_id, Airing.state)
+    )  # fmt: skip
+    for planned_at, slot_id, state, number, station_id in session.execute(
+        below(grouped, unit_ids, on)
+    ):
+        key = (planned_at, slot_id)
+        counts[key][state] = number
+        firsts[key] = min(station_id, firsts.get(key, station_id))
+    named = _named(session, on, unit_ids, counts, firsts, opened)
+    return [
+        Moment(
+            planned_at=key[0],
+            first=named[key][0],
+            counts=tuple((state, of[state]) for state in AiringState if state in of),
+            airings=tuple(one for one in named[key] if _is_shown(one, of, opened)),
+        )
+        for key, of in sorted(counts.items())
+        if named[key]
+    ]
+
+
+def _named(
+    session: Session,
+    on: date,
+    unit_ids: Collection[int] | None,
+    counts: dict[tuple[datetime, int], dict[AiringState, int]],
+    firsts: dict[tuple[datetime, int], int],
+    opened: int | None,
+) -> dict[tuple[datetime, int], list[Airing]]:
+    """The rows behind the counts that are looked at; of every moment at least one."""
+    base = with_names(select(Airing)).where(
+        Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED
+    )
+    base = below(base, unit_ids, on).order_by(Airing.planned_at, Airing.station_id)
+    short = [key for key, of in counts.items() if sum(of.values()) <= SHOWN_AT_ONCE]
+    key = tuple_(Airing.planned_at, Airing.slot_id)
+    looks: list[Select[Any]] = [
+        base.where(Airing.state.not_in(CALM)).limit(MOST_NAMED),
+        base.where(key.in_(short)),
+        base.where(
+            tuple_(Airing.planned_at, Airing.station_id).in_(
+                [(planned_at, station_id) for (planned_at, _), station_id in firsts.items()]
+            )
+        ),
+    ]
+    if opened is not None:
+        looks.append(base.where(Airing.slot_id == opened).limit(MOST_OPENED))
+    rows: dict[tuple[datetime, int], Airing] = {}
+    for look in looks:
+        for one in session.scalars(look):
+            rows[one.planned_at, one.station_id] = one
+    found: dict[tuple[datetime, int], list[Airing]] = defaultdict(list)
+    for one in rows.values():
+        found[one.planned_at, one.slot_id].append(one)
+    return found
+
+
+def _is_shown(airing: Airing, counts: dict[AiringState, int], opened: int | None) -> bool:
+    is_short = sum(counts.values()) <= SHOWN_AT_ONCE
+    return is_short or airing.state not in CALM or airing.slot_id == opened
+
+
+def waiting_for(
+    session: Session, person: Person, now: datetime, *, on: date, unit_ids: Collection[int] | None
+) -> Waiting:
+    """What this person is waited for, by their role."""
+    is_approver = person.role in ("approver", "administrator")
+    uploads = select(func.count()).where(PartialUpload.person_id == person.id)
+    return Waiting(
+        to_approve=_to_approve(session, person) if is_approver else 0,
+        returned=_returned(session, person, now),
+        unfinished=session.scalar(uploads) or 0,
+        to_confirm=_to_confirm(session, now, on, unit_ids)
+        if person.role in ("district", "commune")
+        else 0,
+    )
+
+
+def _to_approve(session: Session, person: Person) -> int:
+    statement = select(func.count()).where(
+        Programme.state == ProgrammeState.READY, Programme.uploaded_by != person.id
+    )
+    return session.scalar(statement) or 0
+
+
+def _returned(session: Session, person: Person, now: datetime) -> int:
+    statement = select(func.count()).where(
+        Programme.state == ProgrammeState.REJECTED,
+        Programme.uploaded_by == person.id,
+        Programme.uploaded_at > now - _RETURNED_SINCE,
+    )
+    return session.scalar(statement) or 0
+
+
+def _to_confirm(session: Session, now: datetime, on: date, unit_ids: Collection[int] | None) -> int:
+    """Airings of today and yesterday of which only a person can say how they went."""
+    statement = (
+        select(func.count())
+        .select_from(Airing)
+        .join(Station, Station.id == Airing.station_id)
+        .where(
+            Airing.broadcast_date.between(on - timedelta(days=1), on),
+            Airing.planned_at <= now - timedelta(minutes=15),
+            Airing.state.in_((*OPEN_AIRINGS, AiringState.UNKNOWN)),
+        )
+    )
+    return session.scalar(below(statement, unit_ids, on)) or 0
+
+
+def pulse(session: Session, on: date) -> Sequence[object]:
+    """What differs as soon as a page of this day would look different."""
+    airings = (
+        select(Airing.state, func.count(), func.count(Airing.started_at))
+        .where(Airing.broadcast_date == on)
+        .group_by(Airing.state)
+    )
+    deliveries = (
+        select(Delivery.state, func.count(), func.sum(Delivery.attempts))
+        .where(Delivery.for_date.between(on, on + timedelta(days=1)))
+        .group_by(Delivery.state)
+    )
+    programmes = select(Programme.state, func.count()).group_by(Programme.state)
+    found: list[object] = [on, session.scalar(select(func.max(LedgerEntry.seq)))]
+    for statement in (airings, deliveries, programmes):
+        found += sorted(tuple(map(str, row)) for row in session.execute(statement))
+    return found

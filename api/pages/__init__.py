@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.pages import (
     airings,
     approve,
+    calendar,
     calendars,
     clashes,
     listen,
@@ -27,6 +28,7 @@ from api.pages import (
 _PARTS = (
     airings,
     approve,
+    calendar,
     calendars,
     clashes,
     listen,

@@ -61,6 +61,7 @@ DONE: Mapping[str, str] = {
     "slot_removed": mark("The slot was removed. What it has aired stays in the log."),
     "retried": mark("It is sent again as soon as a worker is free."),
     "host_key": mark("The host key is accepted. What waited for it is sent now."),
+    "day": mark("That day is changed. It is planned at once."),
     "published": mark("The programme is on the public page."),
     "unpublished": mark("The programme was taken off the public page."),
     "token_revoked": mark("The token was ended; what asks with it is refused from now on."),

@@ -43,6 +43,8 @@ PAGES = (
     ("huong", "/timetable"),
     ("huong", "/timetable/1/remove"),
     ("dao", "/clashes"),
+    ("huong", "/timetable/calendar"),
+    ("huong", "/timetable/1/days/2022-10-18"),
     ("admin", "/people"),
     ("lan", "/tokens"),
     ("dao", "/password"),

@@ -1,0 +1,105 @@
+"""What the timetable says for some days, with what would collide: the calendar's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from scheduler.hub import Hub
+from scheduler.slots import audience_ids, changes_of, list_slots, rule_of
+from scheduler.store.models import Programme, Slot
+from scheduler.timetable import Occurrence, occurrences
+from scheduler.units import stations_by_unit
+
+MAX_DAYS = 42  # six weeks: what a month's page shows
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One slot on one day, for the stations that are looked at."""
+
+    slot: Slot
+    occurrence: Occurrence
+    rule_day: date  # the day that the rule names: not the one that a move led to
+    programme: Programme | None  # none: chosen when the day is planned
+    station_ids: frozenset[int]
+    collides: bool = False  # another one sounds at one of its stations at the same time
+
+    @property
+    def starts_at(self) -> datetime:
+        return self.occurrence.starts_at
+
+    @property
+    def ends_at(self) -> datetime:
+        return self.occurrence.ends_at
+
+
+def entries(
+    hub: Hub,
+    session: Session,
+    first: date,
+    days: int,
+    *,
+    unit_ids: Collection[int] | None = None,
+) -> list[Entry]:
+    """
+    What airs from a local date on, earliest first; stations that are off can be planned too.
+
+    Args:
+        days: 1 to ``MAX_DAYS``.
+        unit_ids: only what a station of these units hears; ``None`` means all.
+    """
+    last = first + timedelta(days=min(days, MAX_DAYS) - 1)
+    inside = {
+        first + timedelta(days=n): stations_by_unit(session, first + timedelta(days=n))
+        for n in range((last - first).days + 1)
+    }
+    found = [
+        entry
+        for slot in list_slots(session)
+        for entry in _of_slot(hub, slot, first, last, inside, unit_ids)
+    ]
+    return _with_collisions(sorted(found, key=lambda one: (one.starts_at, one.slot.id)))
+
+
+def _of_slot(
+    hub: Hub,
+    slot: Slot,
+    first: date,
+    last: date,
+    inside: dict[date, dict[int, set[int]]],
+    unit_ids: Collection[int] | None,
+) -> list[Entry]:
+    changes = changes_of(slot)
+    moved = {change.to: day for day, change in changes.items() if change.to is not None}
+    instead = {one.programme_id: one.programme for one in slot.exceptions}
+    found = []
+    for one in occurrences(rule_of(slot), first, last, hub.settings.zone, changes):
+        heard = audience_ids(slot.targets, inside[one.on])
+        if unit_ids is not None:
+            heard &= set().union(*(inside[one.on].get(unit_id, set()) for unit_id in unit_ids))
+        if not heard:
+            continue
+        change = one.change
+        rule_day = moved.get(change.to, one.on) if change and change.to else one.on
+        programme = (change and instead.get(change.programme_id)) or slot.programme
+        found.append(Entry(slot, one, rule_day, programme, frozenset(heard)))
+    return found
+
+
+def _with_collisions(ordered: Sequence[Entry]) -> list[Entry]:
+    """Mark what sounds at one station at the same time; urgent bulletins interrupt by right."""
+    colliding: set[int] = set()
+    running: list[int] = []
+    for number, entry in enumerate(ordered):
+        running = [one for one in running if ordered[one].ends_at > entry.starts_at]
+        if entry.slot.programme_class == "urgent":
+            continue
+        for one in running:
+            if ordered[one].station_ids & entry.station_ids:
+                colliding |= {one, number}
+        running.append(number)
+    return [replace(entry, collides=number in colliding) for number, entry in enumerate(ordered)]

@@ -81,6 +81,7 @@ def audit_station(hub: Hub, station_id: int) -> AuditResult:
     result = AuditResult(station.code)
     try:
         with hub.connect(hub, station, lambda name: None) as visit:
+            visit.end_within(hub.settings.collect.limit_s)
             result = _look(hub, station, visit, days)
     except (StationError, CoreError) as error:
         result = AuditResult(station.code, error=error)

@@ -78,6 +78,7 @@ def collect_station(hub: Hub, station_id: int) -> CollectResult:
     result = CollectResult(station.code)
     try:
         with hub.connect(hub, station, lambda name: None) as visit:
+            visit.end_within(hub.settings.collect.limit_s)
             result = _take_receipt(hub, station, visit, result)
             result = _take_logs(hub, station, visit, dates, result)
     except (StationError, CoreError) as error:

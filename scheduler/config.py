@@ -89,6 +89,7 @@ class PushSettings(Section):
 
 class CollectSettings(Section):
     every_s: int = Field(600, ge=10, le=86400, description="how often logs are fetched")
+    limit_s: int = Field(600, ge=10, le=7200, description="longest look at one station")
     unknown_after_h: int = Field(36, ge=1, le=336, description="no proof by then: unknown")
     late_after_s: int = Field(60, ge=1, le=3600, description="started later: late")
     null_device_counts: bool = Field(False, description="true only where nothing must be heard")

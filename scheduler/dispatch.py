@@ -22,7 +22,7 @@ from scheduler.day import (
     manifest_of,
     rendition_files,
 )
-from scheduler.errors import CoreError, LeaseLost, RenditionMissing, Stopped
+from scheduler.errors import CoreError, DayOver, LeaseLost, RenditionMissing, Stopped
 from scheduler.hub import Hub
 from scheduler.leases import (
     Claim,
@@ -55,6 +55,8 @@ _ADMIT_LOCK = 0x61646D74  # "admt": one admission at a time
 _QUEUED_FOR = timedelta(minutes=5)
 # An urgent item that should have begun longer ago than this helps nobody any more.
 _URGENT_FOR = timedelta(hours=1)
+# A station that keeps talking and takes nothing holds a worker for so long, and no longer.
+_WITHOUT_PROGRESS_S = 1800
 
 Step = Callable[[str], None]
 Progress = Callable[[str, int], None]  # station code, bytes acknowledged in this visit
@@ -319,6 +321,8 @@ class _Visiting:
         self.hub, self.station, self.step = hub, claimed.station, step
         self.held = dict(zip(claimed.leases, claimed.deliveries, strict=True))
         self.on_progress = progress
+        self.visit: Visit
+        self.helps_until = claimed.deliveries[-1].last_air_at  # of the day that is being brought
         self.renewed_at = hub.clock.monotonic()
         self.sent: list[Sent] = []
         self.sent_before = 0  # of self.sent, those that earlier deliveries carry
@@ -330,6 +334,8 @@ class _Visiting:
     def run(self) -> VisitResult:
         try:
             with self.hub.connect(self.hub, self.station, self._at) as visit:
+                self.visit = visit
+                visit.end_within(_WITHOUT_PROGRESS_S)
                 for lease, delivery in list(self.held.items()):
                     manifest_sha256 = self._bring(visit, lease, delivery)
                     if len(self.held) > 1:
@@ -346,6 +352,7 @@ class _Visiting:
 
     def _bring(self, visit: Visit, lease: Lease, delivery: Delivery) -> str:
         """Put one day on the station and commit it there; gives the manifest's hash."""
+        self.helps_until = delivery.last_air_at
         self._heed_stop()
         day = self._day(delivery)
         files = rendition_files(self.hub, day)
@@ -416,11 +423,14 @@ class _Visiting:
         if now - self.renewed_at > self.hub.settings.push.lease_s / 3:
             renew(self.hub, list(self.held))
             share(self.hub, self.station)  # others may have begun or ended on the same link
+            self.visit.end_within(_WITHOUT_PROGRESS_S)
             self.renewed_at = now
 
     def _heed_stop(self) -> None:
         if self.hub.stopping.is_set():
             raise Stopped()  # what was acknowledged stays there as a part
+        if self.hub.clock.now() > self.helps_until:
+            raise DayOver()
 
     def _remember_station(self, visit: Visit) -> None:
         now = self.hub.clock.now()
@@ -438,7 +448,7 @@ class _Visiting:
             self.sent.append(Sent(unfinished, 0, was_there=False))
         give_back(
             self.hub, list(self.held), code=error.code, fields=error.fields, retry=error.retry,
-            sent=self.sent[self.sent_before :], at_once=isinstance(error, Stopped),
+            sent=self.sent[self.sent_before :], at_once=isinstance(error, Stopped | DayOver),
         )  # fmt: skip
         return self._result(error)
 

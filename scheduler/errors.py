@@ -129,6 +129,13 @@ class Stopped(CoreError):
     retry = True
 
 
+class DayOver(CoreError):
+    """The day that was being sent is over. The days after it are sent next."""
+
+    code = "day_over"
+    retry = True
+
+
 class RenditionMissing(CoreError):
     """The encoded file {name} is missing here. Restore it, or encode the programme again."""
 

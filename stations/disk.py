@@ -138,6 +138,10 @@ class StationDisk(Protocol):
     @property
     def bytes_sent(self) -> int: ...
 
+    def end_within(self, seconds: float) -> None:
+        """Be over by then, whether or not something is still being said."""
+        ...
+
     def describe(self) -> dict[str, str]:
         """Say what stands behind: its version, its methods, what it offers."""
         ...

@@ -91,6 +91,9 @@ class SftpDisk:
     def offers(self, extension: str) -> bool:
         return extension in self.channel.extensions
 
+    def end_within(self, seconds: float) -> None:
+        self.connection.watchdog.end_within(seconds)
+
     def describe(self) -> dict[str, str]:
         transport, host_key = self.connection.transport, self.connection.host_key
         return {

@@ -97,6 +97,10 @@ class Visit:
         """Bytes of requests sent since the visit began, contents included."""
         return self.disk.bytes_sent
 
+    def end_within(self, seconds: float) -> None:
+        """Let this visit be over by then; said again it counts from then on."""
+        self.disk.end_within(seconds)
+
     def free_bytes(self) -> int | None:
         """Ask the station how much room it has; None when its server cannot tell."""
         return self._placer.ask_free_bytes()

@@ -31,12 +31,16 @@ class Watchdog:
 
     def __init__(self, sock: socket.socket | Tunnel) -> None:
         self._sock = sock
-        self._deadline = math.inf
+        self._deadline = self._end = math.inf
         self.has_bitten = False
 
     def allow(self, seconds: float) -> None:
         """Something came back, or was asked: the next answer may take this long."""
         self._deadline = time.monotonic() + seconds
+
+    def end_within(self, seconds: float) -> None:
+        """Whatever is said until then: one word every half minute keeps no line open for days."""
+        self._end = time.monotonic() + seconds
 
     def rest(self) -> None:
         """Nothing is expected: a caller may do something else for as long as it likes."""
@@ -59,7 +63,7 @@ class Watchdog:
 
     def _bite(self) -> None:
         self.has_bitten = True
-        self._deadline = math.inf
+        self._deadline = self._end = math.inf
         with contextlib.suppress(OSError):
             # What still waits to be sent is dropped with the connection: a thin link has better
             # to do than to carry what nobody will ask for again.
@@ -75,6 +79,6 @@ class Watchdog:
                 guarded = list(cls._guarded)
             now = time.monotonic()
             for watchdog in guarded:
-                if watchdog._deadline < now:
+                if min(watchdog._deadline, watchdog._end) < now:
                     watchdog._bite()
             time.sleep(_LOOK_EVERY_S)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Annotated
 
 from fastapi import Form, Path
+from pydantic import WithJsonSchema
 
 # A larger number fits into no key of ours, and both databases answer it with an error of their own.
 MAX_ID = 2**31 - 1
 
 PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
 FormId = Annotated[int, Form(ge=1, le=MAX_ID)]
+
+# Local and without a zone, so not the "time" of JSON Schema, which has one.
+LocalTime = Annotated[
+    time,
+    WithJsonSchema(
+        {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$",
+         "examples": ["05:00"], "description": "local time of day"}
+    ),
+]  # fmt: skip

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
-from api.fields import MAX_ID, PathId
+from api.fields import MAX_ID, LocalTime, PathId
 from api.json.airings import AiringOut
 from api.json.idempotency import IdempotentRoute
 from api.pages.render import translator_of
@@ -50,7 +50,7 @@ class SlotIn(BaseModel):
     audience: list[Target] = Field(min_length=1, max_length=500)
     exclude: list[Target] = Field(default=[], max_length=500)
     programme_id: int = Field(ge=1, le=MAX_ID)
-    starts_at: time = Field(description="local")
+    starts_at: LocalTime
     seconds: int | None = Field(None, ge=1, le=86_400, description="none: as the programme")
     rrule: str = Field("FREQ=DAILY", max_length=200, description="RFC 5545, without DTSTART")
     programme_class: str = Field("normal", pattern="^(normal|priority|urgent)$")
@@ -78,7 +78,7 @@ class SlotOut(BaseModel):
     content: str
     kind: str
     programme_class: str
-    starts_at: time
+    starts_at: LocalTime
     seconds: int
     rrule: str
     in_words: str

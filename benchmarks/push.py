@@ -1,7 +1,7 @@
 """
 How long a night takes to reach its stations, beside what others would do.
 
-    .venv/bin/python benchmarks/push.py [--quick] [--json]
+    .venv/bin/python benchmarks/push.py [--quick] [--json] [--rounds N]
 
 115 stations × 3 files × 4 MB to a real OpenSSH server, 16 at a time, from cold; rounds are
 interleaved (A B C …, A B C …), ratios are of medians. Ours is a whole process with start and end;
@@ -348,6 +348,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print nothing but the figures")
     parser.add_argument("--quick", action="store_true", help="fewer stations, within 50 s")
+    parser.add_argument("--rounds", type=int, default=5, help="of the race (%(default)s)")
     options = parser.parse_args()
     is_quick = options.quick
     _adopt_orphans()
@@ -361,7 +362,7 @@ def main() -> None:
         (folder / "slow").mkdir()
         ground = Ground(folder / "race", 24 if is_quick else 115, 4 * MB)
         with ground.sshd:
-            runs = race(ground, 1 if is_quick else 5, 600, sessions=16)
+            runs = race(ground, 1 if is_quick else options.rounds, 600, sessions=16)
             if not options.json:
                 show(runs)
             found = figures(runs)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.day import Day, Renditions, day_of, planned_item, ready_renditions
@@ -141,19 +141,19 @@ def _airings(
         )
         .order_by(Airing.planned_at, Station.name, Station.id)
     )  # fmt: skip
-    if unit_ids is None:
-        return list(session.scalars(statement))
-    serves = (
-        select(StationUnit.station_id)
-        .where(
-            StationUnit.station_id == Airing.station_id,
-            StationUnit.unit_id.in_(sorted(unit_ids)),
-            # On the day of the airing, not on that of the question.
-            *valid_on(StationUnit, Airing.broadcast_date),
-        )
-        .exists()
+    if unit_ids is not None:
+        statement = statement.where(serves(unit_ids))
+    return list(session.scalars(statement))
+
+
+def serves(unit_ids: Collection[int]) -> ColumnElement[bool]:
+    """Condition: the airing's station serves one of these units."""
+    return exists().where(
+        StationUnit.station_id == Airing.station_id,
+        StationUnit.unit_id.in_(sorted(unit_ids)),
+        # On the day of the airing, not on that of the question.
+        *valid_on(StationUnit, Airing.broadcast_date),
     )
-    return list(session.scalars(statement.where(serves)))
 
 
 class _Judge:

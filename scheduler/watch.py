@@ -16,7 +16,7 @@ from scheduler import outbox
 from scheduler.airings import day_schedule
 from scheduler.hub import Hub
 from scheduler.outbox import Facts, is_told, tell
-from scheduler.readiness import Level, Readiness, readiness, worst
+from scheduler.readiness import Level, Readiness, readiness, serves, worst
 from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, Delivery, Station, Told
 from scheduler.store.states import (
@@ -35,6 +35,7 @@ _MISSED_BACK = timedelta(days=3)
 # A report or a ping that comes later than this helps nobody.
 _LATEST = timedelta(hours=5)
 _NAMED_MAX = 200  # stations that one notice names; the others are counted
+_NAMES = (joinedload(Airing.station), joinedload(Airing.programme))
 # When the station's log is fetched after an airing should have begun.
 LOOK_AFTER = (timedelta(seconds=20), timedelta(seconds=50))
 
@@ -119,14 +120,22 @@ def unconfirmed(
     """
     now = hub.clock.now()
     last = now - timedelta(seconds=hub.settings.ready.unconfirmed_after_s)
-    days = {at.astimezone(hub.settings.zone).date() for at in (now - _LOOK_BACK, now)}
-    found = [
-        airing
-        for on in sorted(days)
-        for airing in day_schedule(session, on, unit_ids=unit_ids)
-        if now - _LOOK_BACK <= airing.planned_at <= last and is_unheard(airing)
-    ]
-    return sorted(found, key=lambda one: one.planned_at, reverse=True)
+    statement = (
+        select(Airing)
+        .join(Station)
+        .where(
+            Airing.planned_at.between(now - _LOOK_BACK, last),
+            Airing.state.in_(OPEN_AIRINGS),
+            Airing.started_at.is_(None),
+            Station.active,
+            Station.kind == "player",
+        )
+        .options(*_NAMES)
+        .order_by(Airing.planned_at.desc(), Station.name)
+    )
+    if unit_ids is not None:
+        statement = statement.where(serves(unit_ids))
+    return list(session.scalars(statement))
 
 
 def is_unheard(airing: Airing) -> bool:
@@ -183,9 +192,7 @@ def tell_missed(hub: Hub) -> int:
                 Airing.grade == Grade.A,
                 Airing.planned_at > now - _MISSED_BACK,
             )
-            .options(
-                joinedload(Airing.station), joinedload(Airing.slot), joinedload(Airing.programme)
-            )
+            .options(*_NAMES)
             .order_by(Airing.planned_at, Airing.station_id)
         )
         airings = list(session.scalars(statement))

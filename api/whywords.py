@@ -186,7 +186,9 @@ def _fields(tr: Translator, story: Story, link: ChainLink) -> dict[str, Any]:
     if "last_seen_at" in facts:
         fields["seen"] = _seen(tr, facts["last_seen_at"])
     if link.code in ("log_missed", "log_interrupted") and link.details:
-        fields["reason"] = tr.text(reason(link.details[-1].facts["reason"] or "missed"))
+        # The first cause: after a power cut the player ends with "no time for the rest".
+        causes = [one.facts["reason"] for one in link.details if one.facts["reason"]]
+        fields["reason"] = tr.text(reason(causes[0] if causes else "missed"))
     return fields
 
 
@@ -237,7 +239,9 @@ def _line(tr: Translator, one: Detail) -> Iterator[str]:
 def _error(tr: Translator, code: str | None, fields: Mapping[str, Any] | None) -> str:
     if not code:
         return tr.text(mark("It waits to be sent."))
-    return tr.text(DELIVERY_REASONS[code]) if code in DELIVERY_REASONS else tr.coded(code, fields)
+    if code in DELIVERY_REASONS:
+        return tr.text(DELIVERY_REASONS[code])
+    return tr.coded(code, {"": "", **(fields or {})})  # what an old row lacks shows as "…"
 
 
 def _seen(tr: Translator, at: datetime | None) -> str:

@@ -18,6 +18,7 @@ from scheduler.slots import rule_of
 from scheduler.store.models import (
     Airing,
     AsrunFile,
+    Attempt,
     Delivery,
     LedgerEntry,
     Person,
@@ -279,10 +280,7 @@ class _Telling:
                     "ended_at": attempt.ended_at,
                     "bytes_sent": attempt.bytes_sent,
                     "outcome": attempt.outcome,
-                    # The row keeps the fields of its last error only.
-                    "error_fields": one.error_fields
-                    if attempt.outcome == one.error_code and attempt.number == one.attempts
-                    else None,
+                    "error_fields": _fields_of(one, attempt),
                 }
                 yield Detail(attempt.started_at, "attempt", facts)
 
@@ -418,6 +416,14 @@ class _Telling:
     def _name(self, person_id: int) -> str | None:
         person = self.session.get(Person, person_id)
         return person.full_name if person else None
+
+
+def _fields_of(delivery: Delivery, attempt: Attempt) -> dict[str, Any]:
+    """The row keeps the fields of its last error only; of an earlier try we know the place."""
+    fields = delivery.error_fields or {}
+    if attempt.number == delivery.attempts and attempt.outcome == delivery.error_code:
+        return fields
+    return {name: fields[name] for name in ("host", "port") if name in fields}
 
 
 def _rendition_facts(found: Rendition | None) -> dict[str, Any]:

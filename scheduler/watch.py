@@ -258,10 +258,10 @@ def _digest_facts(hub: Hub, session: Session, on: date) -> outbox.FactsOf:
     midnight = to_utc(datetime.combine(on + timedelta(days=1), time.min), hub.settings.zone)
     coming = readiness(hub, session, last=midnight)
 
-    def facts_of(stations: Collection[int] | None) -> Facts:
+    def facts_of(stations: Collection[int] | None) -> Facts | None:
         mine = [one for one in past if stations is None or one.station_id in stations]
         ahead = [one for one in coming if stations is None or one.station.id in stations]
-        return digest_of(hub, on, mine, ahead)
+        return digest_of(hub, on, mine, ahead) if mine or ahead else None
 
     return facts_of
 
@@ -315,10 +315,12 @@ def tell_night_over(hub: Hub) -> int:
     It stays away where a day has no deliveries though something airs, or where nobody ever tried:
     then the watcher outside, missing it, calls somebody.
     """
-    on, until = hub.today(), hub.settings.push.window_until
-    key = f"night/{on.isoformat()}"
-    if not _is_just_after(hub, on, until):
+    today, until = hub.today(), hub.settings.push.window_until
+    if not _is_just_after(hub, today, until):
         return 0
+    # Windows that close in the evening brought the day after.
+    on = today if until < time(12) else today + timedelta(days=1)
+    key = f"night/{on.isoformat()}"
     with hub.database.read() as session:
         if is_told(session, key) or not _was_worked(hub, session, on):
             return 0

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -298,3 +299,15 @@ def test_a_test_goes_out_at_once_and_says_how_it_went(
         ("mail", True), ("webhook", False),
     ]  # fmt: skip
     assert mail.messages[0]["Subject"] == "Loa: thử thông báo, không có sự cố gì"
+
+
+def test_many_processes_that_find_the_same_tell_it_once(hub: Hub, web: WebSink) -> None:
+    """Ten at the same moment, on either database: one notice, and nobody fails."""
+    hub = by_webhook(hub, web)
+    with ThreadPoolExecutor(10) as pool:
+        told = list(pool.map(lambda _: put(hub), range(10)))
+        sent = list(pool.map(lambda _: send(hub), range(10)))
+
+    assert told.count(True) == 1
+    assert sum(len(one) for one in sent) == 1
+    assert len(web.calls) == 1

@@ -11,7 +11,8 @@
   const form = (id, query = "") => { location.href = `/timetable/${id.replace("/", "/days/")}${query}`; };
 
   place.hidden = false;
-  document.getElementById("list").classList.add("hidden");
+  // For the mouse alone: keyboards and screen readers have the list, which says and does the same.
+  place.ariaHidden = "true";
   EventCalendar.create(place, {
     view: "timeGridWeek",
     date: data.first,
@@ -32,6 +33,7 @@
     editable: data.mayPlan === "yes",
     eventDurationEditable: false,
     eventSources: [{ url: "/timetable/calendar.json", extraParams: { unit: data.unit } }],
+    eventDidMount: ({ el }) => { el.removeAttribute("tabindex"); el.removeAttribute("role"); },
     eventClick: ({ event }) => form(event.id),
     eventDrop: ({ event, revert }) => {
       revert();

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from api.auth import cookie_name
@@ -128,6 +129,21 @@ def test_page_fits_and_the_console_is_silent(
     )
     assert unnamed == []
     assert watched.complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("username", "path"), PAGES)
+def test_axe_finds_nothing(
+    browser: Browser, shared_site: Site, username: str | None, path: str, width: int, scheme: str
+) -> None:
+    """Contrast, names, order, landmarks: what a blind or half-blind reader would stumble over."""
+    page = opened(browser, shared_site, username, path, width=width, scheme=scheme).page
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+
+    found = Axe().run(page)
+
+    assert found.violations_count == 0, found.generate_report()
     page.context.close()
 
 

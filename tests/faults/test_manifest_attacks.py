@@ -374,3 +374,24 @@ def test_a_flood_of_names_does_not_stop_the_day(victim: Box) -> None:
     assert aired(victim) == {"good"}
     assert len(refusals(victim)) <= player.REFUSALS_MAX
     assert len(victim.events("refused")) <= player.REFUSALS_MAX
+
+
+# Named once more, so that none of them is dropped unseen.
+ATTACKS = (
+    test_unsigned,
+    test_wrong_key,
+    test_one_bit_flipped,
+    test_replayed_older_serial,
+    test_same_serial_other_content,
+    test_expired,
+    test_not_yet_valid_waits_for_its_time,
+    test_for_another_station,
+    test_file_listed_but_absent,
+    test_file_swapped_for_a_file_of_the_same_size,
+    test_two_gigabyte_manifest,
+    test_unknown_fields_are_accepted,
+    test_unknown_critical_fields_are_refused,
+    test_key_rotation_half_done,
+    test_highest_serial_store_lost,
+    test_fast_forward_serial,
+)

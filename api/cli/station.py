@@ -106,6 +106,7 @@ def _show_list(screen: Screen, lines: Sequence[StationLine]) -> None:
             _("Next day"),
             _("Next airing"),
             _("Last seen"),
+            _("Last audit"),
             _("Problem"),
         ],
         [_list_row(screen, line) for line in lines],
@@ -125,6 +126,7 @@ def _list_row(screen: Screen, line: StationLine) -> list[Cell]:
         screen.state(delivery.state) if delivery else None,
         screen.moment(line.next_airing.planned_at if line.next_airing else None),
         screen.moment(station.last_seen_at),
+        screen.moment(station.audited_at),
         problem,
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -52,6 +52,8 @@ class StationOut(BaseModel):
                 "clock_skew_s": 0.4,
                 "free_bytes": 12000000000,
                 "player_version": "1",
+                "audited_at": "2022-03-12T17:31:00Z",
+                "audit": {"files": 12, "bad": 0, "healed": 0, "removed": 1},
                 "delivery": None,
             }
         }
@@ -69,6 +71,8 @@ class StationOut(BaseModel):
     clock_skew_s: float | None
     free_bytes: int | None
     player_version: str | None
+    audited_at: AwareDatetime | None
+    audit: dict[str, Any] | None  # what the last look at its files found
     delivery: DeliveryOut | None
 
 
@@ -114,6 +118,8 @@ def _shown(request: Request, scope: Scope, line: StationLine) -> StationOut:
         clock_skew_s=station.clock_skew_s,
         free_bytes=station.free_bytes,
         player_version=station.player_version,
+        audited_at=station.audited_at,
+        audit=station.audit,
         delivery=_delivery(request, line.delivery) if line.delivery else None,
     )
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from scheduler import dispatch, registry
 from scheduler.errors import RenditionMissing
-from scheduler.store.models import LedgerEntry
+from scheduler.store.models import LedgerEntry, Station
 from scheduler.store.states import DeliveryState
 from stations.errors import HostKeyChanged, LinkDown, Unreachable
 from stations.layout import AUDIO_DIR, manifest_path
@@ -262,3 +262,20 @@ def test_more_deliveries_than_one_statement_can_carry_are_admitted(scene: Scene)
     assert dispatch.admit(scene.hub) == [one.station_id]
 
     assert {found.state for found in scene.deliveries()} == {D.QUEUED}
+
+
+def test_what_is_put_off_is_not_tried_before_its_time(scene: Scene) -> None:
+    """A person's pause holds for every day that waits, and for a message that is under way."""
+    scene.night("13579")
+    one = scene.station("s13579").id
+    dispatch.admit(scene.hub, ignore_windows=True)  # queued: a worker may take it any moment
+    until = scene.clock.now() + timedelta(hours=2)
+    with scene.base.database.write() as session:
+        station = session.get_one(Station, one)
+        found = dispatch.postpone(session, station, until=until, by="huong", now=scene.clock.now())
+
+    assert (found.postponed, found.late) == (1, 0)
+    assert dispatch.visit_station(scene.hub, one, worker="t") is None
+    assert dispatch.push(scene.hub).visits == ()
+    scene.clock.move_to(until)
+    assert dispatch.push(scene.hub).visits[0].delivered == 1

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from scheduler.hub import Hub
-from scheduler.store.models import Station
+from scheduler.store.models import Link, Station
 from stations.errors import StationError
 from stations.probe import ServerFacts, probe
 from stations.strategy import Strategy, choose
@@ -17,10 +17,19 @@ from stations.visit import Visit
 log = structlog.get_logger()
 
 
-def strategy_of(station: Station, kbps: int | None = None) -> Strategy:
-    """How files are brought to this station, after what its last probe found."""
+def strategy_of(station: Station, kbps: int | None) -> Strategy:
+    """How files are brought to this station, after what its last probe found and its line bears."""
     facts = ServerFacts.from_stored(station.server)
     return choose(facts, sends_receipts=station.kind == "player", kbps=kbps)
+
+
+def strategy_for(hub: Hub, station: Station) -> Strategy:
+    """The same, with its link looked up."""
+    if station.link_id is None:
+        return strategy_of(station, None)
+    with hub.database.read() as session:
+        link = session.get(Link, station.link_id)
+    return strategy_of(station, link.kbps if link else None)
 
 
 def probed_anew(hub: Hub, station: Station, visit: Visit) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from scheduler.hub import Hub
 from scheduler.jumps import address_of_jump, jump_of
 from scheduler.links import on_the_line
-from scheduler.probing import strategy_of
-from scheduler.store.models import Jump, Link, Station
+from scheduler.probing import strategy_for
+from scheduler.store.models import Jump, Station
 from stations.folder import open_folder
 from stations.sftp import open_visit
 from stations.visit import Address, Visit, VisitLimits
@@ -34,14 +34,6 @@ def way_to(hub: Hub, station: Station) -> Address:
         return address_of(station, jump_of(session, station))
 
 
-def _kbps(hub: Hub, station: Station) -> int | None:
-    if station.link_id is None:
-        return None
-    with hub.database.read() as session:
-        link = session.get(Link, station.link_id)
-        return link.kbps if link else None
-
-
 def patience_of(hub: Hub) -> VisitLimits:
     push = hub.settings.push
     return VisitLimits(connect_s=push.connect_limit_s, idle_s=push.idle_limit_s)
@@ -49,7 +41,7 @@ def patience_of(hub: Hub) -> VisitLimits:
 
 def limits_of(hub: Hub, station: Station) -> VisitLimits:
     """The patience of the settings; thoroughness by strategy, with other samples every day."""
-    limits = strategy_of(station, _kbps(hub, station)).limits(patience_of(hub))
+    limits = strategy_for(hub, station).limits(patience_of(hub))
     return replace(limits, sample_seed=hub.today().toordinal())
 
 

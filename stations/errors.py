@@ -60,7 +60,10 @@ class HostKeyUnknown(StationError):
 
 
 class NoCommonCipher(StationError):
-    """The server at {host}:{port} offers only methods too old to be safe: {detail}. Renew it."""
+    """The server at {host}:{port} ({server}) has only old, unsafe methods ({detail}).
+
+    Nothing was sent. Install OpenSSH 7.2, Dropbear 2020.79 or something newer at the station.
+    """
 
     code = "server_too_old"
     retry = False

@@ -12,7 +12,7 @@ from typing import NoReturn
 import paramiko
 from paramiko.ssh_exception import AuthenticationException, IncompatiblePeer
 
-from stations.channel import SftpChannel
+from stations.channel import SftpChannel, harmless
 from stations.errors import (
     BadAnswer,
     HostKeyChanged,
@@ -180,6 +180,8 @@ def _greet(
                 address.host, address.port, limits, via=address.via, private_key=private_key
             )
             raise _changed(address, pinned, seen) from error
+        if isinstance(error, IncompatiblePeer):
+            raise _too_old(address, connection.transport, error) from error
         if isinstance(error, EOFError | OSError | paramiko.SSHException):
             _explain(error, address, watchdog, limits)
         raise
@@ -287,11 +289,21 @@ def _explain(
 ) -> NoReturn:
     if watchdog.has_bitten:
         raise _unreachable(address, f"silent for {limits.connect_s:g} s") from error
-    if isinstance(error, IncompatiblePeer):
-        raise NoCommonCipher(host=address.host, port=address.port, detail=str(error)) from error
     is_empty = isinstance(error, LinkDown) or not str(error)
     detail = "the connection was closed" if is_empty else str(error)
     raise _unreachable(address, detail) from error
+
+
+def _too_old(
+    address: Address, transport: paramiko.Transport, error: IncompatiblePeer
+) -> StationError:
+    """Nothing of SHA-1, CBC or ``ssh-rsa``: the client is not weakened for anybody."""
+    words = {"cipher": "cipher", "macs": "MAC", "kex": "key exchange", "host key": "host key"}
+    detail = next((named for word, named in words.items() if word in str(error)), str(error))
+    return NoCommonCipher(
+        host=address.host, port=address.port, detail=detail,
+        server=harmless(transport.remote_version),
+    )  # fmt: skip
 
 
 def _unreachable(address: Address, detail: str) -> StationError:

@@ -16,7 +16,7 @@ from api.stationwords import strategy_words
 from scheduler.errors import OtherFingerprint
 from scheduler.hub import Hub
 from scheduler.pinning import pin_host_key, seen_host_key
-from scheduler.probing import strategy_of
+from scheduler.probing import strategy_for
 from scheduler.registry import find_station
 from scheduler.store.models import Station
 from stations.errors import HostKeyUnknown
@@ -51,7 +51,7 @@ def probe(run: Run, code: str, accepted: str | None, by: str | None) -> None:
         station = _try(run, hub, station)
     facts = ServerFacts.from_stored(station.server)
     assert facts is not None, "it was probed a moment ago"
-    strategy = strategy_of(station)
+    strategy = strategy_for(hub, station)
     document = {
         "station": station.code,
         "host_key": HostKey.parse(station.host_key).fingerprint if station.host_key else None,

@@ -59,7 +59,7 @@ def test_the_first_visit_stores_what_the_server_can_do(reached: Hub) -> None:
     assert known.server is not None
     assert known.server["server"].startswith("SSH-2.0-OpenSSH")
     assert known.server["flushes_folders"] is True
-    assert probing.strategy_of(known).flush.value == "names"
+    assert probing.strategy_for(reached, known).flush.value == "names"
 
 
 def test_a_server_that_was_renewed_is_probed_again_and_the_same_is_not(

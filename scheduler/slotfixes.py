@@ -47,7 +47,7 @@ def fixes_for(
     """
     found = [
         *_shorter(checker, line, shortest_s),
-        *_apart(_other_times(checker, line)),
+        *(_apart(_other_times(checker, line)) or _apart(_other_times(checker, line, quiet=True))),
         *_other_days(checker, line),
         *_exclude(checker, line, problems, codes),
     ]
@@ -56,9 +56,9 @@ def fixes_for(
     return tuple(found)
 
 
-def _other_times(checker: Checker, line: Line) -> Iterator[Fix]:
+def _other_times(checker: Checker, line: Line, *, quiet: bool = False) -> Iterator[Fix]:
     """The nearest free times of the same days; out of the quiet hours, unless it was in them."""
-    was_quiet = checker.quiet(line) is not None
+    was_quiet = quiet or checker.quiet(line) is not None
     for at in _by_distance(line.rule.starts_at):
         trial = retimed(line, starts_at=at)
         if (was_quiet or checker.quiet(trial) is None) and checker.is_free(trial):

@@ -94,11 +94,22 @@ class Checker:
             return []
         return [*self.overlaps(line), *self._against_rules(line, on)]
 
+    def _all(self, line: Line) -> Iterator[object]:
+        """Whatever stands in its way, the cheapest to find first; for who wants only one."""
+        last = self.first + _horizon(line)
+        for stations, others in self._groups(line):
+            yield from self._of_group(line, others, stations, self.first, last)
+        yield from self._refusing(line)
+
+    def _refusing(self, line: Line) -> Iterator[tuple[Line, Occurrence, frozenset[int]]]:
+        for other, clash, shared in self._meetings(line):
+            if {line.programme_class, other.programme_class} != {"priority"}:
+                yield other, clash, shared
+
     def overlaps(self, line: Line) -> list[SlotRefused]:
         found = [
             (clash.starts_at, self._overlap(other, clash, shared))
-            for other, clash, shared in self._meetings(line)
-            if {line.programme_class, other.programme_class} != {"priority"}
+            for other, clash, shared in self._refusing(line)
         ]
         return [problem for _, problem in sorted(found, key=lambda one: one[0])]
 
@@ -121,7 +132,7 @@ class Checker:
         for rules in self._rules_of(line):
             if rules.windows is not None and not any(w.holds(begin, end) for w in rules.windows):
                 return False
-        return not self.problems(line)
+        return next(self._all(line), None) is None
 
     def quiet(self, line: Line) -> Window | None:
         """The quiet hours into which it sounds, at the first station that has them."""

@@ -16,6 +16,7 @@ from itertools import pairwise
 
 from audio import ffmpeg
 from audio.ffmpeg_log import parse_loudness
+from audio.meter import measuring
 from audio.profiles import Profile
 from audio.programme import Programme
 
@@ -29,6 +30,7 @@ CLOSE_LU = 1.0  # so near to a trial the last slope still holds
 FLATTEST = 0.2  # LU a dB: a limiter that gives less than this gives nothing
 ROUNDS = 4
 STEEPEST_DB = 40.0
+SMALLEST_STEP_DB = 0.01
 PRESENCE_HZ = 2500
 
 # What a coder adds to the peaks that the limiter left, measured on speech (docs/audio.md).
@@ -164,7 +166,7 @@ def interpolate(heard: Sequence[tuple[float, float]], target: float) -> tuple[fl
     points = sorted(heard)
     slope = 1.0
     for (low, low_lufs), (high, high_lufs) in pairwise(points):
-        slope = (high_lufs - low_lufs) / (high - low)
+        slope = (high_lufs - low_lufs) / max(high - low, SMALLEST_STEP_DB)
         if low_lufs <= target <= high_lufs and slope > 0:
             return low + (target - low_lufs) / slope, slope, True
     if target < points[0][1]:  # the first trial already drives too hard: less limiting from here
@@ -212,8 +214,8 @@ def _meter(
     programme: Programme, trials: Sequence[tuple[Shaping, float]]
 ) -> AbstractContextManager[ffmpeg.Child]:
     graph = _graph(trials, programme.shape.channels)
-    options = [*programme.shape.ffmpeg_input(), "-filter_complex", graph]
-    argv = ffmpeg.ffmpeg_argv(*options, "-map", "[out]", "-f", "null", "-", loglevel="info")
+    heard = measuring(graph, [f"e{n}" for n in range(len(trials))], [])
+    argv = ffmpeg.ffmpeg_argv(*programme.shape.ffmpeg_input(), *heard, loglevel="info")
     return ffmpeg.start(argv, limits=programme.limits, feeds=True, cancel=programme.cancel)
 
 
@@ -233,6 +235,5 @@ def _graph(trials: Sequence[tuple[Shaping, float]], channels: int) -> str:
                 *drive_filters(Drive(gain, shaping.limit_db)),
                 f"ebur128@t{n}=framelog=verbose",
             ]
-            end = "[out]" if n == len(trials) - 1 else ",anullsink"
-            lines.append(f"[t{n}]{','.join(chain)}{end}")
+            lines.append(f"[t{n}]{','.join(chain)}[e{n}]")
     return ";".join(lines)

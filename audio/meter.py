@@ -9,6 +9,7 @@ time of a check. Four times the stream's own rate is what BS.1770 asks for: the 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from audio.ffmpeg_log import Loudness, parse_loudness
 
@@ -18,6 +19,7 @@ _SILENT_DB = -80.0
 # Mains hum is steady and narrow; the neighbours tell it from a deep voice or a drum.
 HUM_HZ = 50
 _NEIGHBOURS_HZ = (38, 66)
+_BANDS_HZ = (HUM_HZ, *_NEIGHBOURS_HZ)
 _HUM_RATE_HZ = 1000
 _MEAN = re.compile(r"^\[volumedetect@h(\d+) @ \w+\] mean_volume: (-?\d+(?:\.\d+)?) dB$", re.M)
 _PEAK = re.compile(r"^\[volumedetect@peak @ \w+\] max_volume: (-?\d+(?:\.\d+)?) dB$", re.M)
@@ -27,20 +29,20 @@ def meter_options(sample_rate_hz: int) -> list[str]:
     """Options that measure loudness and true peak of the first input and write nothing."""
     graph = (
         "[0:a:0]aformat=sample_fmts=fltp,asplit[lufs][peak];"
-        f"[lufs]{_LOUDNESS},anullsink;[peak]{_true_peak(sample_rate_hz)}[out]"
+        f"[lufs]{_LOUDNESS}[heard];[peak]{_true_peak(sample_rate_hz)}[out]"
     )
-    return _measuring(graph)
+    return measuring(graph, ["heard"], ["out"])
 
 
 def loudness_options(gain: float) -> list[str]:
     """One half of a check: loudness and mains hum; ``gain`` is applied beforehand."""
-    graph = f"{_raised(gain)},asplit[lufs][hum];[lufs]{_LOUDNESS}[out];{hum_graph('[hum]')}"
-    return _measuring(graph)
+    graph = f"{_raised(gain)},asplit[lufs][hum];[lufs]{_LOUDNESS}[heard];{_hum('[hum]')}"
+    return measuring(graph, ["heard"], [f"d{hz}" for hz in _BANDS_HZ])
 
 
 def peak_options(sample_rate_hz: int, gain: float) -> list[str]:
     """The other half, for another processor: the true peak."""
-    return _measuring(f"{_raised(gain)},{_true_peak(sample_rate_hz)}[out]")
+    return measuring(f"{_raised(gain)},{_true_peak(sample_rate_hz)}[out]", [], ["out"])
 
 
 _LOUDNESS = "ebur128@lufs=framelog=verbose"
@@ -56,22 +58,31 @@ def _true_peak(sample_rate_hz: int) -> str:
     return f"volume=0.5:precision=float,aresample={rate_hz}:{fast},volumedetect@peak"
 
 
-def _measuring(graph: str) -> list[str]:
-    return ["-filter_complex", graph, "-map", "[out]", "-f", "null", "-"]
+def measuring(graph: str, doubles: Sequence[str], shorts: Sequence[str]) -> list[str]:
+    """
+    Options that play the ends of a graph into nothing, each in the samples that it has anyway.
+
+    Not one end and ``anullsink`` for the others: ffmpeg 7.0 stops at an assertion when what is
+    left in a resampler there comes after the one end was closed.
+    """
+    options = ["-filter_complex", graph]
+    for pads, codec in ((doubles, "pcm_f64le"), (shorts, "pcm_s16le")):
+        for pad in pads:
+            options += ["-map", f"[{pad}]", "-c:a", codec, "-f", "null", "-"]
+    return options
 
 
-def hum_graph(source: str) -> str:
+def _hum(source: str) -> str:
     """A branch of a filter graph that measures 50 Hz and its neighbours; costs 3 % of a check."""
-    bands = (HUM_HZ, *_NEIGHBOURS_HZ)
-    pads = "".join(f"[h{hz}]" for hz in bands)
+    pads = "".join(f"[h{hz}]" for hz in _BANDS_HZ)
     # Two bandpasses in a row: one alone still hears a voice at 110 Hz.
     narrow = [
-        f"[h{hz}]bandpass=f={hz}:t=h:w=5,bandpass=f={hz}:t=h:w=5,volumedetect@h{hz},anullsink"
-        for hz in bands
+        f"[h{hz}]bandpass=f={hz}:t=h:w=5,bandpass=f={hz}:t=h:w=5,volumedetect@h{hz}[d{hz}]"
+        for hz in _BANDS_HZ
     ]
     # Frames of a second: resampled ones hold 21 samples, and a filter costs as much for those.
     slow = f"aresample={_HUM_RATE_HZ}:filter_size=8:osf=dbl,asetnsamples=n={_HUM_RATE_HZ}:p=0"
-    return f"{source}{slow},asplit={len(bands)}{pads};{';'.join(narrow)}"
+    return f"{source}{slow},asplit={len(_BANDS_HZ)}{pads};{';'.join(narrow)}"
 
 
 def read_hum(log: str) -> tuple[float, float] | None:

@@ -87,6 +87,13 @@ GRADES: Mapping[Grade, str] = {
     Grade.D: mark("no proof yet"),
 }
 
+TRY_WORDS: Mapping[str, Word] = {
+    "opened": Word(mark("signed in"), "check", "good"),
+    "password": Word(mark("wrong password"), "cross", "wait"),
+    "code": Word(mark("wrong code"), "cross", "bad"),
+    "locked": Word(mark("locked: too many tries"), "warn", "bad"),
+}
+
 ROLE_WORDS: Mapping[str, str] = {
     "administrator": mark("administrator"),
     "editor": mark("editor"),
@@ -138,6 +145,7 @@ THINGS = (
     mark("rendition"),
     mark("token"),
     mark("upload"),
+    mark("sign-in"),
     mark("notice"),
 )
 

@@ -321,6 +321,18 @@ class SignInRefused(CoreError):
     code = "sign_in_refused"
 
 
+class CodeRefused(CoreError):
+    """This code is wrong, used already, or too old. Wait for the next one and type that."""
+
+    code = "code_refused"
+
+
+class InvitationOver(CoreError):
+    """This invitation was used or is too old. Ask your administrator for a new one."""
+
+    code = "invitation_over"
+
+
 class TooManySignIns(CoreError):
     """Too many tries. Wait {minutes} minutes, or ask the administrator for a new secret."""
 

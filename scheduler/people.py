@@ -30,7 +30,8 @@ from scheduler.errors import (
 )
 from scheduler.store import ledger
 from scheduler.store.db import Database
-from scheduler.store.models import LoginSession, Person, Unit
+from scheduler.store.models import LoginSession, Person, SignInTry, Unit
+from scheduler.text import one_line
 
 ROLES = ("administrator", "editor", "approver", "district", "commune")
 ROLES_OF_A_UNIT = ("district", "commune")  # these count only below a unit
@@ -48,6 +49,9 @@ _READABLE = "abcdefghjkmnpqrstuvwxyz23456789"  # without l, 1, o, 0 and i: it is
 _HASHER = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1),))
 _HASHING_AT_ONCE = threading.BoundedSemaphore(4)
 _HASHING_WAIT_S = 2.0
+_TRIES_KEPT = timedelta(days=366)
+
+CameFrom = tuple[str | None, str | None]  # address, browser
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Token:
 
     text: str
     person: Person
+    waits_for_code: bool = False
 
     def __repr__(self) -> str:
         return f"Token(••••, {self.person})"
@@ -85,7 +90,7 @@ def add_person(
     _check_person(username, full_name, role, unit)
     if session.scalar(select(Person.id).where(Person.username == username)) is not None:
         raise AlreadyExists(what="person", key=username)
-    secret = _new_secret()
+    secret = new_secret()
     person = Person(
         username=username, full_name=full_name, role=role, unit_id=unit.id if unit else None,
         password_hash=_hashed(secret), created_at=now,
@@ -121,7 +126,7 @@ def list_people(session: Session) -> list[Person]:
 
 def renew_secret(session: Session, person: Person, *, now: datetime, by: str) -> str:
     """A new one-time secret for somebody who forgot the password; every sign-in of theirs ends."""
-    secret = _new_secret()
+    secret = new_secret()
     person.password_hash = _hashed(secret)
     person.must_change_password = True
     person.failed_sign_ins, person.locked_until = 0, None
@@ -157,9 +162,10 @@ def sign_in(
     now: datetime,
     address: str | None,
     hours: int,
+    agent: str | None = None,
 ) -> Token:
     """
-    Check a password and open a sign-in.
+    Check a password and open a sign-in; with a second factor it opens nothing until the code came.
 
     The try is counted before the password is looked at: guesses sent all at once cannot slip past
     the limit. The slow check holds no transaction, or every guess would keep the planner waiting.
@@ -168,45 +174,71 @@ def sign_in(
         SignInRefused: wrong name or wrong password; which of them is not told.
         TooManySignIns: ten wrong ones in a row, or too many people at this moment.
     """
-    person = _count_try(database, username, now)
+    came_from = (address, agent)
+    try:
+        person = _count_try(database, username, now)
+    except TooManySignIns:
+        _log_try(database, username, "locked", now, came_from)
+        raise
     with _hashing():
         # An unknown name takes as long as a known one.
         known_hash = person.password_hash if person else _hash_of_nobody()
         is_right = _HASHER.verify(_typed(password), known_hash)
     if person is None or not is_right:
+        _log_try(database, username, "password", now, came_from)
         raise SignInRefused()
     with database.write() as session:
         person = session.get_one(Person, person.id, options=[joinedload(Person.unit)])
-        person.failed_sign_ins, person.locked_until = 0, None
         session.execute(delete(LoginSession).where(LoginSession.expires_at <= now))
-        return open_session(session, person, now=now, address=address, hours=hours)
+        waits = person.totp_secret is not None
+        if not waits:  # with a second factor the tries count on until the code came
+            person.failed_sign_ins, person.locked_until = 0, None
+            remember_try(session, person.username, "opened", now, came_from)
+        return open_session(
+            session, person, now=now, address=address, hours=hours, agent=agent,
+            waits_for_code=waits,
+        )  # fmt: skip
 
 
 def open_session(
-    session: Session, person: Person, *, now: datetime, address: str | None, hours: int
+    session: Session,
+    person: Person,
+    *,
+    now: datetime,
+    address: str | None,
+    hours: int,
+    agent: str | None = None,
+    waits_for_code: bool = False,
 ) -> Token:
     """A new sign-in of a person whose password was just checked."""
     text = secrets.token_urlsafe(32)
+    if waits_for_code:
+        hours = 1  # the code is at hand, or it is not
     session.add(
         LoginSession(
-            token_hash=_token_hash(text),
+            token_hash=token_hash(text),
             person_id=person.id,
             created_at=now,
             expires_at=now + timedelta(hours=hours),
             address=address,
+            agent=(agent or "")[:200] or None,
+            waits_for_code=waits_for_code,
         )
     )
-    return Token(text, person)
+    return Token(text, person, waits_for_code)
 
 
-def person_of(session: Session, token: str, now: datetime) -> Person | None:
-    """Whose sign-in this is; nobody's when it ended or the person was closed."""
+def person_of(
+    session: Session, token: str, now: datetime, *, waits_for_code: bool = False
+) -> Person | None:
+    """Whose sign-in this is; nobody's when it ended, waits for a code, or the person was closed."""
     statement = (
         select(Person)
         .join(LoginSession, LoginSession.person_id == Person.id)
         .where(
-            LoginSession.token_hash == _token_hash(token),
+            LoginSession.token_hash == token_hash(token),
             LoginSession.expires_at > now,
+            LoginSession.waits_for_code.is_(waits_for_code),
             Person.active,
         )
         .options(joinedload(Person.unit))
@@ -215,7 +247,7 @@ def person_of(session: Session, token: str, now: datetime) -> Person | None:
 
 
 def sign_out(session: Session, token: str) -> None:
-    session.execute(delete(LoginSession).where(LoginSession.token_hash == _token_hash(token)))
+    session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash(token)))
 
 
 def sign_out_all(session: Session, person: Person) -> None:
@@ -239,6 +271,64 @@ def change_password(session: Session, person: Person, *, old: str, new: str, now
     sign_out_all(session, person)
     ledger.record(
         session, at=now, who=person.username, what="password_changed", subject=person.username
+    )
+
+
+def sign_ins_of(session: Session, person: Person, now: datetime) -> list[LoginSession]:
+    """The sign-ins of a person that are open, newest first."""
+    statement = select(LoginSession).where(
+        LoginSession.person_id == person.id, LoginSession.expires_at > now
+    )
+    return list(session.scalars(statement.order_by(LoginSession.created_at.desc())))
+
+
+def end_sign_in(session: Session, person: Person, handle: str, *, now: datetime, by: str) -> None:
+    """
+    End one sign-in of a person, named by the beginning of its hash.
+
+    Raises:
+        NotFound: it has ended already.
+    """
+    found = [one for one in sign_ins_of(session, person, now) if handle_of(one) == handle]
+    if not found:
+        raise NotFound(what="sign-in", key=handle)
+    session.delete(found[0])
+    ledger.record(session, at=now, who=by, what="sign_in_ended", subject=person.username)
+
+
+def handle_of(one: LoginSession) -> str:
+    """What a page calls a sign-in; nobody can sign in with it."""
+    return one.token_hash[:16]
+
+
+def tries_of(session: Session, username: str | None = None, *, rows: int = 30) -> list[SignInTry]:
+    """The latest tries to sign in, of one user name or of all."""
+    statement = select(SignInTry).order_by(SignInTry.id.desc()).limit(rows)
+    if username is not None:
+        statement = statement.where(SignInTry.username == username)
+    return list(session.scalars(statement))
+
+
+def forget_tries(session: Session, now: datetime) -> None:
+    """What is older than a year helps nobody."""
+    session.execute(delete(SignInTry).where(SignInTry.at < now - _TRIES_KEPT))
+
+
+def set_password(session: Session, person: Person, new: str, *, now: datetime) -> None:
+    """
+    A first password, by who was invited to choose one; every sign-in of the person ends.
+
+    Raises:
+        PasswordTooWeak: it is short, or is the user name.
+    """
+    with _hashing():
+        _check_password(new, person, "")
+        person.password_hash = _hashed(new)
+    person.must_change_password = False
+    person.failed_sign_ins, person.locked_until = 0, None
+    sign_out_all(session, person)
+    ledger.record(
+        session, at=now, who=person.username, what="password_chosen", subject=person.username
     )
 
 
@@ -312,6 +402,25 @@ def _count_try(database: Database, username: str, now: datetime) -> Person | Non
         return person
 
 
+def _log_try(
+    database: Database, username: str, outcome: str, now: datetime, came_from: CameFrom
+) -> None:
+    with database.write() as session:
+        remember_try(session, username, outcome, now, came_from)
+
+
+def remember_try(
+    session: Session, username: str, outcome: str, now: datetime, came_from: CameFrom
+) -> None:
+    address, agent = came_from
+    session.add(
+        SignInTry(
+            at=now, username=one_line(username.lower(), 64), outcome=outcome, address=address,
+            agent=one_line(agent or "", 200) or None,
+        )
+    )  # fmt: skip
+
+
 @contextmanager
 def _hashing() -> Iterator[None]:
     """At most four checks at once: a flood of guesses must not take the memory of the hub."""
@@ -337,11 +446,12 @@ def _hash_of_nobody() -> str:
     return _hashed(secrets.token_urlsafe(32))
 
 
-def _token_hash(text: str) -> str:
+def token_hash(text: str) -> str:
+    """What the table knows of a sign-in."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _new_secret() -> str:
+def new_secret() -> str:
     """79 bits that can be read out over the telephone: four groups of four."""
     letters = [secrets.choice(_READABLE) for _ in range(16)]
     return "-".join("".join(letters[start : start + 4]) for start in range(0, 16, 4))

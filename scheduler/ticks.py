@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import audit, checks, collect, previews, programmes, uploads, watch
+from scheduler import audit, checks, collect, people, previews, programmes, uploads, watch
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 from scheduler.leftovers import remove_leftovers
@@ -89,6 +89,8 @@ class Ticks:
         uploads.sweep(self.hub)
         remove_leftovers(self.hub)
         previews.sweep(self.hub)
+        with self.hub.database.write() as session:
+            people.forget_tries(session, self.hub.clock.now())
         for programme_id in programmes.to_render(self.hub):
             self.engine.render(programme_id)
 

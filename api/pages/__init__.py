@@ -5,11 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.pages import (
+    account,
     airings,
     approve,
     calendar,
     calendars,
     clashes,
+    ledger,
     listen,
     people,
     programme,
@@ -26,11 +28,13 @@ from api.pages import (
 )
 
 _PARTS = (
+    account,
     airings,
     approve,
     calendar,
     calendars,
     clashes,
+    ledger,
     listen,
     people,
     programmes,

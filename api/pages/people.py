@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Path, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import status_of
 from api.pages.render import page, redirect, translator_of
 from api.scope import scope_of
 from api.vietnamese import sort_key
-from scheduler import people
+from scheduler import invitations, people, second_factor
 from scheduler.errors import CoreError
 from scheduler.units import find_unit
 
@@ -21,6 +21,7 @@ router = APIRouter()
 
 Administrator = Annotated[Viewer, Depends(needs("administrator"))]
 Username = Annotated[str, Form(max_length=64)]
+PathUsername = Annotated[str, Path(max_length=64)]
 
 
 @router.get("/people")
@@ -41,14 +42,67 @@ def add(
     typed = {"username": username, "full_name": full_name, "role": role, "unit": unit}
     try:
         with hub.database.write() as session:
-            secret = people.add_person(
+            people.add_person(
                 session, username=username, full_name=full_name, role=role,
                 unit=find_unit(session, unit, hub.today()) if unit else None,
                 now=hub.clock.now(), by=viewer.person.username,
             )  # fmt: skip
+            invitation = invitations.invite(
+                session, people.find_person(session, username), now=hub.clock.now(),
+                by=viewer.person.username,
+            )  # fmt: skip
     except CoreError as error:
         return _people_page(request, viewer, error=error, typed=typed)
-    return _people_page(request, viewer, secret=secret, secret_of=username.strip().lower())
+    return _people_page(request, viewer, invitation=invitation, secret_of=username.strip().lower())
+
+
+@router.get("/people/{username}")
+def show_one(request: Request, viewer: Administrator, username: PathUsername) -> Response:
+    """One person: where they are signed in, who tried to be them, the second factor."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        person = people.find_person(session, username)
+        unit = person.unit
+        sign_ins = people.sign_ins_of(session, person, hub.clock.now())
+        tries = people.tries_of(session, person.username)
+    return page(
+        request, "person.html", viewer=viewer, person=person, unit=unit, sign_ins=sign_ins,
+        tries=tries, handle_of=people.handle_of,
+    )  # fmt: skip
+
+
+@router.post("/people/invite", dependencies=[Depends(checked_form)])
+def invite(request: Request, viewer: Administrator, username: Username) -> Response:
+    """A new address for somebody who lost theirs, or who forgot the password."""
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        person = people.find_person(session, username)
+        text = invitations.invite(session, person, now=hub.clock.now(), by=viewer.person.username)
+    return _people_page(request, viewer, invitation=text, secret_of=person.username)
+
+
+@router.post("/people/second-factor", dependencies=[Depends(checked_form)])
+def remove_second_factor(request: Request, viewer: Administrator, username: Username) -> Response:
+    """For a lost phone and lost paper."""
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        person = people.find_person(session, username)
+        second_factor.remove(session, person, now=hub.clock.now(), by=viewer.person.username)
+    return redirect(f"/people/{person.username}", done="factor_removed")
+
+
+@router.post("/people/end", dependencies=[Depends(checked_form)])
+def end_sign_in(
+    request: Request,
+    viewer: Administrator,
+    username: Username,
+    handle: Annotated[str, Form(max_length=16)] = "",
+) -> Response:
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        person = people.find_person(session, username)
+        people.end_sign_in(session, person, handle, now=hub.clock.now(), by=viewer.person.username)
+    return redirect(f"/people/{person.username}", done="ended")
 
 
 @router.post("/people/secret", dependencies=[Depends(checked_form)])
@@ -88,6 +142,7 @@ def _people_page(
     error: CoreError | None = None,
     typed: Mapping[str, str] | None = None,
     secret: str | None = None,
+    invitation: str | None = None,
     secret_of: str = "",
 ) -> Response:
     hub = hub_of(request)
@@ -99,8 +154,9 @@ def _people_page(
         request, "people.html", status=status_of(error) if error else 200, viewer=viewer,
         people=everybody, scope=scope, roles=people.ROLES, typed=defaultdict(str, typed or {}),
         secret=secret, secret_of=secret_of,
+        invitation=str(request.url_for("show_welcome", token=invitation)) if invitation else None,
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
-    if secret is not None:
+    if secret is not None or invitation is not None:
         response.headers["Cache-Control"] = "no-store"  # shown once means once
     return response

@@ -42,6 +42,7 @@ MENU = (
     MenuEntry("/approve", mark("To approve"), ("administrator", "approver")),
     MenuEntry("/timetable", mark("Timetable"), _EVERYBODY),
     MenuEntry("/people", mark("People"), ("administrator",)),
+    MenuEntry("/ledger", mark("Audit trail"), ("administrator",)),
 )
 
 # What a page says after something was done; its name stands in the address behind "?done=".
@@ -66,6 +67,8 @@ DONE: Mapping[str, str] = {
     "unpublished": mark("The programme was taken off the public page."),
     "token_revoked": mark("The token was ended; what asks with it is refused from now on."),
     "closed": mark("The access was closed and every sign-in of this person ended."),
+    "ended": mark("That sign-in ended."),
+    "factor_removed": mark("The second factor was removed. The password alone opens again."),
     "opened": mark("The access was opened again."),
 }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 
 from api.auth import (
     Viewer,
     checked_form,
     clear_session_cookie,
+    cookie_name,
     half_signed_in,
     hub_of,
     set_session_cookie,
@@ -18,13 +19,21 @@ from api.auth import (
 from api.errors import status_of
 from api.i18n import mark
 from api.pages.render import LANGUAGE_COOKIE, local_path, page, redirect, translator_of
-from scheduler import people
-from scheduler.errors import CoreError, PasswordTooWeak, SignInRefused, TooManySignIns
+from scheduler import invitations, people, second_factor
+from scheduler.errors import (
+    CodeRefused,
+    CoreError,
+    NotFound,
+    PasswordTooWeak,
+    SignInRefused,
+    TooManySignIns,
+)
 from scheduler.store.models import Person
 
 router = APIRouter()
 
 HalfSignedIn = Annotated[Viewer, Depends(half_signed_in)]
+Invited = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{20,64}$")]
 _A_YEAR_S = 365 * 86_400
 
 
@@ -49,7 +58,8 @@ def sign_in(
             username=username,
             password=password,
             now=hub.clock.now(),
-            address=request.client.host if request.client else None,
+            address=_address(request),
+            agent=request.headers.get("user-agent"),
             hours=hub.settings.web.session_hours,
         )
     except (SignInRefused, TooManySignIns) as error:
@@ -57,8 +67,81 @@ def sign_in(
             request, "sign_in.html", status=status_of(error), next=next, username=username,
             error=translator_of(request).error(error),
         )  # fmt: skip
+    response = (
+        redirect("/second", next=next) if token.waits_for_code else redirect(local_path(next))
+    )
+    set_session_cookie(response, hub, token)
+    return response
+
+
+@router.get("/second")
+def show_second(request: Request, next: str = "") -> Response:  # noqa: A002 - the address says so
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        person = people.person_of(session, _token(request), hub.clock.now(), waits_for_code=True)
+    if person is None:
+        return redirect("/sign-in", next=next)
+    return page(request, "second.html", next=next, error=None)
+
+
+@router.post("/second")
+def second(
+    request: Request,
+    code: Annotated[str, Form(max_length=40)] = "",
+    next: Annotated[str, Form(max_length=2000)] = "",  # noqa: A002 - the field's name
+) -> Response:
+    hub = hub_of(request)
+    try:
+        token = second_factor.complete(
+            hub.database, _token(request), code, now=hub.clock.now(),
+            hours=hub.settings.web.session_hours, address=_address(request),
+            agent=request.headers.get("user-agent"),
+        )  # fmt: skip
+    except NotFound:
+        return redirect("/sign-in", next=next)
+    except CodeRefused as error:
+        return page(
+            request, "second.html", status=422, next=next, error=translator_of(request).error(error)
+        )
     response = redirect(local_path(next))
     set_session_cookie(response, hub, token)
+    return response
+
+
+@router.get("/welcome/{token}")
+def show_welcome(request: Request, token: Invited) -> Response:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        person = invitations.invited(session, token, now=hub.clock.now())
+    return _welcome_page(request, token, person, None)
+
+
+@router.post("/welcome/{token}")
+def welcome(
+    request: Request,
+    token: Invited,
+    new: Annotated[str, Form(max_length=400)] = "",
+    again: Annotated[str, Form(max_length=400)] = "",
+) -> Response:
+    """The one time that the address opens: a password is chosen, and the person is signed in."""
+    hub, now = hub_of(request), hub_of(request).clock.now()
+    with hub.database.read() as session:
+        person = invitations.invited(session, token, now=now)
+    if new != again:
+        error = mark("The two new passwords differ. Type both again.")
+        return _welcome_page(request, token, person, translator_of(request).text(error))
+    try:
+        with hub.database.write() as session:
+            person = invitations.accept(session, token, new, now=now)
+            opened = people.open_session(
+                session, person, now=now, address=_address(request),
+                agent=request.headers.get("user-agent"), hours=hub.settings.web.session_hours,
+                waits_for_code=person.totp_secret is not None,
+            )  # fmt: skip
+    except (PasswordTooWeak, TooManySignIns) as refused:
+        return _welcome_page(request, token, person, translator_of(request).error(refused))
+    response = redirect("/second" if opened.waits_for_code else "/", done="password")
+    set_session_cookie(response, hub, opened)
     return response
 
 
@@ -118,6 +201,23 @@ def choose_language(
     response = redirect(local_path(next))
     response.set_cookie(LANGUAGE_COOKIE, language, max_age=_A_YEAR_S, samesite="lax", httponly=True)
     return response
+
+
+def _welcome_page(request: Request, token: str, person: Person, error: str | None) -> Response:
+    response = page(
+        request, "welcome.html", status=422 if error else 200, token=token, person=person,
+        error=error, at_least=people.MIN_PASSWORD,
+    )  # fmt: skip
+    response.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
+    return response
+
+
+def _token(request: Request) -> str:
+    return request.cookies.get(cookie_name(hub_of(request)), "")
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _password_page(request: Request, viewer: Viewer, error: CoreError | str | None) -> Response:

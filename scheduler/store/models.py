@@ -206,6 +206,10 @@ class Person(Base):
     created_at: Mapped[datetime]
     failed_sign_ins: Mapped[int] = mapped_column(default=0)  # since the last good one
     locked_until: Mapped[datetime | None]
+    totp_secret: Mapped[str | None] = mapped_column(String(64))  # of the second factor
+    totp_pending: Mapped[str | None] = mapped_column(String(64))  # shown, and not proved yet
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code: none works twice
+    recovery: Mapped[list[Any] | None]  # hashes of the codes for a lost phone
 
     unit: Mapped[Unit | None] = relationship()
 
@@ -223,8 +227,37 @@ class LoginSession(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     address: Mapped[str | None] = mapped_column(String(64))  # from where
+    agent: Mapped[str | None] = mapped_column(String(200))  # with which browser
+    waits_for_code: Mapped[bool] = mapped_column(default=False)  # opens nothing until it came
 
     person: Mapped[Person] = relationship()
+
+
+class Invitation(Base):
+    """An address that lets one person choose a password, once."""
+
+    __tablename__ = "invitation"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = relationship()
+
+
+class SignInTry(Base):
+    """One try to sign in, good or not; kept for a year."""
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    username: Mapped[str] = mapped_column(String(64), index=True)  # as it was typed
+    outcome: Mapped[str] = mapped_column(String(20))  # opened, password, code, locked
+    address: Mapped[str | None] = mapped_column(String(64))
+    agent: Mapped[str | None] = mapped_column(String(200))
 
 
 class ApiToken(Base):

@@ -49,6 +49,10 @@ PAGES = (
     ("admin", "/people"),
     ("lan", "/tokens"),
     ("dao", "/password"),
+    ("dao", "/account"),
+    ("admin", "/people/lan"),
+    ("admin", "/ledger"),
+    ("tuan", "/approve"),
 )
 
 # Texts that a person typed or that are the same in every language.

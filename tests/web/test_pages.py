@@ -240,6 +240,11 @@ def test_one_time_secret_is_shown_once(site: Site) -> None:
     fields = {"username": "hoa", "full_name": "Đặng Thị Hoa", "role": "commune", "unit": "13573"}
     with site.client("admin") as client:
         answer = client.submit("/people", **fields)
+        invitation = re.search(r"/welcome/([\w-]+)", answer.text)
+        assert invitation is not None
+        assert answer.headers["cache-control"] == "no-store"
+        assert invitation[1] not in client.get("/people").text
+        answer = client.submit("/people/secret", username="hoa")
         secret = re.search(r'class="secret">([^<]+)<', answer.text)
         assert secret is not None
         assert answer.headers["cache-control"] == "no-store"

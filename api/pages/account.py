@@ -1,0 +1,93 @@
+"""One's own account: the password, the second factor, where one is signed in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import segno
+from fastapi import APIRouter, Depends, Form, Request, Response
+
+from api.auth import SignedIn, Viewer, checked_form, hub_of
+from api.errors import status_of
+from api.pages.render import page, redirect, translator_of
+from scheduler import people, second_factor
+from scheduler.errors import CodeRefused, CoreError
+from scheduler.store.models import Person
+
+router = APIRouter(prefix="/account")
+
+Code = Annotated[str, Form(max_length=40)]
+
+
+@router.get("")
+def show(request: Request, viewer: SignedIn) -> Response:
+    return _page(request, viewer)
+
+
+@router.post("/second-factor", dependencies=[Depends(checked_form)])
+def begin(request: Request, viewer: SignedIn) -> Response:
+    """Show a secret for the app; it counts only after a code of the app came back."""
+    with hub_of(request).database.write() as session:
+        second_factor.begin(session, session.get_one(Person, viewer.person.id))
+    return redirect("/account")
+
+
+@router.post("/second-factor/confirm", dependencies=[Depends(checked_form)])
+def confirm(request: Request, viewer: SignedIn, code: Code = "") -> Response:
+    hub = hub_of(request)
+    try:
+        with hub.database.write() as session:
+            person = session.get_one(Person, viewer.person.id)
+            codes = second_factor.confirm(session, person, code, now=hub.clock.now())
+    except CodeRefused as error:
+        return _page(request, viewer, error=error)
+    response = _page(request, viewer, codes=codes)
+    response.headers["Cache-Control"] = "no-store"  # shown once means once
+    return response
+
+
+@router.post("/second-factor/remove", dependencies=[Depends(checked_form)])
+def remove(request: Request, viewer: SignedIn) -> Response:
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        person = session.get_one(Person, viewer.person.id)
+        second_factor.remove(session, person, now=hub.clock.now(), by=person.username)
+    return redirect("/account", done="factor_removed")
+
+
+@router.post("/end", dependencies=[Depends(checked_form)])
+def end(
+    request: Request, viewer: SignedIn, handle: Annotated[str, Form(max_length=16)] = ""
+) -> Response:
+    """A telephone that was lent or lost: its sign-in ends."""
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        people.end_sign_in(
+            session, viewer.person, handle, now=hub.clock.now(), by=viewer.person.username
+        )
+    return redirect("/account", done="ended")
+
+
+def _page(
+    request: Request,
+    viewer: Viewer,
+    *,
+    error: CoreError | None = None,
+    codes: list[str] | None = None,
+) -> Response:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        person = session.get_one(Person, viewer.person.id)
+        sign_ins = people.sign_ins_of(session, person, hub.clock.now())
+        tries = people.tries_of(session, person.username, rows=10)
+    drawn = None
+    if person.totp_pending:
+        drawn = segno.make(second_factor.address_of(person), error="m").svg_inline(
+            scale=5, dark="#000", light="#fff", omitsize=False
+        )
+    return page(
+        request, "account.html", status=status_of(error) if error else 200, viewer=viewer,
+        person=person, sign_ins=sign_ins, tries=tries, handle_of=people.handle_of, drawn=drawn,
+        this=people.token_hash(viewer.token)[:16], codes=codes,
+        error=translator_of(request).error(error) if error else None,
+    )  # fmt: skip

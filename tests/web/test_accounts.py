@@ -1,0 +1,210 @@
+"""Who gets in, and how: invitations, the second factor, the log of sign-ins, the audit trail."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import httpx
+import pyotp
+import pytest
+
+from scheduler.store.models import LedgerEntry, LoginSession, Person, SignInTry
+from tests.web.data import PASSWORD
+from tests.web.site import Client, Site
+
+NEW = "mưa rào tháng bảy"
+
+
+def sign_in(client: Client, username: str = "lan", password: str = PASSWORD) -> httpx.Response:
+    return client.post("/sign-in", data={"username": username, "password": password})
+
+
+def later(site: Site, **by: float) -> None:
+    site.hub.clock.advance(timedelta(**by))  # type: ignore[attr-defined]
+
+
+def with_factor(site: Site, username: str = "lan") -> tuple[pyotp.TOTP, list[str]]:
+    """Set the second factor up as a person does; the app and the codes on paper."""
+    with site.client(username) as client:
+        client.submit("/account/second-factor")
+        shown = client.get("/account").text
+        app = pyotp.TOTP(re.findall(r'class="secret">([A-Z2-7]{32})<', shown)[0])
+        assert "<svg" in shown
+        answer = client.submit("/account/second-factor/confirm", code=code(site, app))
+        assert answer.status_code == 200
+        return app, re.findall(r"([a-z2-9]{4}-[a-z2-9]{4})<br>", answer.text)
+
+
+def code(site: Site, app: pyotp.TOTP) -> str:
+    return app.at(site.hub.clock.now())
+
+
+def invited(site: Site) -> str:
+    with site.client("admin") as client:
+        fields = {"username": "moi", "full_name": "Người Mới", "role": "editor", "unit": ""}
+        answer = client.submit("/people", **fields)
+        assert answer.headers["cache-control"] == "no-store"
+        return re.findall(r"/welcome/([\w-]+)", answer.text)[0]
+
+
+def test_anonymous_is_refused(shared_site: Site) -> None:
+    """Nobody's account, nobody's trail, no address that was not given."""
+    with shared_site.client() as client:
+        for path in ("/account", "/ledger", "/people/lan"):
+            assert client.get(path).status_code == 303
+        assert client.get("/second").headers["location"].startswith("/sign-in")
+        assert "Thư mời này đã dùng" in client.get(f"/welcome/{'x' * 32}").text
+
+
+def test_invitation_opens_once(site: Site) -> None:
+    """The new person chooses a password and is inside; the address is worth nothing afterwards."""
+    path = f"/welcome/{invited(site)}"
+    with site.client() as client:
+        assert "Người Mới" in client.get(path).text
+        differ = client.post(path, data={"new": NEW, "again": "khác hẳn 12345"})
+        assert differ.status_code == 422
+        answer = client.post(path, data={"new": NEW, "again": NEW})
+        assert answer.headers["location"].startswith("/?")
+        assert client.get("/").status_code == 200
+    with site.client() as client:
+        assert client.get(path).status_code == 422
+        assert client.post(path, data={"new": NEW, "again": NEW}).status_code == 422
+        assert sign_in(client, "moi", NEW).headers["location"] == "/"
+
+
+def test_invitation_ends_after_three_days_and_with_the_next_one(site: Site) -> None:
+    """An address that lies in an old message opens nothing."""
+    first = invited(site)
+    with site.client("admin") as client:
+        second = re.findall(
+            r"/welcome/([\w-]+)", client.submit("/people/invite", username="moi").text
+        )[0]
+    with site.client() as client:
+        assert client.get(f"/welcome/{first}").status_code == 422
+        assert client.get(f"/welcome/{second}").status_code == 200
+        later(site, days=3, seconds=1)
+        assert client.get(f"/welcome/{second}").status_code == 422
+
+
+def test_password_alone_opens_nothing_where_a_second_factor_is(site: Site) -> None:
+    """Neither a page nor the API, until the code came."""
+    app, _ = with_factor(site)
+    later(site, minutes=2)
+    with site.client() as client:
+        answer = sign_in(client)
+        assert answer.headers["location"].startswith("/second")
+        assert client.get("/").headers["location"].startswith("/sign-in")
+        assert client.get("/api/v1/programmes").status_code == 401
+        assert client.post("/second", data={"code": "000000"}).status_code == 422
+        waiting = client.cookies["loa"]
+        answer = client.post("/second", data={"code": code(site, app), "next": "/stations"})
+        assert answer.headers["location"] == "/stations"
+        assert client.get("/").status_code == 200
+        assert client.cookies["loa"] != waiting
+
+
+def test_code_works_once(site: Site) -> None:
+    """Seen over a shoulder it is worth nothing, also within its half minute."""
+    app, _ = with_factor(site)
+    later(site, minutes=2)
+    for status in (303, 422):
+        with site.client() as client:
+            sign_in(client)
+            assert client.post("/second", data={"code": code(site, app)}).status_code == status
+
+
+def test_recovery_code_works_once_for_a_lost_phone(site: Site) -> None:
+    """Ten codes on paper; the account says how many are left."""
+    _, codes = with_factor(site)
+    assert len(set(codes)) == 10
+    for status in (303, 422):
+        with site.client() as client:
+            sign_in(client)
+            typed = codes[3].replace("-", " ").upper()
+            assert client.post("/second", data={"code": typed}).status_code == status
+    with site.client("lan") as client:
+        assert "Còn 9 mã khôi phục" in client.get("/account").text
+
+
+def test_guesses_of_the_code_are_locked_out(site: Site) -> None:
+    """Ten wrong codes end the sign-in that waited, and lock the account for a while."""
+    with_factor(site)
+    with site.client() as client:
+        sign_in(client)
+        answers = [client.post("/second", data={"code": f"{n:06}"}) for n in range(12)]
+    assert 429 in {one.status_code for one in answers}
+    assert answers[-1].headers["location"].startswith("/sign-in")
+    with site.client() as client:
+        assert sign_in(client).status_code == 429
+
+
+def test_administrator_removes_the_factor_of_a_lost_phone(site: Site) -> None:
+    """The trail says who did it."""
+    with_factor(site)
+    with site.client("admin") as client:
+        assert client.submit("/people/second-factor", username="lan").status_code == 303
+    with site.client() as client:
+        assert sign_in(client).headers["location"] == "/"
+    with site.hub.database.read() as session:
+        entry = session.query(LedgerEntry).filter_by(what="second_factor_removed").one()
+        assert (entry.who, entry.subject) == ("admin", "lan")
+
+
+def test_every_try_to_sign_in_is_written_down(site: Site) -> None:
+    """Good and bad ones, from where; the person and the administrator can read them."""
+    with site.client() as client:
+        sign_in(client, password="sai mật khẩu")
+        sign_in(client)
+        sign_in(client, "khong\ncó ai")
+    with site.hub.database.read() as session:
+        tries = session.query(SignInTry).order_by(SignInTry.id).all()
+    assert [(one.username, one.outcome) for one in tries] == [
+        ("lan", "password"), ("lan", "opened"), ("khong có ai", "password")
+    ]  # fmt: skip
+    assert {one.address for one in tries} == {"127.0.0.1"}
+    with site.client("admin") as client:
+        shown = client.get("/people/lan").text
+        assert "sai mật khẩu" in shown
+        assert "đã đăng nhập" in shown
+
+
+@pytest.mark.parametrize("by", ["lan", "admin"])
+def test_sign_in_of_a_lost_phone_is_ended(site: Site, by: str) -> None:
+    """By the person, or by the administrator; the other sign-ins stay."""
+    with site.client() as lost:
+        sign_in(lost)
+        with site.hub.database.read() as session:
+            person = session.query(Person).filter_by(username="lan").one()
+            (one,) = session.query(LoginSession).filter_by(person_id=person.id).all()
+        with site.client(by) as client:
+            path = "/account/end" if by == "lan" else "/people/end"
+            answer = client.submit(path, username="lan", handle=one.token_hash[:16])
+            assert answer.headers["location"].endswith("done=ended")
+            assert client.get("/account").status_code == 200
+        assert lost.get("/").status_code == 303
+
+
+def test_nobody_ends_somebody_elses_sign_in(site: Site) -> None:
+    """A handle of another person is not found."""
+    with site.client() as client:
+        sign_in(client)
+        with site.hub.database.read() as session:
+            one = session.query(LoginSession).order_by(LoginSession.created_at.desc()).first()
+        assert one is not None
+        with site.client("minh") as other:
+            answer = other.submit("/account/end", handle=one.token_hash[:16])
+            assert answer.status_code == 404
+        assert client.get("/").status_code == 200
+
+
+def test_trail_is_read_and_its_chain_checked(site: Site) -> None:
+    """An entry that somebody changed in the database is found, with its number."""
+    with site.client("admin") as client:
+        assert "mọi dòng đều nối tiếp" in client.get("/ledger?check=true").text
+        found = client.get("/ledger?what=person_added&who=test").text
+        assert "person_added" in found
+        assert "Không có dòng nào" in client.get("/ledger?who=nobody").text
+        with site.hub.database.write() as session:
+            session.query(LedgerEntry).filter_by(seq=3).update({"who": "somebody"})
+        assert "Dòng 3 đã bị sửa" in client.get("/ledger?check=true").text

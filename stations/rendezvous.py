@@ -190,6 +190,8 @@ def fetch_audio(box: Box, meeting: Meeting, audio: dict[str, Seen]) -> int:
     Raises:
         SyncFailed: the line broke; what arrived is kept, and so are the plans of before.
     """
+    for name in _found_wrong(box):
+        _remove(box.path("in/audio/" + name))
     missing = [
         name for name, seen in sorted(audio.items())
         if (box.look("in/audio/" + name) or [-1])[0] != seen.size_bytes
@@ -204,6 +206,17 @@ def fetch_audio(box: Box, meeting: Meeting, audio: dict[str, Seen]) -> int:
             raise SyncFailed("what was fetched is not " + name)
         publish(part, box.path("in/audio/" + name))
     return len(missing)
+
+
+def _found_wrong(box: Box) -> list[str]:
+    """What the player of this box has read since it was fetched, and found to be wrong."""
+    try:
+        days = json.loads(read_file(box.path("out/receipt.json")).decode())["dates"].values()
+        names = {name for day in days for name in day["wrong"] if _AUDIO.fullmatch(name)}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+    told_at = (box.look("out/receipt.json") or [0, 0])[1]
+    return [name for name in names if 0 < (box.look("in/audio/" + name) or [0, 0])[1] < told_at]
 
 
 def _tidy(box: Box, plans: set[str], audio: set[str]) -> None:

@@ -168,6 +168,20 @@ def test_what_was_cut_is_resumed_and_what_is_wrong_is_never_named(
     assert not list((box.root / MANIFEST_DIR).glob("*.signed"))  # no plan before its sound
 
 
+def test_rot_that_the_player_found_is_fetched_again(hub: Hub, meeting: Sshd, box: Box) -> None:
+    """The same name and size, other bytes: only who reads all of it can know."""
+    planned(hub, "127.0.0.1", meeting)
+    dispatch.push(hub)
+    box.sync()
+    [path] = (box.root / AUDIO_DIR).iterdir()
+    good = path.read_bytes()
+    path.write_bytes(b"?" * len(good))
+    look(hub, box)
+    assert "fetched 1 sounds" in box.sync()
+    assert path.read_bytes() == good
+    assert "fetched 0 sounds" in box.sync()
+
+
 def test_what_the_hub_removed_goes_and_an_empty_meeting_place_empties_nothing(
     hub: Hub, meeting: Sshd, box: Box
 ) -> None:

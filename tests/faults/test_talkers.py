@@ -66,7 +66,7 @@ def test_a_log_that_drips_is_given_up_when_the_look_has_taken_long_enough(
 
     assert result.error is not None
     assert result.error.code in ("link_down", "unreachable")
-    assert 9 < time.monotonic() - begun < 16
+    assert 9 < time.monotonic() - begun < 40  # of the 75 s that the log would take
 
 
 def test_a_day_that_is_over_is_not_sent_to_its_end(hub_of_one: tuple[Hub, Proxy]) -> None:

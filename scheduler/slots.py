@@ -8,22 +8,23 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from scheduler import people
 from scheduler.airrules import QUIET_FROM, QUIET_UNTIL, RuleBook, Window
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit, WrongState, said
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hub import Hub
-from scheduler.programmes import CLASSES, get_programme
+from scheduler.lines import with_all
+from scheduler.programmes import CLASSES
 from scheduler.recurrence import check_rule
 from scheduler.registry import find_station
 from scheduler.relay import checked_address
 from scheduler.slotcheck import Checker, Clash, Line
+from scheduler.slotcontent import SOURCES, fill_content, items_of
 from scheduler.slotfixes import fixes_for
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Slot, SlotException, SlotTarget, Station
-from scheduler.store.states import ProgrammeState
 from scheduler.timetable import Change, Changes, Rule
 from scheduler.units import find_unit, station_units, stations_by_unit, unit_ids_below
 
@@ -31,7 +32,6 @@ KINDS = ("programme", "relay_province", "relay_district", "announcement")
 # What may be changed in a line that stands, and what then has to be checked anew.
 _CHECKED = ("audience", "exclude", "starts_at", "seconds", "rrule", "programme_class", "unit_code",
             "valid_from", "valid_to")  # fmt: skip
-_USABLE = (ProgrammeState.READY, ProgrammeState.APPROVED)
 SLOT_LOCK = 0x736C6F74  # "slot": two that overlap may not be checked side by side
 
 
@@ -54,6 +54,14 @@ class SlotDetails:
     stream: str | None = None  # address of a live relay; the programme plays if it fails
     kind: str = "programme"
     uid: str | None = None  # of a calendar that brought it
+    # Instead of a programme: the next episode of a series, a theme in rotation, or a list of
+    # "programme:NUMBER", "series:NAME" and "theme:NAME" one after the other.
+    series: str | None = None
+    theme: str | None = None
+    items: tuple[str, ...] = ()
+    no_repeat_days: int = 7  # of a theme, at one station
+    ident_id: int | None = None  # a programme that sounds before the first
+    filler_id: int | None = None  # airs where nothing else may, and fills what a list leaves
 
     def __post_init__(self) -> None:
         title = unicodedata.normalize("NFC", self.title).strip()
@@ -72,6 +80,12 @@ class SlotDetails:
             )
         if self.seconds is not None and not 1 <= self.seconds <= 86_400:
             raise InputInvalid(problem="a slot lasts 1 second to 24 hours")
+        if self.programme_id is None and self.seconds is None:
+            raise InputInvalid(problem="only one programme has a length of its own: say how long")
+        if self.stream and self.programme_id is None:
+            raise InputInvalid(problem="a live relay names the programme that plays if it fails")
+        if not 1 <= self.no_repeat_days <= 366:
+            raise InputInvalid(problem="no repeat is for 1 to 366 days")
         if self.stream and self.seconds is None:
             raise InputInvalid(problem="a live relay has no length of its own: say how long")
         if not 0 <= self.late_ok_s <= 86_400:
@@ -136,6 +150,8 @@ def edit_slot_in(
         raise NotFound(what="slot", key=slot_id)
     refuse_foreign_unit(session, slot, by)
     before = details_of(slot)
+    if any(changes.get(name) for name in SOURCES):  # one of them instead of the one it was
+        changes = {"programme_id": None, "series": None, "theme": None, "items": (), **changes}
     wanted = replace(before, **changes)  # type: ignore[arg-type]
     differing = [name for name, value in vars(wanted).items() if value != getattr(before, name)]
     if not differing:
@@ -177,20 +193,8 @@ def remove_slot_in(hub: Hub, session: Session, slot_id: int, *, by: Person) -> S
 
 def list_slots(session: Session) -> list[Slot]:
     """The lines in force, by time of day."""
-    statement = (
-        select(Slot)
-        .where(Slot.removed_at.is_(None))
-        .options(
-            selectinload(Slot.programme),
-            selectinload(Slot.series),
-            selectinload(Slot.theme),
-            selectinload(Slot.exceptions).selectinload(SlotException.programme),
-            selectinload(Slot.unit),
-            selectinload(Slot.targets).selectinload(SlotTarget.unit),
-            selectinload(Slot.targets).selectinload(SlotTarget.station),
-        )
-        .order_by(Slot.starts_at, Slot.id)
-    )
+    statement = with_all(select(Slot)).where(Slot.removed_at.is_(None))
+    statement = statement.order_by(Slot.starts_at, Slot.id)
     return list(session.scalars(statement))
 
 
@@ -233,6 +237,12 @@ def details_of(slot: Slot) -> SlotDetails:
         stream=slot.stream,
         kind=slot.kind,
         uid=slot.uid,
+        series=slot.series.name if slot.series else None,
+        theme=slot.theme.name if slot.theme else None,
+        items=items_of(slot),
+        no_repeat_days=slot.no_repeat_days,
+        ident_id=slot.ident_id,
+        filler_id=slot.filler_id,
     )
 
 
@@ -273,18 +283,15 @@ def audience_ids(targets: Iterable[SlotTarget], inside: dict[int, set[int]]) -> 
 
 
 def _new_slot(hub: Hub, session: Session, details: SlotDetails, by: Person) -> Slot:
-    slot = Slot(created_by=by.id, created_at=hub.clock.now(), exceptions=[])
+    slot = Slot(created_by=by.id, created_at=hub.clock.now(), exceptions=[], items=None)
     _fill(hub, session, slot, details)
     return slot
 
 
 def _fill(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> None:
     """Bring a line to what a person said about it."""
-    if details.programme_id is None:
-        raise InputInvalid(problem="choose a programme")
-    programme = get_programme(session, details.programme_id)
-    if programme.id != slot.programme_id and programme.state not in _USABLE:
-        raise WrongState(what=str(programme), state=programme.state.value)
+    with session.no_autoflush:
+        own_length_s = fill_content(session, slot, details)
     on = details.valid_from or slot.valid_from or hub.today()
     with session.no_autoflush:
         if slot.unit is None or slot.unit.code != details.unit_code:
@@ -295,9 +302,11 @@ def _fill(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> None:
             *_targets(session, slot, details.exclude, on, excluded=True),
         ]
     slot.title, slot.kind, slot.uid = details.title, details.kind, details.uid
-    slot.programme_id, slot.programme_class = programme.id, details.programme_class
+    slot.programme_class = details.programme_class
     slot.starts_at = details.starts_at
-    slot.seconds = details.seconds or _whole_minutes(programme)
+    seconds = details.seconds or own_length_s
+    assert seconds is not None, "only a programme has a length of its own"
+    slot.seconds = seconds
     slot.rrule, slot.late_ok_s = details.rrule, details.late_ok_s
     if details.stream != slot.stream:
         slot.stream = checked_address(details.stream, hub.settings) if details.stream else None
@@ -308,11 +317,6 @@ def _fill(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> None:
 
 def _key(target: SlotTarget) -> tuple[object, ...]:
     return target.unit_id, target.station_id, target.excluded
-
-
-def _whole_minutes(programme: Programme) -> int:
-    assert programme.ms is not None, "only measured programmes are ready"
-    return max(1, -(-programme.ms // 60_000)) * 60
 
 
 def _targets(
@@ -392,7 +396,7 @@ def refuse_problems(
         error.problems = tuple(problems)
         if moved_on is None:
             codes = {row.id: row.code for row in session.execute(select(Station.id, Station.code))}
-            programme = session.get(Programme, slot.programme_id)
+            programme = session.get(Programme, slot.programme_id) if slot.programme_id else None
             shortest_s = -(-(programme.ms or 0) // 1000) if programme else 0
             error.fixes = fixes_for(checker, line, problems, shortest_s=shortest_s, codes=codes)
         raise error

@@ -101,6 +101,8 @@ def _programmes_wanted(session: Session, station: Station, since: datetime) -> I
     for airing in session.scalars(airings):
         if _last_moment(airing.planned_at, airing.late_ok_s, airing.ms) > since:
             yield airing.programme_id
+            if airing.ident_id is not None:
+                yield airing.ident_id
 
 
 def _wanted_at_station(

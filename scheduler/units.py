@@ -132,6 +132,20 @@ def stations_by_unit(session: Session, on: date) -> dict[int, set[int]]:
     return inside
 
 
+def maps_of(session: Session, days: Sequence[date]) -> dict[date, dict[int, set[int]]]:
+    """``stations_by_unit`` of several days in a row; read once where nothing changes between."""
+    first, last = min(days), max(days)
+    changes = False
+    for model in (Unit, StationUnit):
+        edges = or_(model.valid_from.between(first, last), model.valid_to.between(first, last))
+        changes = (
+            changes or session.scalar(select(model.valid_from).where(edges).limit(1)) is not None
+        )
+    if changes:
+        return {on: stations_by_unit(session, on) for on in days}
+    return dict.fromkeys(days, stations_by_unit(session, first))
+
+
 def station_units(session: Session, on: date) -> dict[int, int]:
     """Which unit each station serves on that day."""
     statement = select(StationUnit.station_id, StationUnit.unit_id)

@@ -6,7 +6,7 @@ import hashlib
 from datetime import date, time
 from pathlib import Path
 
-from scheduler import people, slots
+from scheduler import people, releases, slots
 from scheduler.hub import Hub
 from scheduler.registry import import_stations
 from scheduler.slots import SlotDetails
@@ -95,4 +95,14 @@ def slot(
         **changes,  # type: ignore[arg-type]
     )  # fmt: skip
     by = by or someone(hub, "editor")
-    return slots.add_slot(hub, details, by=by)
+    added = slots.add_slot(hub, details, by=by)
+    release_drafts(hub)
+    return added
+
+
+def release_drafts(hub: Hub) -> None:
+    """Let everything air that is in the timetable."""
+    with hub.database.read() as session:
+        is_waiting = bool(releases.pending(session))
+    if is_waiting:
+        releases.release(hub, by=someone(hub, "editor"))

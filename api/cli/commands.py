@@ -129,6 +129,38 @@ _SLOT = LazyGroup(
         "remove": Lazy("api.cli.slot:remove", "Take a line out of the timetable."),
     },
 )
+_TIMETABLE = LazyGroup(
+    name="timetable",
+    help="What changed in the draft, releases, and the way back.",
+    lazy={
+        "diff": Lazy("api.cli.timetable:diff", "Show what the draft would change, and for whom."),
+        "release": Lazy("api.cli.timetable:release", "Let the draft air."),
+        "releases": Lazy("api.cli.timetable:releases_", "Show the releases, the newest first."),
+        "restore": Lazy("api.cli.timetable:restore", "Return to an earlier release in one step."),
+        "discard": Lazy("api.cli.timetable:discard", "Throw the draft of a slot away."),
+    },
+)
+_SERIES = LazyGroup(
+    name="series",
+    help="Episodes that air one after the other.",
+    lazy={
+        "add": Lazy("api.cli.series:add", "Begin a series."),
+        "list": Lazy("api.cli.series:list_", "Show the series with their episodes."),
+        "put": Lazy("api.cli.series:put", "Make a programme an episode of a series."),
+        "variant": Lazy(
+            "api.cli.series:variant", "Tell that a programme says another one in another language."
+        ),
+    },
+)
+_THEME = LazyGroup(
+    name="theme",
+    help="What programmes are about: the list from which slots rotate.",
+    lazy={
+        "add": Lazy("api.cli.theme:add", "Add a theme."),
+        "list": Lazy("api.cli.theme:list_", "Show the themes and how long they hold."),
+        "end": Lazy("api.cli.theme:end", "Let a theme end."),
+    },
+)
 _FEED = LazyGroup(
     name="feed",
     help="Calendars of a unit that telephones and Outlook read by themselves.",
@@ -175,7 +207,10 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "person": _PERSON,
     "token": _TOKEN,
     "programme": _PROGRAMME,
+    "series": _SERIES,
+    "theme": _THEME,
     "slot": _SLOT,
+    "timetable": _TIMETABLE,
     "air": _AIR,
     "feed": _FEED,
     "plan": Lazy("api.cli.plan:plan", "Turn the timetable into airings and deliveries."),

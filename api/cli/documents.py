@@ -11,6 +11,7 @@ from api.rulewords import describe
 from api.slotwords import content_in_words
 from audio.facts import Facts
 from audio.findings import SENTENCES
+from scheduler.lines import is_draft
 from scheduler.slots import is_in_quiet_hours, rule_of, target_code
 from scheduler.store.models import Airing, Delivery, Person, Programme, Slot, Unit
 
@@ -93,6 +94,10 @@ def slot_document(slot: Slot, translator: Translator) -> Document:
         "programme_id": slot.programme_id,
         "programme_title": slot.programme.title if slot.programme else None,
         "content": content_in_words(slot, translator),
+        "no_repeat_days": slot.no_repeat_days,
+        "ident_id": slot.ident_id,
+        "filler_id": slot.filler_id,
+        "is_draft": is_draft(slot),
         "kind": slot.kind,
         "programme_class": slot.programme_class,
         "starts_at": slot.starts_at,

@@ -38,7 +38,8 @@ def plan(run: Run, first: date | None, days: int | None, by: str | None) -> None
         "deliveries_new": result.deliveries_new,
         "deliveries_superseded": result.deliveries_superseded,
         "waiting": list(result.waiting),
-        "warnings": list(result.warnings),
+        "warnings": [run.translator.text(one.msgid, **one.fields) for one in result.warnings],
+        "drafts": result.drafts,
         "late_stations": [one.station.code for one in late],
     }
 
@@ -64,5 +65,10 @@ def _show(screen: Screen, result: PlanResult) -> None:
     )
     for title in result.waiting:
         screen.say(_('"{title}" is not encoded for every station yet.'), title=title)
-    for title in result.warnings:
-        screen.say(_('"{title}" stays silent: nobody has approved its programme.'), title=title)
+    for warning in result.warnings:
+        screen.say(warning.msgid, **warning.fields)
+    if result.drafts:
+        screen.say(
+            _("{count} slots have changes that nobody has released: loa timetable diff"),
+            count=result.drafts,
+        )

@@ -11,6 +11,7 @@ from api.cli.documents import slot_document, targets_of
 from api.cli.options import DATE, TIME, acting, command, yes
 from api.cli.run import Run
 from api.cli.screen import Figures, Screen
+from api.cli.slot_content import content_options, given
 from api.i18n import mark as _
 from api.rulewords import describe, notice_sentences
 from api.slotwords import content_in_words
@@ -31,9 +32,13 @@ from scheduler.store.models import Slot
     'loa slot add --title "Họp dân" --programme 9 --at 11:00 --unit 13579 --to station:dao-ly',
     'loa slot add --title "Tiếp sóng tỉnh" --programme 4 --at 17:30 --unit 35 --seconds 1800 \\',
     "    --relay http://live.hanamtv.vn:8000/fm",
+    'loa slot add --title "Nông thôn mới" --series "Nhà nông cần biết" --at 17:00 --unit 35 \\',
+    "    --seconds 900 --filler 12",
+    'loa slot add --title "Sáng nay" --at 05:00 --unit 35 --seconds 1800 --ident 3 --filler 12 \\',
+    '    --list programme:7 --list "series:Nhà nông cần biết" --list "theme:Gương điển hình"',
 )
 @click.option("--title", required=True, help="As the schedule shows it.")
-@click.option("--programme", "programme_id", type=int, required=True, metavar="ID", help="What.")
+@content_options
 @click.option("--at", "starts_at", type=TIME, required=True, metavar="HH:MM", help="Local time.")
 @click.option("--unit", "unit_code", required=True, metavar="CODE", help="Who owns the line.")
 @click.option("--to", "audience", multiple=True, metavar="unit:CODE|station:CODE",
@@ -64,15 +69,17 @@ def add(
     **details: str | int | time | date | tuple[str, ...] | None,
 ) -> None:
     """
-    Add a line to the timetable.
+    Add a line to the timetable, as a draft.
+
+    It airs a programme, a series, a theme or a list of these.
 
     Refused, with proposals, when something else airs at one of the stations at that time, or when
-    the rules of the air there forbid it (loa air show). Run "loa plan" after it.
+    the rules of the air there forbid it (loa air show). Run "loa timetable release" after it.
     """
     checked = SlotDetails(
         unit_code=unit_code,
         audience=audience or (f"unit:{unit_code}",),
-        **details,  # type: ignore[arg-type]
+        **{"programme_id": None, **given(**details)},
     )
     with run.hub() as hub:
         added = slots.add_slot(hub, checked, by=run.person(hub, by))
@@ -101,7 +108,7 @@ def remove(run: Run, id: int, yes: bool, by: str) -> None:
     """
     Take a line out of the timetable.
 
-    What it has aired stays in the log; what it had planned is cancelled by the next "loa plan".
+    It airs until the next "loa timetable release". What it has aired stays in the log.
     """
     with run.hub() as hub:
         person = run.person(hub, by)
@@ -111,7 +118,9 @@ def remove(run: Run, id: int, yes: bool, by: str) -> None:
         slots.remove_slot(hub, id, by=person)
     run.tell(
         {"removed": slot_document(slot, run.translator)},
-        lambda screen: screen.say(_('"{title}" is out of the timetable.'), title=slot.title),
+        lambda screen: screen.say(
+            _('"{title}" is out of the timetable with the next release.'), title=slot.title
+        ),
     )
 
 

@@ -9,6 +9,7 @@ import click
 from api.cli.options import DATE, TIME, acting, command
 from api.cli.run import Run
 from api.cli.slot import find_line, tell_line
+from api.cli.slot_content import content_options, given
 from scheduler import slots
 from scheduler.errors import InputInvalid
 from scheduler.programmes import CLASSES
@@ -24,7 +25,7 @@ from scheduler.store.models import Slot
 )
 @click.argument("id", type=int)
 @click.option("--title", help="As the schedule shows it.")
-@click.option("--programme", "programme_id", type=int, metavar="ID", help="What.")
+@content_options
 @click.option("--at", "starts_at", type=TIME, metavar="HH:MM", help="Local time.")
 @click.option("--to", "audience", multiple=True, metavar="unit:CODE|station:CODE",
               help="Who hears it, instead of who did.")  # fmt: skip
@@ -46,15 +47,17 @@ from scheduler.store.models import Slot
 @click.pass_obj
 def edit(
     run: Run, /, id: int, by: str, exclude: tuple[str, ...], audience: tuple[str, ...],
-    no_exceptions: bool, no_end: bool, no_relay: bool, **given: str | int | time | date | None,
+    no_exceptions: bool, no_end: bool, no_relay: bool,
+    **wishes: str | int | time | date | tuple[str, ...] | None,
 ) -> None:  # fmt: skip
     """
     Change a line of the timetable.
 
     What is not given stays. What it has aired stays as it was; the day from which a rule is
-    counted stays too. Refused, with proposals, like a new line. Run "loa plan" after it.
+    counted stays too. Refused, with proposals, like a new line. It is a
+    draft until "loa timetable release".
     """
-    changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    changes: dict[str, object] = given(**wishes)
     if no_end and "valid_to" in changes:
         raise InputInvalid(problem="either a last day or none")
     if no_end:

@@ -19,7 +19,17 @@ from api.demo.faults import Fault, StationEnd, faults_of
 from api.demo.scripts import PROGRAMMES
 from audio import speech
 from audio.facts import Facts
-from scheduler import collect, dispatch, people, planner, programmes, registry, slots, units
+from scheduler import (
+    collect,
+    dispatch,
+    people,
+    planner,
+    programmes,
+    registry,
+    releases,
+    slots,
+    units,
+)
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
 from scheduler.config import CollectSettings, PathSettings, PlanSettings, Settings
@@ -229,6 +239,7 @@ class Demo:
             at += max(timedelta(minutes=30), timedelta(minutes=5) * -(-gap // timedelta(minutes=5)))
         if at.time() <= AFTERNOON and at.date() == FIRST_NIGHT:
             self._slot(made[0], AFTERNOON)
+        releases.release(self.hub, by=self.editor)
 
     def _slot(self, programme: Programme, at: time) -> None:
         details = SlotDetails(

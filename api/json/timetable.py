@@ -19,6 +19,7 @@ from api.scope import scope_of
 from api.slotwords import content_in_words
 from scheduler import slots
 from scheduler.airings import day_schedule
+from scheduler.lines import is_draft
 from scheduler.store.models import Slot, SlotTarget
 
 router = APIRouter(tags=["timetable"], route_class=IdempotentRoute)
@@ -49,7 +50,17 @@ class SlotIn(BaseModel):
     unit_code: str = Field(min_length=1, max_length=20, description="who owns the line")
     audience: list[Target] = Field(min_length=1, max_length=500)
     exclude: list[Target] = Field(default=[], max_length=500)
-    programme_id: int = Field(ge=1, le=MAX_ID)
+    programme_id: int | None = Field(None, ge=1, le=MAX_ID)
+    series: str | None = Field(None, max_length=120, description="or its next episode")
+    theme: str | None = Field(None, max_length=80, description="or what is about it, in rotation")
+    items: list[Annotated[str, Field(max_length=140)]] = Field(
+        default=[], max_length=20, description="or programme:ID, series:NAME, theme:NAME in order"
+    )
+    no_repeat_days: int = Field(7, ge=1, le=366, description="of a theme, at one station")
+    ident_id: int | None = Field(None, ge=1, le=MAX_ID, description="sounds before the first")
+    filler_id: int | None = Field(
+        None, ge=1, le=MAX_ID, description="airs where nothing else may; fills what a list leaves"
+    )
     starts_at: LocalTime
     seconds: int | None = Field(None, ge=1, le=86_400, description="none: as the programme")
     rrule: str = Field("FREQ=DAILY", max_length=200, description="RFC 5545, without DTSTART")
@@ -87,6 +98,7 @@ class SlotOut(BaseModel):
     valid_from: date
     valid_to: date | None
     in_quiet_hours: bool
+    is_draft: bool = Field(description="not released as it stands here")
 
 
 @router.get("/slots")
@@ -101,7 +113,7 @@ def add_slot(request: Request, viewer: Planner, body: SlotIn) -> SlotOut:
     hub = hub_of(request)
     values = body.model_dump()
     values["starts_at"] = body.starts_at.replace(tzinfo=None)
-    for name in ("audience", "exclude"):
+    for name in ("audience", "exclude", "items"):
         values[name] = tuple(values[name])
     added = slots.add_slot(hub, slots.SlotDetails(**values), by=viewer.person)
     if request.app.state.engine is not None:
@@ -113,7 +125,7 @@ def add_slot(request: Request, viewer: Planner, body: SlotIn) -> SlotOut:
 
 @router.delete("/slots/{slot_id}", status_code=204)
 def remove_slot(request: Request, viewer: Planner, slot_id: PathId) -> None:
-    """Take a line out; what it has aired stays in the log."""
+    """Take a line out with the next release; what it has aired stays in the log."""
     slots.remove_slot(hub_of(request), slot_id, by=viewer.person)
     if request.app.state.engine is not None:
         request.app.state.engine.plan()
@@ -153,6 +165,7 @@ def _shown(request: Request, slot: Slot) -> SlotOut:
         valid_from=slot.valid_from,
         valid_to=slot.valid_to,
         in_quiet_hours=slots.is_in_quiet_hours(slot),
+        is_draft=is_draft(slot),
     )
 
 

@@ -14,7 +14,8 @@ from api.errors import PageMissing
 from api.ics.write import desk_of, write_calendar
 from api.pages.render import translator_of
 from scheduler import feeds
-from scheduler.slots import list_slots, slots_heard_in
+from scheduler.lines import lines_on_air
+from scheduler.slots import slots_heard_in
 from scheduler.store.models import Slot
 
 router = APIRouter()
@@ -33,7 +34,7 @@ def read_feed(
         feed = feeds.feed_of(session, token)
         if feed is None:
             raise PageMissing()
-        found = slots_heard_in(session, list_slots(session), feed.unit_id, hub.today())
+        found = slots_heard_in(session, lines_on_air(session), feed.unit_id, hub.today())
         content = write_calendar(found, feed.unit.name, desk_of(hub, translator_of(request)))
     feeds.note_read(hub, feed)
     return _answer(request, content, last_change(found, feed.created_at))

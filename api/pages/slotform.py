@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, time
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Form
 
@@ -47,7 +47,7 @@ class Typed:
     """What somebody typed into the form for a new slot; kept when it cannot be taken."""
 
     title: str = ""
-    programme_id: str = ""
+    programme_id: str = ""  # a number, or series:NAME, or theme:NAME
     audience: str = ""
     more: str = ""  # further units and stations
     exclude: str = ""
@@ -80,7 +80,7 @@ class Typed:
             unit_code=unit_code,
             audience=tuple(one for one in audience if one),
             exclude=tuple(self.exclude.replace(",", " ").split()),
-            programme_id=programme_number(self.programme_id),
+            **_content(self.programme_id),
             starts_at=typed_time(self.starts_at),
             seconds=_whole(self.minutes, "the length") * 60 if self.minutes.strip() else None,
             late_ok_s=_whole(self.late_minutes or "0", "how late it may begin") * 60,
@@ -142,7 +142,7 @@ Codes = Annotated[str, Form(max_length=2000)]
 
 def typed_form(
     title: Annotated[str, Form(max_length=400)] = "",
-    programme_id: Short = "",
+    programme_id: Annotated[str, Form(max_length=140)] = "",
     audience: Annotated[str, Form(max_length=60)] = "",
     more: Codes = "",
     exclude: Codes = "",
@@ -200,6 +200,14 @@ def problem_sentences(error: Exception | None, tr: Translator) -> list[str]:
     if isinstance(error, SlotRefused) and error.problems:
         return [tr.error(one) for one in error.problems]
     return []
+
+
+def _content(chosen: str) -> dict[str, Any]:
+    """What of the list was chosen: a programme, a series or a theme."""
+    kind, _, name = chosen.partition(":")
+    if kind in ("series", "theme") and name:
+        return {"programme_id": None, kind: name}
+    return {"programme_id": programme_number(chosen)}
 
 
 def programme_number(text: str) -> int:

@@ -27,8 +27,9 @@ from api.pages.slotform import (
 from api.rulewords import describe
 from api.scope import scope_of
 from api.slotwords import content_in_words
-from scheduler import slots
+from scheduler import series, slots
 from scheduler.errors import CoreError, InputInvalid, NotFound
+from scheduler.lines import every_slot, is_draft
 from scheduler.lunar import lunar_date
 from scheduler.programmes import list_programmes
 from scheduler.registry import list_stations
@@ -101,6 +102,9 @@ def _timetable_page(
     may_plan = viewer.may(*PLANNERS)
     with hub.database.read() as session:
         lines = slots.list_slots(session)
+        drafts = sum(1 for slot in every_slot(session) if is_draft(slot))
+        known_series = series.list_series(session)
+        themes = series.list_themes(session, hub.today())
         scope = scope_of(session, viewer.person, hub.today(), None)
         stations = [one for one in list_stations(session) if one.active and scope.covers(one.id)]
         usable = [
@@ -113,7 +117,8 @@ def _timetable_page(
         slots=lines, typed=typed, scope=scope, stations=stations, programmes=usable,
         weekdays=WEEKDAYS, may_plan=may_plan, rule=_in_words(request),
         is_in_quiet_hours=slots.is_in_quiet_hours,
-        content=_content(request),
+        content=_content(request), series=known_series, themes=themes, is_draft=is_draft,
+        drafts=drafts,
         error=tr.error(error) if error else None, problems=problem_sentences(error, tr),
         proposals=proposals(error, typed, tr), preview=describe(preview, tr) if preview else None,
         coming_up=coming_up, lunar_date=lunar_date, repeats=REPEATS, nth=NTH,

@@ -10,7 +10,7 @@ from typing import Any
 from api.rehearsal.faults import Script
 from api.rehearsal.province import FIRST_DAY, RETIRED, Province
 from api.rehearsal.shard import Worker, heard_of
-from scheduler import collect, dispatch, planner, slots
+from scheduler import collect, dispatch, planner, releases, slots
 from stations.rehearsed import Heard
 
 # When the hub looks, local time; the evening's later looks are for what failed before.
@@ -66,6 +66,7 @@ class Nights:
     def _retire(self) -> None:
         """A person takes a line out of the timetable in the middle of the month."""
         slots.remove_slot(self.hub, self.province.slots[RETIRED], by=self.province.editor)
+        releases.release(self.hub, by=self.province.editor)
 
     def _send(self) -> None:
         for _ in range(_VISITS_IN_A_ROW):

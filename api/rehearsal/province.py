@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from scheduler import hub as hubs
-from scheduler import people, registry, slots, units
+from scheduler import people, registry, releases, slots, units
 from scheduler.clock import ManualClock
 from scheduler.config import Settings
 from scheduler.hub import Hub
@@ -68,6 +68,7 @@ class Province:
         self.codes = self._stations(stations)
         self.files: dict[str, str] = {}  # title of a line → the file that carries it
         self.slots = {line.title: self._slot(line) for line in LINES}
+        releases.release(self.hub, by=self.editor)
 
     def at(self, on: date, local: time) -> datetime:
         return to_utc(datetime.combine(on, local), self.settings.zone)

@@ -31,6 +31,8 @@ from scheduler.store.states import (
     RenditionState,
 )
 
+# A column without a document is empty, not the document "null".
+OptionalJson = JSON(none_as_null=True)
 # SQLite counts only plain INTEGER keys up by itself.
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 
@@ -146,7 +148,9 @@ class Station(Base):
     root: Mapped[str] = mapped_column(String(255), default=".")
     host_key: Mapped[str | None] = mapped_column(Text)  # "ssh-ed25519 AAAA…", pinned by a person
     profile: Mapped[str] = mapped_column(String(40), default="loa-48")
-    languages: Mapped[list[Any] | None]  # that its people speak, the first one first; none: vi
+    languages: Mapped[list[Any] | None] = mapped_column(
+        OptionalJson
+    )  # that its people speak, the first one first; none: vi
     push_from: Mapped[time | None]  # local; none: the window of the settings
     push_until: Mapped[time | None]
     link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id"), index=True)
@@ -441,7 +445,9 @@ class Slot(Base):
     programme_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"), index=True)
     series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"))
     theme_id: Mapped[int | None] = mapped_column(ForeignKey("theme.id"))
-    items: Mapped[list[Any] | None]  # ["programme", 7] or ["series", 2] or ["theme", 1] …
+    items: Mapped[list[Any] | None] = mapped_column(
+        OptionalJson
+    )  # ["programme", 7] or ["series", 2] or ["theme", 1] …
     no_repeat_days: Mapped[int] = mapped_column(default=7)  # of a theme, at one station
     ident_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"))  # before the first
     # Airs where nothing else may, and fills what a list leaves; none: as the settings say.
@@ -461,7 +467,7 @@ class Slot(Base):
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
     # What airs of it (scheduler.releases); none: nothing. The other columns are the draft.
-    released: Mapped[dict[str, Any] | None]
+    released: Mapped[dict[str, Any] | None] = mapped_column(OptionalJson)
     # Under which a calendar that was imported knows it; ours when there is none.
     uid: Mapped[str | None] = mapped_column(String(255), index=True, unique=True)
 
@@ -544,8 +550,10 @@ class ReleaseChange(Base):
 
     version: Mapped[int] = mapped_column(ForeignKey("release.version"), primary_key=True)
     slot_id: Mapped[int] = mapped_column(ForeignKey("slot.id"), primary_key=True, index=True)
-    before: Mapped[dict[str, Any] | None]  # as Slot.released; none: it did not air
-    after: Mapped[dict[str, Any] | None]
+    before: Mapped[dict[str, Any] | None] = mapped_column(
+        OptionalJson
+    )  # as Slot.released; none: it did not air
+    after: Mapped[dict[str, Any] | None] = mapped_column(OptionalJson)
 
 
 class Assignment(Base):

@@ -21,7 +21,10 @@ from audio.units import Milliseconds, Sha256
 from scheduler import people
 from scheduler.day import day_from_rows
 from scheduler.hub import Hub
+from scheduler.lines import draft_of
 from scheduler.store.models import (
+    Release,
+    ReleaseChange,
     Airing,
     Delivery,
     Person,
@@ -101,6 +104,12 @@ def fill(hub: Hub) -> Province:
         stations = dict(_stations(session, units, hub.clock.now()))
         programmes = dict(_programmes(hub, session, everybody))
         slots = list(_slots(session, units["35"], programmes, everybody["huong"], hub, today))
+        session.flush()
+        released = Release(version=1, at=hub.clock.now(), released_by=everybody["huong"].id)
+        session.add(released)
+        for slot in slots:
+            slot.released = draft_of(slot)
+            released.changes.append(ReleaseChange(slot_id=slot.id, after=slot.released))
         session.flush()
         for number, station in enumerate(stations.values()):
             _history(hub, session, number, station, slots, today)

@@ -137,6 +137,7 @@ def stalled(program: Program, tmp_path: Path) -> Iterator[Database]:
         made = builders.programme(hub, "Tin", content=bytes(2_000_000))
         loa("slot", "add", "--title", "Tin", "--programme", str(made.id), "--at", "06:00",
             "--unit", "37", "--to", "station:dao-ly", "--by", "editor")  # fmt: skip
+        loa("timetable", "release", "--by", "editor")
         loa("plan")  # as the clock of loa serve will: it finds nothing to change
         fleet["dao-ly"].faults.stall_after_bytes = 500_000
         yield hub.database

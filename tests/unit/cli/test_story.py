@@ -87,6 +87,10 @@ def test_a_night_from_the_file_to_its_proof(
     slot = tell("slot", "add", "--title", "Bản tin sáng", "--programme", "1", "--at", "05:30",
                 "--unit", "35", "--by", "lan")  # fmt: skip
     assert slot["in_quiet_hours"] is True
+    [change] = tell("timetable", "diff")["changes"]
+    assert (change["kind"], change["airings_added"], len(change["stations"])) == ("added", 14, 2)
+    assert tell("plan", "--days", "2", of="plan")["drafts"] == 1  # and nothing of it airs
+    assert tell("timetable", "release", "--by", "lan")["slots"] == [slot["id"]]
     assert tell("plan", "--days", "2", of="plan")["airings_added"] == 4
     pushed = tell("push", of="push")
     assert (pushed["delivered"], pushed["failed"]) == (4, 0)

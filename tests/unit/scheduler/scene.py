@@ -24,7 +24,7 @@ from stations.folder import open_folder
 from stations.layout import FOLDERS, asrun_path
 from stations.manifest import station_key
 from stations.visit import Visit, VisitLimits
-from tests.builders import programme, slot, stations
+from tests.builders import programme, release_drafts, slot, stations
 
 MONDAY = date(2022, 10, 17)
 _ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -92,6 +92,8 @@ class Scene:
         return slot(self.base, made, **{**ONE_DAY, **changes})
 
     def plan(self, **changes: Any) -> PlanResult:
+        """Release what was changed, and plan."""
+        release_drafts(self.base)
         return planner.plan(self.base, **changes)
 
     # ── What is left behind ────────────────────────────────────────────────────────────────────

@@ -106,10 +106,11 @@ def test_a_seq_that_a_worker_took_while_we_planned_is_not_taken_again(
     dispatch.admit(scene.hub)
     look = planner._Planning._found
 
-    def claimed_meanwhile(planning: planner._Planning) -> object:
-        with ThreadPoolExecutor(1) as other:
-            other.submit(claim, scene.hub, scene.station("s13579").id, "w").result(30)
-        return look(planning)
+    def claimed_meanwhile(planning: planner._Planning, on: date) -> object:
+        if on == MONDAY:  # later days find the station locked
+            with ThreadPoolExecutor(1) as other:
+                other.submit(claim, scene.hub, scene.station("s13579").id, "w").result(30)
+        return look(planning, on)
 
     monkeypatch.setattr(planner._Planning, "_found", claimed_meanwhile)
     scene.plan()
@@ -195,7 +196,10 @@ def test_a_withdrawn_programme_leaves_every_day_to_come(scene: Scene) -> None:
     result = scene.plan()
 
     assert {one.state for one in scene.airings()} == {A.CANCELLED}
-    assert result.warnings == (made.title,)
+    assert [str(one) for one in result.warnings] == [
+        '17/10/2022 to 23/10/2022 (7 times): "Gương thoát nghèo" stays silent: '
+        '"Gương thoát nghèo" was withdrawn.'
+    ]
 
 
 def test_a_programme_encoded_anew_goes_out_anew(scene: Scene) -> None:

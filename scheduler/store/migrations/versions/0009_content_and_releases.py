@@ -143,9 +143,8 @@ def _release_what_airs() -> None:
         targets = connection.execute(sa.select(target).where(target.c.slot_id == row["id"]))
         content: dict[str, Any] = {name: _plain(row[name]) for name in _CONTENT}
         content = {name: value for name, value in content.items() if value is not None}
-        content["targets"] = sorted(
-            [one.unit_id, one.station_id, bool(one.excluded)] for one in targets
-        )
+        found = [[one.unit_id, one.station_id, bool(one.excluded)] for one in targets]
+        content["targets"] = sorted(found, key=repr)
         connection.execute(
             written.update().where(written.c.id == row["id"]).values(released=content)
         )

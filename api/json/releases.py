@@ -1,0 +1,119 @@
+"""The draft of the timetable and its releases, for programs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth import SignedIn, Viewer, hub_of, needs
+from api.fields import MAX_ID
+from api.pages.render import translator_of
+from api.releasewords import change_document, shown_changes
+from scheduler import releases
+from scheduler.store.models import Release
+
+router = APIRouter(prefix="/timetable", tags=["timetable"])
+
+Releaser = Annotated[Viewer, Depends(needs(*releases.ROLES))]
+
+
+class FieldChange(BaseModel):
+    name: str
+    before: str
+    after: str
+
+
+class ChangeOut(BaseModel):
+    """What a release would make of one slot, and for whom in the days that are planned ahead."""
+
+    slot_id: int
+    title: str
+    kind: str = Field(description="added, changed or removed")
+    fields: list[FieldChange]
+    airings_added: int
+    airings_removed: int
+    airings_changed: int
+    stations: list[str]
+    units: list[str]
+
+
+class DiffOut(BaseModel):
+    version: int = Field(description="of the release that airs; 0: there is none yet")
+    changes: list[ChangeOut]
+
+
+class ReleaseIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field("", max_length=300)
+    slot_ids: list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None = Field(
+        None, min_length=1, max_length=1000, description="none: all that the person may change"
+    )
+
+
+class RestoreIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int | None = Field(None, ge=0, le=MAX_ID, description="none: the one before the last")
+    note: str = Field("", max_length=300)
+
+
+class ReleaseOut(BaseModel):
+    version: int
+    at: datetime
+    by: str
+    note: str
+    restores: int | None
+    slots: list[int]
+
+
+@router.get("/diff")
+def get_diff(request: Request, viewer: SignedIn) -> DiffOut:
+    """What the draft would change, and for whom."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        shown = shown_changes(hub, session, translator_of(request))
+        version = releases.last_version(session)
+    changes = [ChangeOut.model_validate(change_document(one)) for one in shown]
+    return DiffOut(version=version, changes=changes)
+
+
+@router.get("/releases")
+def list_releases(request: Request, viewer: SignedIn) -> list[ReleaseOut]:
+    """The newest first."""
+    with hub_of(request).database.read() as session:
+        return [_out(one) for one in releases.list_releases(session)]
+
+
+@router.post("/releases", status_code=201)
+def release(request: Request, viewer: Releaser, body: ReleaseIn) -> ReleaseOut:
+    """Let the draft air from the next planning on."""
+    made = releases.release(
+        hub_of(request), by=viewer.person, note=body.note, slot_ids=body.slot_ids
+    )
+    return _planned(request, made)
+
+
+@router.post("/restore", status_code=201)
+def restore(request: Request, viewer: Releaser, body: RestoreIn) -> ReleaseOut:
+    """Return to an earlier release in one step, as a new version."""
+    made = releases.restore(hub_of(request), body.version, by=viewer.person, note=body.note)
+    return _planned(request, made)
+
+
+def _planned(request: Request, made: Release) -> ReleaseOut:
+    if request.app.state.engine is not None:
+        request.app.state.engine.plan()
+    with hub_of(request).database.read() as session:
+        found = releases.list_releases(session)
+    return _out(next(one for one in found if one.version == made.version))
+
+
+def _out(one: Release) -> ReleaseOut:
+    return ReleaseOut(
+        version=one.version, at=one.at, by=one.person.username, note=one.note,
+        restores=one.restores, slots=[change.slot_id for change in one.changes],
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""What a release would change, in the reader's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.i18n import Translator
+from api.i18n import mark as _
+from api.rulewords import describe
+from api.slotwords import content_in_words
+from api.words import CLASS_WORDS
+from scheduler import releases
+from scheduler.hub import Hub
+from scheduler.releases import Effect, SlotChange
+from scheduler.slots import rule_of
+from scheduler.store.db import in_batches
+from scheduler.store.models import Slot, Station, Unit
+from scheduler.units import station_units
+
+_KINDS = {"added": _("new"), "removed": _("taken out"), "changed": _("changed")}
+_MOST_NAMES = 12  # of units; the others are counted
+
+
+@dataclass(frozen=True)
+class ChangeShown:
+    """One change, ready to be read."""
+
+    change: SlotChange
+    kind: str
+    title: str
+    fields: tuple[tuple[str, str, str], ...]  # what, before, after
+    effect: str
+    whom: str
+    counts: Effect
+    units: tuple[str, ...]
+    stations: tuple[str, ...]  # codes
+
+    @property
+    def slot_id(self) -> int:
+        return self.change.slot_id
+
+
+def shown_changes(hub: Hub, session: Session, translator: Translator) -> list[ChangeShown]:
+    changes = releases.pending(session)
+    served = station_units(session, hub.today())
+    return [
+        _shown(session, translator, change, effect, served)
+        for change, effect in zip(changes, releases.effects(hub, session, changes), strict=True)
+    ]
+
+
+def change_document(one: ChangeShown) -> dict[str, Any]:
+    return {
+        "slot_id": one.slot_id,
+        "title": one.title,
+        "kind": one.change.kind,
+        "fields": [
+            {"name": n, "before": before, "after": after} for n, before, after in one.fields
+        ],
+        "airings_added": one.counts.added,
+        "airings_removed": one.counts.removed,
+        "airings_changed": one.counts.changed,
+        "stations": list(one.stations),
+        "units": list(one.units),
+    }
+
+
+def _shown(
+    session: Session, tr: Translator, change: SlotChange, effect: Effect, served: dict[int, int]
+) -> ChangeShown:
+    stations = list[Station]()
+    for batch in in_batches(sorted(effect.station_ids)):
+        stations += session.scalars(select(Station).where(Station.id.in_(batch)))
+    unit_ids = {served[one.id] for one in stations if one.id in served}
+    names = sorted(_names(session, unit_ids))
+    return ChangeShown(
+        change, tr.text(_KINDS[change.kind]), change.line.title,
+        tuple(_fields(change, tr)),
+        tr.text(_("Airings: {added} new, {removed} gone, {changed} different."),
+                added=effect.added, removed=effect.removed, changed=effect.changed),
+        _whom(tr, names, len(stations)),
+        effect, tuple(names), tuple(sorted(one.code for one in stations)),
+    )  # fmt: skip
+
+
+def _names(session: Session, unit_ids: set[int]) -> Iterator[str]:
+    for batch in in_batches(sorted(unit_ids)):
+        yield from session.scalars(select(Unit.name).where(Unit.id.in_(batch)))
+
+
+def _whom(tr: Translator, names: list[str], stations: int) -> str:
+    if not stations:
+        return tr.text(_("Nobody in the days that are planned ahead."))
+    told = ", ".join(names[:_MOST_NAMES])
+    if len(names) > _MOST_NAMES:
+        more = len(names) - _MOST_NAMES
+        return tr.text(_("{count} stations: {names} and {more} more."),
+                       count=stations, names=told, more=more)  # fmt: skip
+    return tr.text(_("{count} stations: {names}."), count=stations, names=told)
+
+
+def _fields(change: SlotChange, tr: Translator) -> Iterator[tuple[str, str, str]]:
+    before = dict(_told(change.before, tr)) if change.before else {}
+    after = dict(_told(change.after, tr)) if change.after else {}
+    for name in before or after:
+        old, new = before.get(name, "–"), after.get(name, "–")
+        if old != new:
+            yield tr.text(name), old, new
+
+
+def _told(slot: Slot, tr: Translator) -> Iterator[tuple[str, str]]:
+    yield _("Title"), slot.title
+    yield _("When"), describe(rule_of(slot), tr)
+    yield _("Programme"), content_in_words(slot, tr)
+    yield _("Length"), tr.length(slot.seconds * 1000)
+    yield _("Who hears it"), _audience(slot, tr)
+    yield _("Class"), tr.text(CLASS_WORDS[slot.programme_class])
+    yield _("May be late"), tr.length(slot.late_ok_s * 1000)
+    yield _("Live relay"), slot.stream or "–"
+    yield _("Ident"), slot.ident.title if slot.ident else "–"
+    yield _("Filler"), slot.filler.title if slot.filler else "–"
+    yield _("From"), tr.day(slot.valid_from)
+    yield _("Until"), tr.day(slot.valid_to) if slot.valid_to else "–"
+
+
+def _audience(slot: Slot, tr: Translator) -> str:
+    def named(excluded: bool) -> str:
+        places = [one.unit or one.station for one in slot.targets if one.excluded is excluded]
+        return ", ".join(place.name for place in places if place is not None)
+
+    heard, left_out = named(False), named(True)
+    if not left_out:
+        return heard
+    return tr.text(_("{heard}, without {left_out}"), heard=heard, left_out=left_out)

@@ -1,0 +1,265 @@
+"""Draft → released: the timetable airs in versions, each by a person, taken back in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from scheduler import people
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
+from scheduler.hub import Hub
+from scheduler.lines import Content, draft_of, every_slot, is_draft, made_of, normal, write
+from scheduler.slots import SLOT_LOCK, audience_ids, changes_of, refuse_foreign_unit, rule_of
+from scheduler.store import ledger
+from scheduler.store.db import lock
+from scheduler.store.models import Person, Release, ReleaseChange, Slot
+from scheduler.text import one_line
+from scheduler.timetable import occurrences
+from scheduler.units import maps_of
+
+ROLES = ("editor", "approver", "district", "commune")
+PAGE = 50  # releases shown at once
+
+
+@dataclass(frozen=True)
+class SlotChange:
+    """What a release would make of one slot; lines are for reading only."""
+
+    slot_id: int
+    before: Slot | None  # as it airs; none: it does not
+    after: Slot | None  # as it will air; none: no more
+
+    @property
+    def kind(self) -> str:
+        if self.before is None:
+            return "added"
+        return "removed" if self.after is None else "changed"
+
+    @property
+    def line(self) -> Slot:
+        """The slot as it will be, or was."""
+        line = self.after or self.before
+        assert line is not None
+        return line
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a change means for the days that are planned ahead."""
+
+    added: int  # airings
+    removed: int
+    changed: int  # at the same moment, but something else or otherwise
+    station_ids: frozenset[int]
+
+
+def pending(session: Session) -> list[SlotChange]:
+    """What people changed since the last release, in order of the timetable."""
+    return [_change(session, slot) for slot in every_slot(session) if is_draft(slot)]
+
+
+def effects(
+    hub: Hub, session: Session, changes: Sequence[SlotChange], *, first: date | None = None
+) -> list[Effect]:
+    """For each change: which airings come, go or differ in the days that are planned ahead."""
+    begin = first or hub.today() + timedelta(days=1)
+    days = [begin + timedelta(days=n) for n in range(hub.settings.plan.days_ahead)]
+    maps = maps_of(session, days)
+    found = []
+    for change in changes:
+        old, new = (_moments(hub, line, days, maps) for line in (change.before, change.after))
+        differing = old & new if _airs_otherwise(change) else set()
+        touched = (old ^ new) | differing
+        found.append(
+            Effect(len(new - old), len(old - new), len(differing),
+                   frozenset(station_id for station_id, _ in touched))
+        )  # fmt: skip
+    return found
+
+
+def release(
+    hub: Hub, *, by: Person, note: str = "", slot_ids: Collection[int] | None = None
+) -> Release:
+    """
+    Let the draft air from the next planning on: all that the person may change, or these slots.
+
+    Raises:
+        InputInvalid: nothing has changed.
+        OutsideUnit, NotFound: of a slot that was named.
+    """
+    people.require_role(by, *ROLES)
+    with hub.database.write() as session:
+        lock(session, SLOT_LOCK)
+        drafts = {slot.id: slot for slot in every_slot(session) if is_draft(slot)}
+        for slot_id in slot_ids or ():
+            if slot_id not in drafts:
+                raise NotFound(what="draft", key=slot_id)
+            refuse_foreign_unit(session, drafts[slot_id], by)
+        chosen = [
+            slot for slot in drafts.values()
+            if (slot.id in slot_ids if slot_ids is not None else _may(session, slot, by))
+        ]  # fmt: skip
+        if not chosen:
+            raise InputInvalid(problem="nothing has changed since the last release")
+        made = _new(hub, session, by, note)
+        for slot in chosen:
+            _bring(session, made, slot, draft_of(slot))
+        _note(hub, session, made, by, "timetable_released")
+    return made
+
+
+def restore(hub: Hub, version: int | None = None, *, by: Person, note: str = "") -> Release:
+    """
+    Return to an earlier release (none: the one before the last) in one step, as a new version.
+
+    What airs and its draft go back together; a draft that nobody has released stays a draft. Only
+    slots that the person may change go back.
+
+    Raises:
+        NotFound: there is no such version.
+        InputInvalid: it is what airs already.
+    """
+    people.require_role(by, *ROLES)
+    with hub.database.write() as session:
+        lock(session, SLOT_LOCK)
+        last = last_version(session)
+        wanted = last - 1 if version is None else version
+        if not 0 <= wanted <= last or not last:
+            raise NotFound(what="release", key=wanted)
+        slots = {slot.id: slot for slot in _slots_since(session, wanted)}
+        back = {
+            slot_id: content for slot_id, content in _contents_at(session, wanted).items()
+            if normal(slots[slot_id].released) != normal(content)
+            and _may(session, slots[slot_id], by)
+        }  # fmt: skip
+        if not back:
+            raise InputInvalid(problem=said("release {version} is what airs", version=wanted))
+        made = _new(hub, session, by, note, restores=wanted or None)
+        for slot_id, content in back.items():
+            slot = slots[slot_id]
+            if not is_draft(slot):
+                _redraw(slot, content, hub.clock.now())
+            _bring(session, made, slot, content)
+        _note(hub, session, made, by, "timetable_restored", to=wanted)
+    return made
+
+
+def discard(hub: Hub, slot_id: int, *, by: Person) -> None:
+    """Throw a draft away: the slot is again as it airs, or gone when it never did."""
+    people.require_role(by, *ROLES)
+    with hub.database.write() as session:
+        lock(session, SLOT_LOCK)
+        slot = session.get(Slot, slot_id)
+        if slot is None or not is_draft(slot):
+            raise NotFound(what="draft", key=slot_id)
+        refuse_foreign_unit(session, slot, by)
+        _redraw(slot, slot.released, hub.clock.now())
+        ledger.record(
+            session, at=hub.clock.now(), who=by.username, what="draft_discarded",
+            subject=f"slot {slot.id}", title=slot.title,
+        )  # fmt: skip
+
+
+def last_version(session: Session) -> int:
+    """Of the release that airs; 0: there is none yet."""
+    return session.scalar(select(func.max(Release.version))) or 0
+
+
+def list_releases(session: Session, limit: int = PAGE) -> list[Release]:
+    """The newest first, with who made them and what they changed."""
+    statement = select(Release).options(selectinload(Release.person), selectinload(Release.changes))
+    return list(session.scalars(statement.order_by(Release.version.desc()).limit(limit)))
+
+
+# ── Comparing ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _change(session: Session, slot: Slot) -> SlotChange:
+    before = None if slot.released is None else made_of(session, slot, slot.released)
+    return SlotChange(slot.id, before, None if slot.removed_at is not None else slot)
+
+
+def _airs_otherwise(change: SlotChange) -> bool:
+    """Whether what stands in an airing differs, and not only when or for whom."""
+    if change.before is None or change.after is None:
+        return False
+    names = ("programme_id", "series_id", "theme_id", "items", "ident_id", "filler_id", "title",
+             "programme_class", "late_ok_s", "stream", "seconds", "no_repeat_days")  # fmt: skip
+    return any(getattr(change.before, name) != getattr(change.after, name) for name in names)
+
+
+def _moments(
+    hub: Hub, line: Slot | None, days: Sequence[date], maps: dict[date, dict[int, set[int]]]
+) -> set[tuple[int, datetime]]:
+    if line is None:
+        return set()
+    zone = hub.settings.zone
+    return {
+        (station_id, one.starts_at)
+        for one in occurrences(rule_of(line), days[0], days[-1], zone, changes_of(line))
+        for station_id in audience_ids(line.targets, maps[one.on])
+    }
+
+
+# ── Changing ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _may(session: Session, slot: Slot, by: Person) -> bool:
+    try:
+        refuse_foreign_unit(session, slot, by)
+    except OutsideUnit:
+        return False
+    return True
+
+
+def _new(hub: Hub, session: Session, by: Person, note: str, restores: int | None = None) -> Release:
+    made = Release(
+        version=last_version(session) + 1, at=hub.clock.now(), released_by=by.id,
+        note=one_line(note, 300), restores=restores,
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _bring(session: Session, made: Release, slot: Slot, content: Content | None) -> None:
+    made.changes.append(
+        ReleaseChange(version=made.version, slot_id=slot.id, before=slot.released, after=content)
+    )
+    slot.released = content
+
+
+def _redraw(slot: Slot, content: Content | None, now: datetime) -> None:
+    if content is None:
+        slot.removed_at = slot.removed_at or now
+    else:
+        slot.removed_at = None
+        write(slot, content)
+
+
+def _contents_at(session: Session, version: int) -> dict[int, Content | None]:
+    """What each slot was at that release, of those that a later one changed."""
+    later = session.scalars(
+        select(ReleaseChange)
+        .where(ReleaseChange.version > version)
+        .order_by(ReleaseChange.version.desc())
+    )
+    return {one.slot_id: one.before for one in later}  # the earliest one stays
+
+
+def _slots_since(session: Session, version: int) -> Sequence[Slot]:
+    changed = select(ReleaseChange.slot_id).where(ReleaseChange.version > version)
+    return session.scalars(select(Slot).where(Slot.id.in_(changed))).all()
+
+
+def _note(
+    hub: Hub, session: Session, made: Release, by: Person, what: str, **detail: object
+) -> None:
+    ledger.record(
+        session, at=made.at, who=by.username, what=what, subject=f"release {made.version}",
+        slots=[one.slot_id for one in made.changes], note=made.note, **detail,
+    )  # fmt: skip

@@ -1,0 +1,45 @@
+"""Very many new rows at once: COPY on PostgreSQL, batches elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from scheduler.store.db import BATCH_ROWS
+
+
+def bulk_insert(
+    session: Session, model: type[DeclarativeBase], columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+) -> None:  # fmt: skip
+    """
+    Add rows as they come, holding none of them; values in the order of the columns.
+
+    Columns that are not named are empty or as the database fills them. An enum is given by its
+    value, a document not at all.
+    """
+    session.flush()
+    if session.get_bind().dialect.name == "postgresql":
+        _copy(session, model, columns, rows)
+        return
+    coming = iter(rows)
+    while batch := list(islice(coming, BATCH_ROWS)):
+        session.execute(insert(model), [dict(zip(columns, row, strict=True)) for row in batch])
+
+
+def _copy(
+    session: Session, model: type[DeclarativeBase], columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+) -> None:  # fmt: skip
+    driver: Any = session.connection().connection.driver_connection
+    names = ", ".join(f'"{name}"' for name in columns)
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f'COPY "{model.__tablename__}" ({names}) FROM STDIN') as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)

@@ -98,7 +98,9 @@ class Ticks:
         since, self._looked_at = self._looked_at, self.hub.clock.now()
         for station_id in watch.to_look_at(self.hub, since):
             self.engine.collect(station_id)
-        watch.look(self.hub)
+        if watch.look(self.hub):
+            # Now, not at its next turn: 15 of the 120 seconds in which somebody must hear of it.
+            self._scheduler.modify_job("post", next_run_time=self.hub.clock.now())
 
     def _beat(self) -> None:
         self.last_beat = self.hub.clock.now()

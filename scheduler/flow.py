@@ -78,15 +78,17 @@ class _Night:
         self.ends: dict[int, list[float]] = {}
         self.active: list[_Visit] = []
         self.on_link: dict[int | None, int] = {}
-        # Those whose window is closed, by when it opens; those that may go, per link, by air time.
+        # Those whose window is closed, by when it opens; those that may go, by air time; and those
+        # that wait for a place on their link.
         self.closed: list[tuple[float, int, Job]] = []
-        self.open: dict[int | None, list[tuple[datetime, int, Job]]] = {}
+        self.ready: list[tuple[datetime, int, Job]] = []
+        self.blocked: dict[int | None, list[tuple[datetime, int, Job]]] = {}
         for n, job in enumerate(jobs):
             heapq.heappush(self.closed, (self._opens(job, 0.0), n, job))
 
     def go(self) -> None:
         at = 0.0
-        while at <= self.horizon_s and (self.active or self.closed or any(self.open.values())):
+        while at <= self.horizon_s and (self.active or self.closed or self.ready):
             self._let_in(at)
             self._share()
             until = min(self._next_events(at), default=self.horizon_s + 1)
@@ -103,28 +105,26 @@ class _Night:
     def _let_in(self, at: float) -> None:
         while self.closed and self.closed[0][0] <= at + _DONE:
             _, n, job = heapq.heappop(self.closed)
-            waiting = self.open.setdefault(job.link_id, [])
-            heapq.heappush(waiting, (job.first_air_at, n, job))
-        while len(self.active) < self.workers:
-            link_id = self._next_link()
-            if link_id is _NOBODY:
-                return
-            _, n, job = heapq.heappop(self.open[link_id])  # type: ignore[index]
+            heapq.heappush(self.ready, (job.first_air_at, n, job))
+        while self.ready and len(self.active) < self.workers:
+            first_air_at, n, job = heapq.heappop(self.ready)
+            if not self._has_place(job.link_id):
+                waiting = self.blocked.setdefault(job.link_id, [])
+                heapq.heappush(waiting, (first_air_at, n, job))
+                continue
             opens = self._opens(job, at)
             if opens > at + _DONE:  # it closed while the job waited
                 heapq.heappush(self.closed, (opens, n, job))
+                self._unblock(job.link_id)
                 continue
             self.active.append(_Visit(job))
             self.on_link[job.link_id] = self.on_link.get(job.link_id, 0) + 1
 
-    def _next_link(self) -> object:
-        """The link with a free place whose first job airs soonest."""
-        heads = [
-            (waiting[0][0], waiting[0][1], link_id)
-            for link_id, waiting in self.open.items()
-            if waiting and self._has_place(link_id)
-        ]
-        return min(heads, key=lambda head: head[:2])[2] if heads else _NOBODY
+    def _unblock(self, link_id: int | None) -> None:
+        """A place on a link is free: the next one that waits for it may go."""
+        waiting = self.blocked.get(link_id)
+        if waiting:
+            heapq.heappush(self.ready, heapq.heappop(waiting))
 
     def _has_place(self, link_id: int | None) -> bool:
         link = self.links.get(link_id) if link_id is not None else None
@@ -150,14 +150,12 @@ class _Night:
             if len(visit.ends) == len(visit.job.pieces):
                 self.active.remove(visit)
                 self.on_link[visit.job.link_id] -= 1
+                self._unblock(visit.job.link_id)
 
     def _opens(self, job: Job, at: float) -> float:
         """When the job may begin, from a moment on."""
         moment = max(self.now + timedelta(seconds=at), job.from_at)
         return (next_open(job.window, moment, self.zone) - self.now).total_seconds()
-
-
-_NOBODY = object()
 
 
 def _share(visits: list[_Visit], total: float | None) -> None:

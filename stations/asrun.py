@@ -22,6 +22,7 @@ CLOCK_TRUSTED_S = 300  # a line further ahead of our clock than this has an untr
 CLOCK_BELIEVED_S = 86400  # and further than this it is not a record of anything
 
 _DAY_MS = 86_400_000
+_FAR_S = 1 << 40  # a clock may come back from the year 2099
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class AsrunRecord:
     source: str = ""  # of a start: file or stream
     exit_code: int | None = None
     last_known_at: datetime | None = None  # after a power cut: it certainly played until here
+    step_s: int = 0  # of a clock that was set: by how much
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,26 @@ def read_asrun(
 def airings_of(records: Iterable[AsrunRecord]) -> dict[str, AsrunAiring]:
     """Fold the records of one or more days, in their order, into what became of each item."""
     stories: dict[str, list[AsrunRecord]] = {}
-    for record in records:
+    for record in _doubting_before_steps(records):
         if record.item_id is not None:
             stories.setdefault(record.item_id, []).append(record)
     return {item_id: _airing_of(item_id, story) for item_id, story in stories.items()}
+
+
+def _doubting_before_steps(records: Iterable[AsrunRecord]) -> list[AsrunRecord]:
+    """
+    What was written before a clock was set has an untrusted time, back to the boot or to the
+    setting before: nobody knows since when it had been wrong.
+    """
+    judged: list[AsrunRecord] = []
+    is_doubted = False
+    for record in reversed(list(records)):
+        judged.append(replace(record, clock_ok=False) if is_doubted else record)
+        if record.event == "boot":
+            is_doubted = False
+        elif record.step_s:
+            is_doubted = abs(record.step_s) > CLOCK_TRUSTED_S
+    return judged[::-1]
 
 
 @dataclass(frozen=True)
@@ -206,6 +224,8 @@ def _record_of(raw: fields.Raw, *, is_future: bool) -> AsrunRecord:
         clock_ok=raw.get("clock") == "ok" and not is_future,
         reason=fields.word(raw, "reason", can_be_empty=True),
     )
+    if event == "clock" and "step_s" in raw:
+        return replace(record, step_s=fields.whole(raw, "step_s", -_FAR_S, _FAR_S))
     if "item" not in raw:
         return record
     ends = event in ("ended", "interrupted")

@@ -176,6 +176,29 @@ def test_a_clock_that_the_station_doubts_is_not_trusted() -> None:
     assert [r.clock_ok for r in read(sealed(clock="behind_log")).records] == [False]
 
 
+@pytest.mark.parametrize(("step_s", "is_trusted"), [(-7800, False), (7800, False), (-40, True)])
+def test_what_was_written_before_the_clock_was_set_is_not_trusted(
+    step_s: int, is_trusted: bool
+) -> None:
+    """A box two hours ahead played at 03:00 and wrote 05:00; its own log tells, once it is set."""
+    set_right = {"event": "clock", "reason": "stepped", "step_s": step_s, "item": "x"}
+    lines = chain(
+        {"event": "started", "item": "before"},
+        {"event": "boot", "item": "x"},
+        {"event": "started"},
+        {"event": "ended", "played_ms": 1000, "exit": 0},
+        set_right,
+        {"event": "started", "item": "b"},
+    )
+
+    airings = airings_of(read(b"\n".join(lines)).records)
+
+    assert airings["a"].clock_ok is is_trusted
+    assert airings["a"].outcome == "ended"
+    assert airings["b"].clock_ok
+    assert airings["before"].clock_ok
+
+
 def test_both_keys_are_accepted_while_they_change() -> None:
     """A log written before and after the change is one log."""
     data = STORY[0] + b"\n" + sealed(OTHER_KEY, line=2, prev=player.digest_of(STORY[0]))

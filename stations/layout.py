@@ -12,6 +12,7 @@ Sha256 = NewType("Sha256", str)  # 64 lower-case hex digits
 
 AUDIO_DIR = "in/audio"
 MANIFEST_DIR = "in/manifest"
+URGENT_MANIFEST = "in/manifest/urgent.signed"
 RECEIPT = "out/receipt.json"
 ASRUN_DIR = "out/asrun"
 FOLDERS = ("in", AUDIO_DIR, MANIFEST_DIR, "out", ASRUN_DIR)

@@ -44,6 +44,7 @@ class ManifestItem:
     title: str  # for people; the player does not need it
     files: tuple[str, ...]  # names out of the manifest's files, played one after the other
     stream: str = ""  # address of a live relay; the files are then what plays if it fails
+    is_drill: bool = False  # of the urgent manifest: everything is done but play
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Manifest:
     files: tuple[ManifestFile, ...]
     items: tuple[ManifestItem, ...]
     critical: tuple[str, ...] = ()  # fields without which the player must not obey
+    is_urgent: bool = False  # of no day: its items are due as soon as it is accepted
 
     @property
     def utc_offset_s(self) -> int:
@@ -116,7 +118,8 @@ def file_sha256(data: bytes) -> Sha256:
 def _to_json(manifest: Manifest) -> dict[str, Any]:
     return {
         "v": 1,
-        "critical": sorted(manifest.critical),
+        "critical": sorted({*manifest.critical, *_critical_of(manifest)}),
+        **({"urgent": True} if manifest.is_urgent else {}),
         "station": manifest.station,
         "tz": manifest.tz,
         "utc_offset_s": manifest.utc_offset_s,
@@ -136,6 +139,12 @@ def _to_json(manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def _critical_of(manifest: Manifest) -> set[str]:
+    """A player that knows neither may not take a drill for the real thing, nor either for a day."""
+    drills = {"drill"} if any(item.is_drill for item in manifest.items) else set()
+    return drills | ({"urgent"} if manifest.is_urgent else set())
+
+
 def _item_to_json(item: ManifestItem) -> dict[str, Any]:
     return {
         "id": item.id,
@@ -148,6 +157,7 @@ def _item_to_json(item: ManifestItem) -> dict[str, Any]:
         "files": list(item.files),
         # Not critical: a player that does not know it plays the local files.
         **({"stream": item.stream} if item.stream else {}),
+        **({"drill": True} if item.is_drill else {}),
     }
 
 
@@ -166,6 +176,7 @@ def _from_json(raw: dict[str, Any]) -> Manifest:
         ),
         items=tuple(_item_from_json(item) for item in raw["items"]),
         critical=tuple(raw["critical"]),
+        is_urgent=raw.get("urgent", False),
     )
 
 
@@ -180,6 +191,7 @@ def _item_from_json(raw: dict[str, Any]) -> ManifestItem:
         title=raw["title"],
         files=tuple(raw["files"]),
         stream=raw.get("stream", ""),
+        is_drill=raw.get("drill", False),
     )
 
 

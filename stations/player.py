@@ -68,16 +68,18 @@ FIELDS = {  # every field that this player understands, at any depth
     *("v", "critical", "station", "tz", "utc_offset_s", "date", "seq", "generated_at"),
     *("not_before", "expires_at", "files", "sha256", "ext", "bytes", "ms"),
     *("items", "id", "at", "late_ok_s", "gain_db", "class", "title", "stream"),
+    *("urgent", "drill"),
 }
 PURPOSE_ASRUN = b"loa-asrun-1\n"
 PURPOSE_RECEIPT = b"loa-receipt-1\n"
+URGENT = "urgent"  # stands where a date stands, for the one manifest that is of no day
 NO_LINE = "0" * 64  # what the first line of a log names as the line before it
 
 _HEADER = re.compile(rb"loa-manifest-1((?: [0-9a-f]{64}){1,2})\n")
 _SEAL = re.compile(rb',"mac":"([0-9a-f]{64})"\}')
 _SEAL_BYTES = 74
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MANIFEST_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.signed")
+_MANIFEST_NAME = re.compile(r"(\d{4}-\d{2}-\d{2}|urgent)\.signed")
 _ASRUN_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.jsonl")
 _ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -305,6 +307,8 @@ class Item(NamedTuple):
     rank: int  # 0 urgent, 1 priority, 2 normal
     files: Tuple[AudioFile, ...]
     stream: str  # address of a live relay, or empty; the files are then what plays if it fails
+    at_once: bool = False  # of the urgent manifest: due as soon as that is accepted
+    is_drill: bool = False  # everything is done but play
 
 
 @dataclass(frozen=True)
@@ -319,6 +323,12 @@ class Day:
     not_before: float
     expires_at: float
     items: Tuple[Item, ...]
+    is_urgent: bool = False
+
+    @property
+    def name(self) -> str:
+        """Under which it lies in in/manifest, without the end."""
+        return URGENT if self.is_urgent else self.date
 
 
 def parse_manifest(body: bytes) -> Day:
@@ -338,7 +348,10 @@ def _day_of(raw: Dict[str, Any]) -> Day:
     files = {file.name: file for file in map(_file_of, _list(raw["files"]))}
     items = tuple(_item_of(item, date, files) for item in _list(raw["items"]))
     utc_offset_s = _whole(raw["utc_offset_s"], -86400, 86400)
-    _check_items(items, midnight_of(date) - utc_offset_s)
+    is_urgent = _flag(raw, "urgent")
+    if is_urgent:
+        items = tuple(_at_once(item, utc_offset_s) for item in items)
+    _check_items(items, None if is_urgent else midnight_of(date) - utc_offset_s)
     return Day(
         station=raw["station"],
         date=date,
@@ -348,7 +361,15 @@ def _day_of(raw: Dict[str, Any]) -> Day:
         not_before=instant_of(raw["not_before"]),
         expires_at=instant_of(raw["expires_at"]),
         items=items,
+        is_urgent=is_urgent,
     )
+
+
+def _at_once(item: Item, utc_offset_s: int) -> Item:
+    """An item of the urgent manifest belongs to the day on which it was ordered."""
+    if item.rank != 0 or item.stream:
+        raise Refused("malformed")
+    return item._replace(key=(date_of(item.at, utc_offset_s), item.key[1]), at_once=True)
 
 
 def _file_of(raw: Dict[str, Any]) -> AudioFile:
@@ -369,6 +390,7 @@ def _item_of(raw: Dict[str, Any], date: str, files: Dict[str, AudioFile]) -> Ite
         rank=RANKS[raw["class"]],
         files=tuple(files[name] for name in _list(raw["files"])),
         stream=_stream_of(raw.get("stream", "")),
+        is_drill=_flag(raw, "drill"),
     )
 
 
@@ -380,9 +402,11 @@ def host_of(address: str) -> str:
     return urlsplit(address).hostname or ""
 
 
-def _check_items(items: Tuple[Item, ...], midnight: float) -> None:
+def _check_items(items: Tuple[Item, ...], midnight: Optional[float]) -> None:
     if len(items) > ITEMS_MAX or len({item.key for item in items}) < len(items):
         raise Refused("malformed")
+    if midnight is None:
+        return
     # Three hours either way: a change of summer time moves midnight, never by more.
     if any(not -10800 <= item.at - midnight < 86400 + 10800 for item in items):
         raise Refused("other_date")
@@ -392,6 +416,13 @@ def _whole(value: Any, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
         raise Refused("malformed")
     return int(value)
+
+
+def _flag(raw: Dict[str, Any], name: str) -> bool:
+    value = raw.get(name, False)
+    if not isinstance(value, bool):
+        raise Refused("malformed")
+    return value
 
 
 def _list(value: Any) -> List[Any]:
@@ -443,7 +474,7 @@ class Timetable:
                 day = parse_manifest(body)
             except (OSError, Refused):
                 continue  # half a copy after a power cut: the one in in/ is judged anew
-            seen = self.seen.setdefault(day.date, (day.seq, digest_of(body)))
+            seen = self.seen.setdefault(day.name, (day.seq, digest_of(body)))
             if day.station == self._settings.station and day.seq >= seen[0]:
                 self._take(day, data, body)
         return is_known
@@ -485,11 +516,29 @@ class Timetable:
             self.days.pop(date, None)
             self.file_sha256.pop(date, None)
             self._save_seen()
-            own = os.path.join(self._own, date + ".signed")
-            if os.path.exists(own):
-                os.remove(own)
+            self._remove_own(date)
+        urgent = self.days.get(URGENT)
+        if urgent is not None and all(item.key[0] < today for item in urgent.items):
+            del self.days[URGENT], self.file_sha256[URGENT]  # its number is remembered for ever
+            self._remove_own(URGENT)
         for name in [name for name in self.refusals if name not in self._judged]:
             del self.refusals[name]
+
+    def day_of(self, item: Item) -> Optional[Day]:
+        """The manifest that asks for an item."""
+        urgent = self.days.get(URGENT)
+        if urgent is not None and any(one.key == item.key for one in urgent.items):
+            return urgent
+        return self.days.get(item.key[0])
+
+    def dates(self) -> List[str]:
+        """The days that were accepted."""
+        return [date for date in self.days if date != URGENT]
+
+    def _remove_own(self, name: str) -> None:
+        own = os.path.join(self._own, name + ".signed")
+        if os.path.exists(own):
+            os.remove(own)
 
     def _consider(self, name: str, now: float) -> bool:
         path = os.path.join(self._folder, name)
@@ -497,7 +546,7 @@ class Timetable:
         if look is None or self._judged.get(name) == look:
             return False
         try:
-            is_new = self._judge(path, name[:10], now)
+            is_new = self._judge(path, name[: -len(".signed")], now)
         except Refused as error:
             self._refuse(name, error.reason, now)
             if error.reason != "not_yet_valid":
@@ -511,7 +560,7 @@ class Timetable:
         self.refusals.pop(name, None)
         return is_new
 
-    def _judge(self, path: str, date: str, now: float) -> bool:
+    def _judge(self, path: str, name: str, now: float) -> bool:
         try:
             data = read_file(path, MANIFEST_MAX_BYTES + 1)
         except OSError:
@@ -520,13 +569,13 @@ class Timetable:
         day = parse_manifest(body)
         if day.station != self._settings.station:
             raise Refused("other_station")
-        if day.date != date:
+        if day.name != name:
             raise Refused("other_date")
         self._check_time(day, now)
         self._check_seq(day, digest_of(body))
-        if self.file_sha256.get(date) == digest_of(data):
+        if self.file_sha256.get(name) == digest_of(data):
             return False
-        write_file(os.path.join(self._own, date + ".signed"), data, self._settings.is_durable)
+        write_file(os.path.join(self._own, name + ".signed"), data, self._settings.is_durable)
         self._take(day, data, body)
         self._save_seen()
         return True
@@ -534,24 +583,25 @@ class Timetable:
     def _check_time(self, day: Day, now: float) -> None:
         if now < day.generated_at - CLOCK_TOLERANCE_S:
             return  # our clock is wrong, not the manifest: its number alone must do
-        if now > day.expires_at + VALIDITY_TOLERANCE_S:
+        tolerance_s = CLOCK_TOLERANCE_S if day.is_urgent else VALIDITY_TOLERANCE_S
+        if now > day.expires_at + tolerance_s:
             raise Refused("expired")
         if now < day.not_before - VALIDITY_TOLERANCE_S:
             self._look_again = True
             raise Refused("not_yet_valid")
 
     def _check_seq(self, day: Day, content: str) -> None:
-        seq, seen_content = self.seen.get(day.date, (self.floor + 1, ""))
+        seq, seen_content = self.seen.get(day.name, (self.floor + 1, ""))
         if day.seq < seq:
             raise Refused("replayed")
         if day.seq == seq and seen_content and seen_content != content:
             raise Refused("same_seq_other_content")
 
     def _take(self, day: Day, data: bytes, body: bytes) -> None:
-        self.days[day.date] = day
+        self.days[day.name] = day
         self.newest = max(self.newest, day.generated_at)
-        self.file_sha256[day.date] = digest_of(data)
-        self.seen[day.date] = (day.seq, digest_of(body))
+        self.file_sha256[day.name] = digest_of(data)
+        self.seen[day.name] = (day.seq, digest_of(body))
 
     def _refuse(self, name: str, reason: str, now: float) -> None:
         if self.refusals.get(name, ("", 0.0))[0] != reason and len(self.refusals) < REFUSALS_MAX:
@@ -1032,6 +1082,8 @@ class Player:
         self._airings: Dict[Tuple[str, str], Airing] = {}
         self._agenda: List[Item] = []  # the next one last
         self._due: List[Item] = []
+        self._drills: List[Item] = []  # to be told once their files are right
+        self._drilled: Dict[str, str] = {}  # id -> when it would have played
         self._on_air: Optional[OnAir] = None
         self._next_poll = self._next_receipt = self._next_position = 0.0
         self._drift = self.clock.now() - self.clock.monotonic()
@@ -1094,8 +1146,12 @@ class Player:
         is_known = self.timetable.load()
         receipt = self._last_receipt()
         if not is_known and receipt:
-            self.timetable.recover_seen(receipt.get("dates", {}), receipt.get("floor", 0))
-        since = min(self.timetable.days, default="9999")
+            known = dict(receipt.get("dates", {}))
+            known.update({URGENT: receipt[URGENT]} if URGENT in receipt else {})
+            self.timetable.recover_seen(known, receipt.get("floor", 0))
+        items = [item for day in self.timetable.days.values() for item in day.items]
+        dates = [*self.timetable.dates(), *(item.key[0] for item in items)]
+        since = min(dates, default="9999")
         open_items: Dict[Tuple[str, str], Tuple[str, str, int, str]] = {}
         for line in self.log.load(since):
             if "item" in line:
@@ -1117,6 +1173,9 @@ class Player:
         return receipt
 
     def _remember(self, key: Tuple[str, str], line: Dict[str, Any]) -> None:
+        if line["event"] == "drilled":
+            self._drilled[key[1]] = line["at"]
+            return
         airing = self._airings.setdefault(key, Airing())
         if line["event"] == "started":
             airing.state, airing.offset_ms = "on_air", line["offset_ms"]
@@ -1172,6 +1231,8 @@ class Player:
             self.library.step(now)
             if not self.library.is_busy:
                 self.write_receipt()
+        if self._drills and not self.library.is_busy:
+            self._drill(now)
         if self._on_air is not None:
             self._follow(self._on_air, now)
         while self._agenda and self._agenda[-1].at <= now:
@@ -1243,18 +1304,36 @@ class Player:
         if self._on_air is not None and self._on_air.item.key not in items:
             self._interrupt("withdrawn")
         now = self.clock.now()
+        is_told = self._drilled
+        self._drills = [i for i in items.values() if i.is_drill and i.key[1] not in is_told]
+        items = {key: item for key, item in items.items() if not item.is_drill}
         for item in items.values():
             # Missed by a clock that was wrong, or by a plan that has moved it since.
             if self._airing_of(item).state == "missed" and now < self._deadline_of(item):
                 self._airings[item.key] = Airing()
         waiting = [i for i in items.values() if self._airing_of(i).state == "waiting"]
-        self._due = []
-        self._agenda = sorted(waiting, key=lambda item: (item.at, item.rank), reverse=True)
+        self._due = [item for item in waiting if item.at_once]
+        agenda = [item for item in waiting if not item.at_once]
+        self._agenda = sorted(agenda, key=lambda item: (item.at, item.rank), reverse=True)
+
+    def _drill(self, now: float) -> None:
+        """Say once that an urgent item would now have been put on air."""
+        waiting = self._drills
+        self._drills = []
+        for item in waiting:
+            is_over = now >= item.at + item.late_ok_s
+            if not is_over and all(self.library.verdict(f.name, now) == "ok" for f in item.files):
+                self._drilled[item.key[1]] = text_of(now)
+                self._write_item("drilled", item)
+                self._next_receipt = now
+            elif not is_over:
+                self._drills.append(item)
 
     def _repeats(self) -> List[Item]:
         """Without a plan for today, the last known day again, if the owner wants that."""
-        earlier = max((date for date in self.timetable.days if date < self._today), default="")
-        is_stale = bool(earlier) and max(self.timetable.days) < self._today
+        dates = self.timetable.dates()
+        earlier = max((date for date in dates if date < self._today), default="")
+        is_stale = bool(earlier) and max(dates) < self._today
         if self.settings.when_stale != "repeat" or not is_stale:
             return []
         later_s = midnight_of(self._today) - midnight_of(earlier)
@@ -1473,7 +1552,8 @@ class Player:
 
     def _write_item(self, event: str, item: Item, **fields: Any) -> None:
         date, item_id = item.key
-        seq = self.timetable.days[date].seq if date in self.timetable.days else 0
+        day = self.timetable.day_of(item)
+        seq = 0 if day is None else day.seq
         planned = text_of(item.at)
         self._write(event, date=date, item=item_id, seq=seq, planned=planned, **fields)
 
@@ -1502,6 +1582,10 @@ class Player:
             ],
             "asrun": {"line": self.log.line, "head": self.log.head, "failure": self.log.failure},
         }
+        urgent = self.timetable.days.get(URGENT)
+        if urgent is not None:
+            drilled = {i.key[1]: self._drilled.get(i.key[1], "") for i in urgent.items if i.is_drill}
+            receipt[URGENT] = dict(self._receipt_of(urgent, now), drilled=drilled)
         data = seal(receipt, self.log.keys[0], PURPOSE_RECEIPT) + b"\n"
         path = os.path.join(self.settings.root, "out", "receipt.json")
         try:
@@ -1511,14 +1595,14 @@ class Player:
 
     def _days_ahead(self, now: float) -> List[Tuple[str, Day]]:
         yesterday = date_of(now - 86400, self.timetable.utc_offset_s)
-        return [(date, d) for date, d in self.timetable.days.items() if date >= yesterday]
+        return [(d, self.timetable.days[d]) for d in self.timetable.dates() if d >= yesterday]
 
     def _receipt_of(self, day: Day, now: float) -> Dict[str, Any]:
         files: Dict[str, List[str]] = {"ok": [], "missing": [], "wrong": [], "unchecked": []}
         for name in sorted({file.name for item in day.items for file in item.files}):
             files[self.library.verdict(name, now)].append(name)
-        content = self.timetable.seen[day.date][1]
-        own = {"seq": day.seq, "sha256": self.timetable.file_sha256[day.date], "content": content}
+        content = self.timetable.seen[day.name][1]
+        own = {"seq": day.seq, "sha256": self.timetable.file_sha256[day.name], "content": content}
         return dict(own, **files)
 
 

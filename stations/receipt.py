@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from stations.layout import RECEIPT_MAX_BYTES, Sha256
 
 _AUDIO_NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{2,4}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MANIFEST_NAME = re.compile(r"\d{4}-\d{2}-\d{2}\.signed", re.ASCII)
+_MANIFEST_NAME = re.compile(r"(\d{4}-\d{2}-\d{2}|urgent)\.signed", re.ASCII)
 _DAYS_MAX = 64
 _FILES_MAX = 5000
 
@@ -59,6 +60,8 @@ class Receipt:
     asrun_line: int  # number of the last line of the log
     asrun_head: str  # and its hash
     asrun_failure: str  # why lines wait in memory; empty if none do
+    urgent: ReceiptDay | None = None  # the urgent manifest that it obeys, if there is one
+    drilled: Mapping[str, datetime] = field(default_factory=dict)  # item → would have played then
 
     @property
     def clock_ok(self) -> bool:
@@ -107,7 +110,24 @@ def _receipt_of(raw: fields.Raw) -> Receipt:
         asrun_line=fields.whole(asrun, "line", 0, player.SEQ_MAX),
         asrun_head=_hash(asrun, "head"),
         asrun_failure=fields.word(asrun, "failure", can_be_empty=True),
+        urgent=_urgent_of(raw),
+        drilled=_drilled_of(raw),
     )
+
+
+def _urgent_of(raw: fields.Raw) -> ReceiptDay | None:
+    if "urgent" not in raw:
+        return None
+    return _day_of(f"{fields.instant(raw, 'at'):%Y-%m-%d}", fields.mapping(raw, "urgent"))
+
+
+def _drilled_of(raw: fields.Raw) -> dict[str, datetime]:
+    if "urgent" not in raw:
+        return {}
+    told = fields.mapping(fields.mapping(raw, "urgent"), "drilled")
+    if len(told) > _DAYS_MAX:
+        raise fields.MalformedField("drilled")
+    return {str(item): fields.instant(told, item) for item in told if told[item]}
 
 
 def _day_of(text: str, raw: fields.Raw) -> ReceiptDay:

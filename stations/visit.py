@@ -21,6 +21,7 @@ from stations.errors import FileTooLong, StationError
 from stations.layout import (
     AUDIO_DIR,
     MANIFEST_DIR,
+    URGENT_MANIFEST,
     DayFiles,
     RenditionFile,
     audio_path,
@@ -175,7 +176,7 @@ class Visit:
         try:
             self._put_side_files(day.side_files)
             self._step("side_files")
-            self._put_manifest(day)
+            self._put_manifest(manifest_path(day.for_date), day.manifest)
         except StationError:
             self.disk.forget_asked()
             raise
@@ -192,9 +193,22 @@ class Visit:
         fly_together([_with_no_result(work) for work in (self.disk.flush_folder(AUDIO_DIR), *puts)])
         self._placed |= fresh
 
-    def _put_manifest(self, day: DayFiles) -> None:
-        path = manifest_path(day.for_date)
-        written = fly(self._placer.put_small(path, day.manifest, self._step))
+    def commit_urgent(self, manifest: bytes) -> None:
+        """
+        Make the station obey what is urgent, beside whatever days it has.
+
+        Raises: as ``put_rendition``.
+        """
+        try:
+            self._put_side_files({})  # its renditions must outlive what outlives it
+            self._put_manifest(URGENT_MANIFEST, manifest)
+        except StationError:
+            self.disk.forget_asked()
+            raise
+        self._step("manifest_live")
+
+    def _put_manifest(self, path: str, manifest: bytes) -> None:
+        written = fly(self._placer.put_small(path, manifest, self._step))
         if written is not None and written.modified_at is not None:
             self._clock_seen = (written.modified_at, time.monotonic())
         fly(self.disk.flush_folder(MANIFEST_DIR))

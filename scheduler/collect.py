@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from scheduler import bulletins
 from scheduler.day import planned_at_of
 from scheduler.dispatch import interruptible_pool
 from scheduler.errors import CoreError
@@ -181,6 +182,7 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
             elif not holds and is_news and _is_lost(receipt, delivery, now):
                 lose(hub, session, delivery)
                 healed += 1
+        bulletins.take_receipt(session, station, receipt, now)
         known.receipt_at, known.last_seen_at = receipt.at, now
         known.free_bytes, known.player_version = receipt.free_bytes, receipt.player_version
     is_ahead = receipt.at > now + timedelta(seconds=CLOCK_TRUSTED_S)
@@ -271,6 +273,7 @@ def _move_airings(session: Session, delivery: Delivery, old: AiringState, new: A
         moving(Airing, new).where(
             Airing.station_id == delivery.station_id,
             Airing.broadcast_date == delivery.for_date,
+            Airing.bulletin_id.is_(None),
             Airing.state == old,
         )
     )
@@ -293,6 +296,12 @@ def _dates_to_fetch(hub: Hub, session: Session, station_id: int) -> list[date]:
                 Airing.grade == Grade.B,  # a log would be better proof than a person's word
                 # A player with a wrong clock gives an item up, and plays it once it is set.
                 and_(Airing.state == AiringState.MISSED, Airing.planned_at > fresh),
+                # Taken back in the middle: how far it was heard.
+                and_(
+                    Airing.state == AiringState.CANCELLED,
+                    Airing.bulletin_id.is_not(None),
+                    Airing.planned_at > fresh,
+                ),
             ),
         )
         .distinct()
@@ -383,9 +392,11 @@ def _apply(hub: Hub, session: Session, station: Station, said_of: Mapping[str, A
     for airing, said in _spoken_of(session, station, said_of):
         if airing.planned_at > now:
             continue  # what is still to come cannot have been heard
-        proof = proof_of(
-            said, planned_at=airing.planned_at, ms=airing.ms, rules=hub.settings.collect, now=now
-        )
+        rules = hub.settings.collect
+        if airing.bulletin_id is not None:
+            # "At once" is as soon as the line brings it; the log tells when that was.
+            rules = rules.model_copy(update={"late_after_s": airing.late_ok_s})
+        proof = proof_of(said, planned_at=airing.planned_at, ms=airing.ms, rules=rules, now=now)
         if proof is None and airing.state in OPEN_AIRINGS:
             airing.started_at = begun_at(said, hub.settings.collect)
         if proof is not None and _believe(airing, proof):

@@ -228,6 +228,14 @@ class SpeechSettings(Section):
     engines: dict[str, SpeechEngineSettings] = Field({}, description="by name, besides espeak-ng")
 
 
+class UrgentSettings(Section):
+    roles: tuple[Literal["approver", "editor", "district", "commune"], ...] = Field(
+        ("approver",), description="who may order on air at once, beside the administrator"
+    )
+    expires_min: int = Field(60, ge=1, le=1440, description="when no other time is given")
+    wait_s: int = Field(90, ge=0, le=3600, description="how long a command waits for receipts")
+
+
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="0.0.0.0 only behind a proxy that speaks TLS")
     port: int = Field(8730, ge=1, le=65535)
@@ -279,6 +287,7 @@ class Settings(Section):
     programmes: ProgrammeSettings = ProgrammeSettings()
     relay: RelaySettings = RelaySettings()
     speech: SpeechSettings = SpeechSettings()
+    urgent: UrgentSettings = UrgentSettings()
     web: WebSettings = WebSettings()
     public: PublicSettings = PublicSettings()
     # Changes to the shipped sound profiles and new ones, by name; audio.profiles checks them.

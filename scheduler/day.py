@@ -139,6 +139,7 @@ def days_from_rows(session: Session, station: Station, dates: Collection[date]) 
             Airing.station_id == station.id,
             Airing.broadcast_date.in_(dates),
             Airing.state.not_in(LEFT_OUT_AIRINGS),
+            Airing.bulletin_id.is_(None),
         )
     )  # fmt: skip
     for on, rendition, at, programme_id, its_class, *titles, late_ok_s, stream, ms, ident in rows:

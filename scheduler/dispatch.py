@@ -160,6 +160,7 @@ def _due(
             Airing.station_id == Delivery.station_id,
             Airing.broadcast_date == Delivery.for_date,
             Airing.programme_class == "urgent",
+            Airing.bulletin_id.is_(None),
             Airing.state.in_(OPEN_AIRINGS),
             Airing.planned_at > now - _URGENT_FOR,
         )

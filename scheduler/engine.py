@@ -17,7 +17,17 @@ from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
 from sqlalchemy import make_url
 
-from scheduler import audit, checks, collect, dispatch, forecast, links, planner, programmes
+from scheduler import (
+    audit,
+    checks,
+    collect,
+    dispatch,
+    forecast,
+    links,
+    planner,
+    programmes,
+)
+from scheduler import urgent as bulletins
 from scheduler.hub import Hub
 from scheduler.leases import worker_name
 from scheduler.secrets import derived_key, read_secret
@@ -28,6 +38,7 @@ log = structlog.get_logger()
 _ASKED_FOR = 1.0
 _LAST = -1e11  # below every air time
 _URGENT_WORKERS = 2
+_RECEIPT_AFTER_S = 40  # a player looks every half minute
 
 
 class Engine:
@@ -42,6 +53,7 @@ class Engine:
         self._consumers: list[Consumer] = []
         self._visit = self._task("visit", self._do_visit)
         self._visit_at_once = self.urgent.task(name="visit")(self._do_visit)
+        self._bring_urgent = self.urgent.task(name="bring")(self._do_bring_urgent)
         self._collect = self._task("collect", self._do_collect)
         self._audit = self._task("audit", self._do_audit)
         self._check = self._task("check", self._do_check)
@@ -67,6 +79,10 @@ class Engine:
                 # decided where a message is taken, so that what becomes due while a hundred
                 # stations wait takes its place among them.
                 self._visit(admission.station_id, priority=-admission.first_air_at.timestamp())
+
+    def bring_urgent(self) -> None:
+        """Bring what was ordered on air at once; a round that finds nothing costs one question."""
+        self._bring_urgent()
 
     def collect(self, station_id: int) -> None:
         self._collect(station_id)
@@ -123,6 +139,11 @@ class Engine:
         is_ending = self.hub.stopping.is_set()
         if result is not None and result.link_id is not None and not is_ending:
             self.dispatch(result.link_id)  # its place on the link is free for the next one
+
+    def _do_bring_urgent(self) -> None:
+        for visit in bulletins.push(self.hub):
+            if visit.error is None:
+                self._collect.schedule(args=(visit.station_id,), delay=_RECEIPT_AFTER_S)
 
     def _do_collect(self, station_id: int) -> None:
         with links.free_to_collect(self.hub, station_id) as is_free:

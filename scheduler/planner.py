@@ -268,7 +268,7 @@ class _Planning:
         table = Airing.__table__.c
         rows = self.session.execute(
             select(table.station_id, table.planned_at, table.state, *columns).where(
-                table.broadcast_date == on
+                table.broadcast_date == on, table.bulletin_id.is_(None)
             )
         )
         found = _Found({}, {})

@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import audit, checks, collect, people, previews, programmes, uploads, watch
+from scheduler import audit, checks, collect, people, previews, programmes, uploads, urgent, watch
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 from scheduler.leftovers import remove_leftovers
@@ -73,6 +73,8 @@ class Ticks:
         self._scheduler.add_job(tick, trigger, id=name, name=name)
 
     def _dispatch(self) -> None:
+        if urgent.due_stations(self.hub):
+            self.engine.bring_urgent()
         self.engine.dispatch()
         for programme_id in checks.to_check(self.hub)[:1]:  # its checker goes on to the others
             self.engine.check(programme_id)

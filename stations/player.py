@@ -518,8 +518,10 @@ class Timetable:
             self._save_seen()
             self._remove_own(date)
         urgent = self.days.get(URGENT)
-        if urgent is not None and all(item.key[0] < today for item in urgent.items):
-            del self.days[URGENT], self.file_sha256[URGENT]  # its number is remembered for ever
+        if urgent is not None and date_of(urgent.expires_at, urgent.utc_offset_s) < today:
+            self.floor = max(self.floor, urgent.seq)  # and among the seen it stays for ever
+            del self.days[URGENT], self.file_sha256[URGENT]
+            self._save_seen()
             self._remove_own(URGENT)
         for name in [name for name in self.refusals if name not in self._judged]:
             del self.refusals[name]
@@ -1584,7 +1586,9 @@ class Player:
         }
         urgent = self.timetable.days.get(URGENT)
         if urgent is not None:
-            drilled = {i.key[1]: self._drilled.get(i.key[1], "") for i in urgent.items if i.is_drill}
+            drilled = {
+                i.key[1]: self._drilled.get(i.key[1], "") for i in urgent.items if i.is_drill
+            }
             receipt[URGENT] = dict(self._receipt_of(urgent, now), drilled=drilled)
         data = seal(receipt, self.log.keys[0], PURPOSE_RECEIPT) + b"\n"
         path = os.path.join(self.settings.root, "out", "receipt.json")

@@ -197,6 +197,22 @@ _NOTICE = LazyGroup(
     },
 )
 
+_URGENT = LazyGroup(
+    name="urgent",
+    help="On air at once: by a named person, with a reason, everywhere below a unit.",
+    lazy={
+        "send": Lazy("api.cli.urgent:send", "Put a recording on air at once."),
+        "drill": Lazy(
+            "api.cli.urgent:drill", "Do all of it but play, and report the time of each station."
+        ),
+        "list": Lazy("api.cli.urgent:list_", "Show the last bulletins and drills."),
+        "show": Lazy("api.cli.urgent:show", "Show how one bulletin stands at each station."),
+        "withdraw": Lazy(
+            "api.cli.urgent:withdraw", "Take a bulletin back; where it plays it is stopped."
+        ),
+    },
+)
+
 COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "init": Lazy("api.cli.init:init", "Make a new Loa, or bring its tables up to date."),
     "config": Lazy("api.cli.config:config", "Show the settings in force."),
@@ -217,6 +233,7 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "forecast": Lazy(
         "api.cli.forecast:forecast", "Tell which stations will not have their next day in time."
     ),
+    "urgent": _URGENT,
     "push": Lazy("api.cli.push:push", "Bring the stations what is due."),
     "collect": Lazy("api.cli.collect:collect", "Fetch receipts and logs from the stations."),
     "ready": Lazy("api.cli.ready:ready", "Show whether what airs soon is there."),

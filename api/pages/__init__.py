@@ -24,6 +24,7 @@ from api.pages import (
     timetable,
     today,
     tokens,
+    urgent,
     wall,
     why,
 )
@@ -48,6 +49,7 @@ _PARTS = (
     timetable,
     today,
     tokens,
+    urgent,
     wall,
     why,
 )

@@ -41,6 +41,7 @@ MENU = (
     MenuEntry("/programmes", mark("Programmes"), _EVERYBODY),
     MenuEntry("/approve", mark("To approve"), ("administrator", "approver")),
     MenuEntry("/timetable", mark("Timetable"), _EVERYBODY),
+    MenuEntry("/urgent", mark("Urgent"), ("administrator", "approver")),
     MenuEntry("/people", mark("People"), ("administrator",)),
     MenuEntry("/ledger", mark("Audit trail"), ("administrator",)),
 )
@@ -67,6 +68,8 @@ DONE: Mapping[str, str] = {
     "day": mark("That day is changed. It is planned at once."),
     "published": mark("The programme is on the public page."),
     "unpublished": mark("The programme was taken off the public page."),
+    "urgent_sent": mark("It is on its way to the stations. Look again in half a minute."),
+    "urgent_withdrawn": mark("It is being taken back at the stations."),
     "token_revoked": mark("The token was ended; what asks with it is refused from now on."),
     "closed": mark("The access was closed and every sign-in of this person ended."),
     "ended": mark("That sign-in ended."),

@@ -638,6 +638,8 @@ class Airing(Base):
     late_ok_s: Mapped[int]
     ident_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"))  # sounds before it
     stream: Mapped[str | None] = mapped_column(String(500))  # a live relay, as it was planned
+    # Ordered at once, outside of every plan: no day's manifest holds it.
+    bulletin_id: Mapped[int | None] = mapped_column(ForeignKey("bulletin.id"))
     state: Mapped[AiringState]
     grade: Mapped[Grade] = mapped_column(default=Grade.D)
     evidence: Mapped[dict[str, Any] | None]  # the source: which log, which lines, who
@@ -652,6 +654,58 @@ class Airing(Base):
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.planned_at:%Y-%m-%dT%H:%MZ}"
+
+
+class Bulletin(Base):
+    """What a person with the right role ordered on air at once, and why."""
+
+    __tablename__ = "bulletin"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"))
+    slot_id: Mapped[int | None] = mapped_column(ForeignKey("slot.id"))  # under which it is logged
+    title: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(300))
+    is_drill: Mapped[bool] = mapped_column(default=False)  # everything is done but play
+    issued_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    withdrawn_at: Mapped[datetime | None]
+
+    programme: Mapped[Programme] = relationship()
+    issuer: Mapped[Person] = relationship(foreign_keys=[issued_by])
+    stations: Mapped[list[BulletinStation]] = relationship(back_populates="bulletin")
+
+    def __str__(self) -> str:
+        return f'"{self.title}"'
+
+
+class BulletinStation(Base):
+    """A bulletin on its way to one station; the row is its own queue."""
+
+    __tablename__ = "bulletin_station"
+    __table_args__ = (Index("ix_bulletin_station_state_next_try_at", "state", "next_try_at"),)
+
+    bulletin_id: Mapped[int] = mapped_column(ForeignKey("bulletin.id"), primary_key=True)
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    planned_at: Mapped[datetime]  # names it at this station, as it names an airing
+    state: Mapped[DeliveryState]
+    manifest_sha256: Mapped[str | None] = mapped_column(String(64))  # as it was sent last
+    attempts: Mapped[int] = mapped_column(default=0)  # also the fencing number of a lease
+    next_try_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_fields: Mapped[dict[str, Any] | None]
+    delivered_at: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
+    drilled_at: Mapped[datetime | None]  # by the station's clock: it would have played then
+
+    bulletin: Mapped[Bulletin] = relationship(back_populates="stations")
+    station: Mapped[Station] = relationship()
+
+    def __str__(self) -> str:
+        return f"{self.bulletin_id} at {self.station_id}"
 
 
 # ── Getting it there ───────────────────────────────────────────────────────────────────────────

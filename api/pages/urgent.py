@@ -1,0 +1,130 @@
+"""On air at once: a form, a page that asks once more, and how it stands at each station."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+
+from api.auth import SignedIn, Viewer, checked_form, hub_of
+from api.bulletinwords import steps_of
+from api.json.bulletins import bring
+from api.pages.render import page, redirect, translator_of
+from api.scope import scope_of
+from scheduler import bulletins, people, programmes
+from scheduler.bulletins import Order
+from scheduler.errors import CoreError
+from scheduler.hub import Hub
+from scheduler.store.models import Programme
+from scheduler.store.states import ProgrammeState
+
+router = APIRouter(prefix="/urgent")
+
+_SENDABLE = (ProgrammeState.APPROVED, ProgrammeState.READY)
+
+Units = Annotated[list[str], Form()]
+
+
+def _allowed(request: Request, viewer: SignedIn) -> Viewer:
+    """
+    Raises:
+        NotAllowed: the person's role is not named in the settings.
+    """
+    people.require_role(viewer.person, *hub_of(request).settings.urgent.roles)
+    return viewer
+
+
+Allowed = Annotated[Viewer, Depends(_allowed)]
+
+
+@router.get("")
+def form(request: Request, viewer: Allowed) -> Response:
+    return _form(request, viewer)
+
+
+@router.post("/confirm", dependencies=[Depends(checked_form)])
+def confirm(
+    request: Request,
+    viewer: Allowed,
+    programme_id: Annotated[int, Form(ge=1)],
+    reason: Annotated[str, Form(max_length=300)] = "",
+    units: Units = [],  # noqa: B006 - the framework makes its own
+    minutes: Annotated[int, Form(ge=1, le=bulletins.MOST_MINUTES)] = 60,
+    kind: Annotated[str, Form(pattern="^(real|drill)$")] = "drill",
+) -> Response:
+    """What would happen, in figures, before anything happens."""
+    hub = hub_of(request)
+    try:
+        order = Order(programme_id, tuple(units), reason, minutes, kind == "drill")
+        with hub.database.read() as session:
+            programme = programmes.get_programme(session, programme_id)
+            reach = bulletins.reach_of(hub, session, order.units, by=viewer.person)
+    except CoreError as error:
+        return _form(request, viewer, error=translator_of(request).error(error), reason=reason)
+    return page(
+        request, "urgent_confirm.html", viewer=viewer, order=order, programme=programme, reach=reach
+    )
+
+
+@router.post("/send", dependencies=[Depends(checked_form)])
+def send(
+    request: Request,
+    viewer: Allowed,
+    programme_id: Annotated[int, Form(ge=1)],
+    reason: Annotated[str, Form(max_length=300)],
+    units: Units,
+    minutes: Annotated[int, Form(ge=1, le=bulletins.MOST_MINUTES)],
+    kind: Annotated[str, Form(pattern="^(real|drill)$")],
+    word: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """Sent only with the box ticked on the page before: a slip of the finger interrupts nobody."""
+    hub = hub_of(request)
+    try:
+        order = Order(programme_id, tuple(units), reason, minutes, kind == "drill")
+        if word != "yes" and not order.is_drill:
+            return confirm(request, viewer, programme_id, reason, units, minutes, kind)
+        made = bulletins.issue(hub, order, by=viewer.person)
+    except CoreError as error:
+        return _form(request, viewer, error=translator_of(request).error(error), reason=reason)
+    bring(request)
+    return redirect(f"/urgent/{made.id}", done="urgent_sent")
+
+
+@router.get("/{bulletin_id}")
+def show(request: Request, viewer: Allowed, bulletin_id: int) -> Response:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        bulletin = bulletins.get_bulletin(session, bulletin_id)
+        airings = bulletins.airings_by_station(session, bulletin)
+    rows = [
+        (row, steps_of(bulletin, row), airings.get(row.station_id)) for row in bulletin.stations
+    ]
+    return page(request, "urgent_show.html", viewer=viewer, bulletin=bulletin, rows=rows)
+
+
+@router.post("/{bulletin_id}/withdraw", dependencies=[Depends(checked_form)])
+def withdraw(
+    request: Request, viewer: Allowed, bulletin_id: int, reason: Annotated[str, Form()]
+) -> Response:
+    bulletins.withdraw(hub_of(request), bulletin_id, by=viewer.person, reason=reason)
+    bring(request)
+    return redirect(f"/urgent/{bulletin_id}", done="urgent_withdrawn")
+
+
+def _form(request: Request, viewer: Viewer, *, error: str = "", reason: str = "") -> Response:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        scope = scope_of(session, viewer.person, hub.today(), None)
+        found = bulletins.list_bulletins(session, 10)
+    return page(
+        request, "urgent.html", viewer=viewer, status=400 if error else 200, error=error,
+        reason=reason, scope=scope, programmes=_sendable(hub, viewer), bulletins=found,
+        minutes=hub.settings.urgent.expires_min,
+    )  # fmt: skip
+
+
+def _sendable(hub: Hub, viewer: Viewer) -> list[Programme]:
+    """What this person may order: made by somebody else."""
+    with hub.database.read() as session:
+        found = programmes.list_programmes(session)
+    return [one for one in found if one.state in _SENDABLE and one.uploaded_by != viewer.person.id]

@@ -62,6 +62,7 @@ class ProgrammeDetails:
     genre: str | None = None
     plan_group: str = "communication"
     expires_on: date | None = None
+    not_before: date | None = None  # the first day on which it may air
 
     def __post_init__(self) -> None:
         title = unicodedata.normalize("NFC", self.title).strip()

@@ -39,12 +39,16 @@ STATION_COLUMNS = (
     Column("phone", False, "of the person to call", "0912 345 678"),
     Column("push_from", False, "start of its delivery window, local HH:MM", "19:00"),
     Column("push_until", False, "end of its delivery window, local HH:MM", "04:30"),
+    Column(
+        "languages", False, "that its people speak, the first one first; vi when empty", "tyz vi"
+    ),
     Column("jump", False, "jump host (loa jump add) through which it is reached", ""),
     Column("link", False, "shared link (loa link add) that it is reached over", ""),
 )
 
 _CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]{0,253}[A-Za-z0-9])?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 _HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+=*")
 USERNAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -223,6 +227,14 @@ def _row(
         values[f"{column}_id"] = known.get(cells[column])
         if cells[column] and values[f"{column}_id"] is None:
             reasons.append(said(_UNKNOWN[column], name=cells[column][:60]))
+    if "languages" in cells:  # without it, as it is; the codes are ISO 639
+        spoken = cells["languages"].replace(",", " ").split()
+        values["languages"] = spoken or None
+        if not all(_LANGUAGE.fullmatch(code) for code in spoken) or len(spoken) > 8:
+            reasons.append(
+                said('"{column}" is "{cell}", wanted: {wanted}', column="languages",
+                     cell=cells["languages"][:60], wanted="vi tyz")
+            )  # fmt: skip
     if cells["kind"] != "person" and not cells.get("host"):
         reasons.append(said('"{column}" is empty', column="host"))
     if bool(cells.get("push_from")) != bool(cells.get("push_until")):

@@ -56,8 +56,8 @@ def person_document(person: Person) -> Document:
 def programme_document(programme: Programme, translator: Translator) -> Document:
     columns = (
         "id", "title", "programme_class", "language", "theme", "genre", "plan_group", "file_name",
-        "sha256", "size_bytes", "ms", "lufs", "state", "uploaded_at", "approved_at",
-        "published_at", "expires_on",
+        "sha256", "size_bytes", "ms", "lufs", "state", "uploaded_at", "approved_at", "not_before",
+        "published_at", "not_before", "expires_on",
     )  # fmt: skip
     rendition_columns = ("profile", "state", "sha256", "size_bytes", "ms", "lufs", "error")
     return {

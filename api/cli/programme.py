@@ -37,6 +37,7 @@ _DETAILS = (
     click.option("--group", "plan_group", type=click.Choice(PLAN_GROUPS), default="communication",
                  show_default=True, help="Towards which group of the plan it counts."),
     click.option("--expires", "expires_on", type=DATE, help="The last day on which it may air."),
+    click.option("--not-before", type=DATE, help="The first day on which it may air."),
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -160,7 +160,9 @@ def change(
         "genre": genre, "plan_group": plan_group, "expires_on": expires_on,
     }  # fmt: skip
     try:
-        details = details_of(typed)
+        with hub_of(request).database.read() as session:
+            first_day = programmes.get_programme(session, programme_id).not_before
+        details = replace(details_of(typed), not_before=first_day)  # the form does not ask for it
         programmes.change_details(hub_of(request), programme_id, details, by=viewer.person)
     except CoreError as error:
         return _page(request, viewer, programme_id, error, typed=typed)

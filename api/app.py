@@ -31,6 +31,7 @@ from api.json import api_router
 from api.json.problems import fields_invalid, problem, validation_problem
 from api.pages import page_router
 from api.pages.render import page, redirect, translator_of
+from api.pages.today import Looks
 from audio.errors import AudioError
 from scheduler.engine import Engine
 from scheduler.errors import CoreError
@@ -67,7 +68,7 @@ def create_app(
     app.state.hub, app.state.engine, app.state.last_tick = hub, engine, last_tick
     app.include_router(health.router)
     app.include_router(api_router())
-    app.state.pulse = live.Pulse(hub)
+    app.state.pulse, app.state.looks = live.Pulse(hub), Looks()
     app.include_router(tus.router)
     app.include_router(live.router)
     app.include_router(page_router())

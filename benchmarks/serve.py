@@ -97,9 +97,9 @@ def _serve_once(config: Path, idle_s: float) -> tuple[float, float]:
 
 
 @contextlib.contextmanager
-def _serving(config: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def _serving(config: Path, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     process = subprocess.Popen(
-        _loa(config, "serve", "--port", "0", "--json"),
+        _loa(config, "serve", "--port", "0", "--json", *words),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

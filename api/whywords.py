@@ -109,6 +109,8 @@ _EVENTS: Mapping[str, str] = {
 DEEDS: Mapping[str, str] = {
     "slot_added": mark("slot made"),
     "slot_edited": mark("slot changed"),
+    "timetable_released": mark("timetable released"),
+    "timetable_restored": mark("timetable put back to an earlier release"),
     "slot_removed": mark("slot taken out"),
     "slot_day_changed": mark("one day of the slot changed"),
     "slot_day_restored": mark("one day of the slot follows its rule again"),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from scheduler.day import ITEM_ID
 from scheduler.hub import Hub
 from scheduler.keys import keys_of
+from scheduler.lines import made_of
 from scheduler.slots import rule_of
 from scheduler.store.models import (
     Airing,
@@ -123,7 +124,7 @@ def nearest_airings(session: Session, station: Station, at: datetime) -> list[Ai
 def why(hub: Hub, session: Session, airing: Airing) -> Story:
     """Everything that the rows, the kept logs and the ledger say of one airing."""
     told = _Telling(hub, session, airing)
-    return Story(airing, rule_of(airing.slot), tuple(told.links()), tuple(told.entries()))
+    return Story(airing, rule_of(told.line), tuple(told.links()), tuple(told.entries()))
 
 
 def _told() -> Select[Airing]:
@@ -148,6 +149,10 @@ class _Telling:
         self.now = hub.clock.now()
         self.is_over = airing.planned_at + timedelta(seconds=airing.late_ok_s) < self.now
         self.was_heard = airing.state in HEARD_AIRINGS
+        self.change = self._release_change()
+        # As it was released then: the columns of the slot are a draft of something later.
+        content = self.change.after if self.change else None
+        self.line = made_of(session, self.slot, content) if content else self.slot
         self.deliveries = self._deliveries()
         self.delivery = self._delivery()
 
@@ -162,7 +167,7 @@ class _Telling:
 
     def slot_link(self) -> ChainLink:
         slot = self.slot
-        facts = {"id": slot.id, "title": slot.title, "unit": slot.unit.name}
+        facts = {"id": slot.id, "title": self.line.title, "unit": self.line.unit.name}
         made_by = self._name(slot.created_by)
         change = self._change()
         details = [] if change is None else [self._change_detail(change)]
@@ -193,21 +198,23 @@ class _Telling:
 
     def release_link(self) -> ChainLink | None:
         """The version of the timetable that was in force; left out while nothing was released."""
-        statement = (
-            select(Release)
-            .join(ReleaseChange)
-            .where(ReleaseChange.slot_id == self.slot.id, Release.at <= self.airing.planned_at)
-            .options(joinedload(Release.person))
-            .order_by(Release.version.desc())
-            .limit(1)
-        )
-        release = self.session.scalars(statement).first()
-        if release is None:
+        if self.change is None:
             return None
+        release = self.session.get_one(Release, self.change.version)
         facts = {"version": release.version, "note": release.note}
         return ChainLink(
-            "release", Mark.OK, "release", release.at, release.person.full_name, facts
+            "release", Mark.OK, "release", release.at, self._name(release.released_by), facts
         )  # fmt: skip
+
+    def _release_change(self) -> ReleaseChange | None:
+        statement = (
+            select(ReleaseChange)
+            .join(Release)
+            .where(ReleaseChange.slot_id == self.slot.id, Release.at <= self.airing.planned_at)
+            .order_by(ReleaseChange.version.desc())
+            .limit(1)
+        )
+        return self.session.scalars(statement).first()
 
     def programme_link(self) -> ChainLink:
         made = self.programme
@@ -374,6 +381,7 @@ class _Telling:
             f"programme {one.programme_id}",
             f"station {one.station_id} {moment}",
             f"{self.station.code} {one.broadcast_date}",
+            *([f"release {self.change.version}"] if self.change else []),
         ]
         retried = (
             (LedgerEntry.subject == self.station.code)

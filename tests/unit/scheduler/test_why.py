@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from api.i18n import translator
@@ -61,8 +61,8 @@ def test_an_airing_that_aired_has_a_whole_chain(scene: Scene) -> None:
     story = told(scene)
 
     assert [f"{link.name} {link.mark.value}" for link in story.links] == [
-        "slot ok", "programme ok", "rendition ok", "delivery ok", "receipt ok", "log ok",
-        "result ok",
+        "slot ok", "release ok", "programme ok", "rendition ok", "delivery ok", "receipt ok",
+        "log ok", "result ok",
     ]  # fmt: skip
     assert story.broken is None
     by_name = {link.name: link for link in story.links}
@@ -222,3 +222,17 @@ def test_every_link_has_a_sentence_in_both_languages(scene: Scene) -> None:
                 assert link["sentence"].strip()
                 assert "{" not in link["sentence"], link
     assert marks(stories[-1])["delivery"] == "broken delivered_late"
+
+
+def test_a_draft_of_something_later_does_not_rewrite_the_story(scene: Scene) -> None:
+    """What is told is what was released when it aired, by whom, in which version."""
+    added = scene.night("13579")
+    scene.change(added, title="Tên mới trong bản nháp", starts_at=time(9))
+
+    story = told(scene)
+
+    by_name = {link.name: link for link in story.links}
+    assert by_name["slot"].facts["title"] == "Gương thoát nghèo"
+    assert story.rule.starts_at == time(5)
+    assert by_name["release"].who == "Editor"
+    assert "timetable_released" in [entry.what for entry in story.ledger]

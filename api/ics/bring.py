@@ -144,7 +144,8 @@ class _Bringing:
         """What our own calendars say beside the rest, by the names of ``SlotDetails``."""
         facts, found = line.facts, dict[str, Any]()
         for fact, name in (("unit", "unit_code"), ("class", "programme_class"),
-                           ("kind", "kind"), ("relay", "stream")):  # fmt: skip
+                           ("kind", "kind"), ("relay", "stream"), ("series", "series"),
+                           ("theme", "theme")):  # fmt: skip
             if fact in facts:
                 found[name] = facts[fact]
         for name in ("audience", "exclude"):
@@ -165,7 +166,9 @@ class _Bringing:
                  "programme_id": self.defaults.programme_id} | self._facts(line)  # fmt: skip
         if known["unit_code"] is None:
             raise InputInvalid(problem="it does not say whose line it is: give --unit")
-        if known["programme_id"] is None:
+        if known.get("series") or known.get("theme"):
+            known["programme_id"] = self._facts(line).get("programme_id")
+        elif known["programme_id"] is None:
             raise InputInvalid(problem="it does not say what airs: give --programme")
         known["audience"] = known["audience"] or (f"unit:{known['unit_code']}",)
         return SlotDetails(

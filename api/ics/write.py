@@ -136,6 +136,11 @@ def _facts(slot: Slot) -> Iterator[tuple[str, str]]:
         yield "x-loa-programme", slot.programme.sha256
     if details.stream:
         yield "x-loa-relay", details.stream
+    # By name; lists and numbers of programmes mean something else in another Loa.
+    if details.series:
+        yield "x-loa-series", details.series
+    if details.theme:
+        yield "x-loa-theme", details.theme
 
 
 def _rrule(rule: Rule, zone: ZoneInfo) -> dict[str, list[object]]:

@@ -22,8 +22,8 @@ from api.ics.write import Desk, desk_of, write_calendar
 from scheduler.errors import FileRefused
 from scheduler.exceptions import Decision, decide
 from scheduler.hub import Hub
-from scheduler.slots import details_of, edit_slot, list_slots, rule_of
-from scheduler.store.models import Person, Programme, Slot, SlotTarget, Unit
+from scheduler.slots import SlotDetails, add_slot, details_of, edit_slot, list_slots, rule_of
+from scheduler.store.models import Person, Programme, Series, Slot, SlotTarget, Unit
 from scheduler.timetable import Rule, occurrences
 from tests.builders import ha_nam, programme, slot, someone, stations
 from tests.unit.scheduler.scene import MONDAY
@@ -410,3 +410,29 @@ def test_any_rule_airs_the_same_after_a_journey(rule: Rule, zone: ZoneInfo) -> N
     assert list(occurrences(back, rule.valid_from, last, zone)) == list(
         occurrences(rule, rule.valid_from, last, zone)
     )
+
+
+def test_a_series_travels_by_its_name(hub: Hub, made: Programme) -> None:
+    """Its line comes back without a change, and is made anew where the series is known."""
+    with hub.database.write() as session:
+        session.add(Series(name="Gương thoát nghèo", order_by="number", created_at=hub.clock.now()))
+    line = add_slot(
+        hub,
+        SlotDetails(
+            title="Chuyên mục", unit_code="35", audience=("unit:35",), programme_id=None,
+            starts_at=time(17), seconds=900, series="Gương thoát nghèo", valid_from=MONDAY,
+        ),
+        by=someone(hub, "editor"),
+    )  # fmt: skip
+    content = exported(hub)
+    assert [one.what for one in taken(hub, content)] == ["unchanged"]
+    with hub.database.write() as session:
+        session.get_one(Slot, line.id).removed_at = hub.clock.now()
+
+    [one] = taken(hub, content)
+
+    assert one.what == "added"
+    [new] = lines(hub).values()
+    assert (new.series.name if new.series else None, new.programme_id) == (
+        "Gương thoát nghèo", None,
+    )  # fmt: skip

@@ -129,6 +129,7 @@ class Placer:
                 sealed()
                 found = again()
         yield from self._verify(part, found, whole)
+        yield SENT  # a manifest waits here until all the rest is there
         verified("manifest_part")
         replaced = self._disk.begin_replace(part, path)
         yield WAITING

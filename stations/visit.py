@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from stations.disk import Flight, StationDisk, fly, fly_in_turn, fly_together
+from stations.disk import WAITING, Flight, Stat, StationDisk, fly, fly_in_turn, fly_together
 from stations.errors import FileTooLong, StationError
 from stations.layout import (
     AUDIO_DIR,
@@ -174,15 +174,16 @@ class Visit:
         Raises: as ``put_rendition``.
         """
         try:
-            self._put_side_files(day.side_files)
+            manifest = self._placer.put_small(manifest_path(day.for_date), day.manifest, self._step)
+            self._put_side_files(day.side_files, _up_to_commit(manifest))
             self._step("side_files")
-            self._put_manifest(manifest_path(day.for_date), day.manifest)
+            self._commit(manifest)
         except StationError:
             self.disk.forget_asked()
             raise
         self._step("manifest_live")
 
-    def _put_side_files(self, side_files: dict[str, bytes]) -> None:
+    def _put_side_files(self, side_files: dict[str, bytes], beside: Flight[None]) -> None:
         """All of them side by side: a line of 60 ms is waited for five times, not three hundred."""
         fresh = {p: c for p, c in sorted(side_files.items()) if self._placed.get(p) != c}
         for folder in sorted({str(PurePosixPath(path).parent) for path in fresh} - self._folders):
@@ -190,7 +191,8 @@ class Visit:
             self._folders.add(folder)
         puts = [self._placer.put_small(path, content, _no_step) for path, content in fresh.items()]
         # The renditions of a manifest must outlive what outlives it.
-        fly_together([_with_no_result(work) for work in (self.disk.flush_folder(AUDIO_DIR), *puts)])
+        works = (self.disk.flush_folder(AUDIO_DIR), beside, *puts)
+        fly_together([_with_no_result(work) for work in works])
         self._placed |= fresh
 
     def commit_urgent(self, manifest: bytes) -> None:
@@ -200,18 +202,22 @@ class Visit:
         Raises: as ``put_rendition``.
         """
         try:
-            self._put_side_files({})  # its renditions must outlive what outlives it
-            self._put_manifest(URGENT_MANIFEST, manifest)
+            prepared = self._placer.put_small(URGENT_MANIFEST, manifest, self._step)
+            # Its renditions must outlive what outlives it.
+            self._put_side_files({}, _up_to_commit(prepared))
+            self._commit(prepared)
         except StationError:
             self.disk.forget_asked()
             raise
         self._step("manifest_live")
 
-    def _put_manifest(self, path: str, manifest: bytes) -> None:
-        written = fly(self._placer.put_small(path, manifest, self._step))
+    def _commit(self, manifest: Flight[Stat | None]) -> None:
+        flushing = self.disk.flush_folder(MANIFEST_DIR)
+        next(flushing, None)  # the folder is opened meanwhile
+        written = fly(manifest)
         if written is not None and written.modified_at is not None:
             self._clock_seen = (written.modified_at, time.monotonic())
-        fly(self.disk.flush_folder(MANIFEST_DIR))
+        fly(flushing)
 
     def read_file(self, path: str, max_bytes: int) -> bytes | None:
         """
@@ -281,6 +287,14 @@ class Visit:
 
 def _no_step(name: str) -> None:
     """Only the manifest's own steps are named."""
+
+
+def _up_to_commit(manifest: Flight[Stat | None]) -> Flight[None]:
+    """All but its rename."""
+    for is_ready in manifest:
+        if is_ready:
+            return
+        yield WAITING
 
 
 def _with_no_result(work: Flight[object]) -> Flight[None]:

@@ -56,7 +56,7 @@ PAGES = (
 )
 
 # Texts that a person typed or that are the same in every language.
-_NOT_OURS = re.compile(r"LUFS|SHA256|loa station import|ISO 639")
+_NOT_OURS = re.compile(r"^chuyên mục$|LUFS|SHA256|loa station import|ISO 639")
 
 
 @dataclass

@@ -77,6 +77,7 @@ def plan(hub: Hub, title: str, codes: list[str], content: bytes, **changes: Any)
         valid_to=on, **changes,
     )  # fmt: skip
     add_slot(hub, details, by=builders.someone(hub, "editor"))
+    builders.release_drafts(hub)
     planner.plan(hub)
 
 

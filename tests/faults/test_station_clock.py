@@ -17,7 +17,7 @@ from scheduler.hub import Hub
 from scheduler.registry import find_station
 from scheduler.slots import SlotDetails
 from stations.layout import FOLDERS
-from tests.builders import ha_nam, programme, someone, stations
+from tests.builders import ha_nam, programme, release_drafts, someone, stations
 from tests.conftest import need
 from tests.contract.conftest import need_sshd
 from tests.faults.harness.sshd import Sshd
@@ -63,6 +63,7 @@ def visited(hub: Hub, tmp_path: Path) -> Iterator[Visited]:
                 programme_id=made.id, starts_at=time(5), valid_to=on,
             )  # fmt: skip
             slots.add_slot(live, details, by=someone(live, "editor"))
+            release_drafts(live)
             planner.plan(live)
             [result] = dispatch.push(live).visits
             assert (result.error, result.delivered) == (None, 1)

@@ -32,6 +32,7 @@ def fleet(people: Loa, tmp_path: Path) -> Iterator[Fleet]:
         made = builders.programme(hub, "Tin")
         people("slot", "add", "--title", "Tin", "--programme", str(made.id), "--at", "06:00",
                "--unit", "35", "--to", "station:dao-ly", "--by", "editor")  # fmt: skip
+        people("timetable", "release", "--by", "editor")
         people("plan")
         yield fleet
     hub.database.close()

@@ -386,7 +386,7 @@ def line_of(rule: Rule) -> Slot:
     return Slot(
         id=1, title="x", unit=unit, programme_id=1, programme_class="normal", kind="programme",
         starts_at=rule.starts_at, seconds=rule.seconds, rrule=rule.rrule, late_ok_s=0,
-        valid_from=rule.valid_from, valid_to=rule.valid_to, exceptions=[],
+        no_repeat_days=7, valid_from=rule.valid_from, valid_to=rule.valid_to, exceptions=[],
         targets=[SlotTarget(unit=unit, excluded=False)],
         created_at=datetime(2022, 10, 16, 13, tzinfo=UTC),
     )  # fmt: skip

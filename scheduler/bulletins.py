@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
@@ -30,6 +30,7 @@ from scheduler.store.models import (
     Airing,
     Bulletin,
     BulletinStation,
+    ForeignAlert,
     Person,
     Programme,
     Slot,
@@ -51,6 +52,7 @@ from scheduler.units import find_unit, stations_by_unit, unit_ids_below
 from stations.receipt import Receipt
 
 MOST_MINUTES = 1440
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -236,10 +238,13 @@ def _write(hub: Hub, session: Session, order: Order, programme: Programme, by: P
     _refuse_unencoded(programme, reach.stations)
     now = hub.clock.now().replace(microsecond=0)
     minutes = order.minutes or hub.settings.urgent.expires_min
+    expires_at = min(now + timedelta(minutes=minutes), _told_expiry(session, programme) or _NEVER)
+    if expires_at <= now:
+        raise InputInvalid(problem="the alert that it was made from has expired or was cancelled")
     bulletin = Bulletin(
         programme_id=programme.id, title=programme.title, reason=order.reason,
         is_drill=order.is_drill, issued_by=by.id, issued_at=now,
-        expires_at=now + timedelta(minutes=minutes),
+        expires_at=expires_at,
     )  # fmt: skip
     session.add(bulletin)
     if not order.is_drill:
@@ -317,6 +322,14 @@ def _free_second(session: Session, station: Station, now: datetime) -> datetime:
     while now in taken:  # earlier, never later: what is ordered now is due now
         now -= timedelta(seconds=1)
     return now
+
+
+def _told_expiry(session: Session, programme: Programme) -> datetime | None:
+    """What was made from an alert of others ends with it."""
+    alert = session.scalar(select(ForeignAlert).where(ForeignAlert.programme_id == programme.id))
+    if alert is None:
+        return None
+    return alert.cancelled_at or alert.expires_at
 
 
 def _refuse_own(programme: Programme, by: Person) -> None:

@@ -142,6 +142,12 @@ class RenditionMissing(CoreError):
     code = "rendition_missing"
 
 
+class CapRefused(CoreError):
+    """This alert cannot be taken in: {problem}."""
+
+    code = "cap_refused"
+
+
 # ── The person who gave the input acts ─────────────────────────────────────────────────────────
 
 

@@ -206,6 +206,7 @@ _URGENT = LazyGroup(
             "api.cli.urgent:drill", "Do all of it but play, and report the time of each station."
         ),
         "list": Lazy("api.cli.urgent:list_", "Show the last bulletins and drills."),
+        "import-cap": Lazy("api.cli.import_cap:import_cap", "Take in a CAP 1.2 alert as a draft."),
         "show": Lazy("api.cli.urgent:show", "Show how one bulletin stands at each station."),
         "withdraw": Lazy(
             "api.cli.urgent:withdraw", "Take a bulletin back; where it plays it is stopped."

@@ -681,6 +681,30 @@ class Bulletin(Base):
         return f'"{self.title}"'
 
 
+class ForeignAlert(Base):
+    """A CAP alert that was taken in, and the draft that was made of it."""
+
+    __tablename__ = "foreign_alert"
+    __table_args__ = (UniqueConstraint("sender", "identifier"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sender: Mapped[str] = mapped_column(String(200))
+    identifier: Mapped[str] = mapped_column(String(200))
+    sent_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(20))  # Actual, Exercise
+    kind: Mapped[str] = mapped_column(String(20))  # Alert, Update, Cancel
+    headline: Mapped[str] = mapped_column(String(200))
+    severity: Mapped[str] = mapped_column(String(20))
+    urgency: Mapped[str] = mapped_column(String(20))
+    expires_at: Mapped[datetime | None]
+    units: Mapped[list[Any]]  # codes of the map of the day on which it came
+    unknown_areas: Mapped[list[Any]]  # names that were not found on it
+    programme_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"), index=True)
+    imported_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    imported_at: Mapped[datetime]
+    cancelled_at: Mapped[datetime | None]
+
+
 class BulletinStation(Base):
     """A bulletin on its way to one station; the row is its own queue."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.unit.cli.conftest import ROOT
 
-_HEADING = re.compile(r"^### (?:`loa ([a-z ]+)`|(An? [a-z]+))$", re.MULTILINE)
+_HEADING = re.compile(r"^### (?:`loa ([a-z -]+)`|(An? [a-z]+))$", re.MULTILINE)
 _CODE = re.compile(r"`([^`]+)`")
 _OBJECT = re.compile(r"\(#(an?-[a-z]+)\)")
 # Below these the keys are data, or stand in docs elsewhere.

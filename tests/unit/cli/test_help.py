@@ -69,7 +69,9 @@ def test_every_option_is_documented(name: str) -> None:
 
 def test_nothing_is_documented_that_is_not_there() -> None:
     """A command that was renamed does not live on in the documentation."""
-    assert {name for name in sections() if "-" not in name} == set(COMMANDS_BY_NAME)
+    assert {name for name in sections() if not name.startswith(("a-", "an-"))} == set(
+        COMMANDS_BY_NAME
+    )
 
 
 @pytest.mark.parametrize("words", [["--help"], ["station", "--help"], ["--version"]])

@@ -112,8 +112,8 @@ def _owner(function: ast.Attribute) -> str:
 
 
 def _problem(call: ast.Call) -> Iterator[str]:
-    """``InputInvalid(problem="…")``: the field is the sentence."""
-    if isinstance(call.func, ast.Name) and call.func.id == "InputInvalid":
+    """``InputInvalid(problem="…")``, ``CapRefused(problem="…")``: the field is the sentence."""
+    if isinstance(call.func, ast.Name) and call.func.id in ("InputInvalid", "CapRefused"):
         for keyword in call.keywords:
             if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str):
                 yield keyword.value.value

@@ -175,7 +175,7 @@ def _programmes(
         ("loan", "Cách vay vốn ưu đãi của Ngân hàng Chính sách xã hội", 900_000,
          ProgrammeState.APPROVED, "hỏi đáp", (), "priority"),
         ("ready", "Kỹ thuật ủ chua thức ăn cho trâu bò mùa đông", 725_000,
-         ProgrammeState.READY, "chuyên mục", FINDINGS, "normal"),
+         ProgrammeState.READY, "khoa giáo", FINDINGS, "normal"),
         ("rejected", "Phỏng vấn chủ tịch hội nông dân (bản thu thử)", 12_000,
          ProgrammeState.REJECTED, "phỏng vấn", (Finding("truncated", "refuse", 211.0),), "normal"),
         ("withdrawn", "Thông báo lịch tiêm phòng tháng 9", 180_000,

@@ -47,8 +47,6 @@ PAGES = (
     ("huong", "/timetable/calendar"),
     ("huong", "/timetable/changes"),
     ("tuan", "/urgent"),
-    ("lan", "/account"),
-    ("tuan", "/approve"),
     ("huong", "/timetable/1/days/2022-10-18"),
     ("admin", "/people"),
     ("lan", "/tokens"),

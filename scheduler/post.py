@@ -83,7 +83,8 @@ def _message(mail: MailSettings, notice: Notice, letter: Letter) -> MIMEText:
     message = MIMEText(letter.text, "plain", "utf-8")
     message["From"] = formataddr(("Loa", mail.sender))
     message["To"] = notice.target
-    message["Subject"] = Header(letter.subject, "utf-8").encode()
+    # Named, so that the first line leaves room for "Subject: " and is not folded right behind it.
+    message["Subject"] = Header(letter.subject, "utf-8", header_name="Subject").encode()
     message["Date"] = format_datetime(notice.made_at)
     # The same at every try: a mail program shows one that came twice only once.
     digest = hashlib.sha256(f"{notice.key}/{notice.target}".encode()).hexdigest()[:32]

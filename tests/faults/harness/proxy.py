@@ -80,7 +80,8 @@ class Proxy:
             self._ended.wait()
         if self.cut_after is not None and self.up >= self.cut_after:
             self.cut_after = None
-            self._hang_up(self._sockets)
+            # As they are now: who calls again while this goes on is not hung up too.
+            self._hang_up(list(self._sockets))
         if is_up and self.garble_after is not None and self.up >= self.garble_after:
             self.garble_after = None
             return bytes(byte ^ 0x55 for byte in data)

@@ -65,7 +65,7 @@ def station_card(hub: Hub, session: Session, station: Station) -> StationCard:
         serves=_serves(session, station),
         reached=_reached(hub, session, station),
         visits=_visits(session, station),
-        coming=_coming(session, station, hub.today()),
+        coming=coming_deliveries(session, station, hub.today()),
     )
 
 
@@ -116,7 +116,8 @@ def _visits(session: Session, station: Station) -> Sequence[Attempt]:
     ).all()
 
 
-def _coming(session: Session, station: Station, today: date) -> Sequence[Delivery]:
+def coming_deliveries(session: Session, station: Station, today: date) -> Sequence[Delivery]:
+    """The deliveries in force, from today on, the earliest day first."""
     return session.scalars(
         select(Delivery)
         .where(

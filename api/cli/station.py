@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 import click
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from api.cli.documents import Document, delivery_document
 from api.cli.options import command
@@ -19,8 +16,8 @@ from api.stationwords import findings_sentence
 from scheduler.board import StationLine, station_board
 from scheduler.jumps import jump_of
 from scheduler.registry import find_station, unit_of
+from scheduler.stationcard import coming_deliveries
 from scheduler.store.models import Delivery, Link, Station
-from scheduler.store.states import CURRENT_DELIVERIES
 from scheduler.units import find_unit, unit_ids_below
 from stations.hostkey import HostKey
 
@@ -46,7 +43,7 @@ def show(run: Run, code: str) -> None:
     with run.hub() as hub, hub.database.read() as session:
         station = find_station(session, code)
         unit = unit_of(session, station, hub.today())
-        deliveries = _coming(session, station, hub.today())
+        deliveries = coming_deliveries(session, station, hub.today())
         jump = jump_of(session, station)
         link = session.get(Link, station.link_id) if station.link_id is not None else None
     document = {
@@ -82,18 +79,6 @@ def _line_document(line: StationLine, translator: Translator) -> Document:
         "next_airing_at": line.next_airing.planned_at if line.next_airing else None,
         "problem": translator.text(line.problem) if line.problem else None,
     }
-
-
-def _coming(session: Session, station: Station, today: date) -> Sequence[Delivery]:
-    return session.scalars(
-        select(Delivery)
-        .where(
-            Delivery.station_id == station.id,
-            Delivery.for_date >= today,
-            Delivery.state.in_(CURRENT_DELIVERIES),
-        )
-        .order_by(Delivery.for_date)
-    ).all()
 
 
 def _show_list(screen: Screen, lines: Sequence[StationLine]) -> None:

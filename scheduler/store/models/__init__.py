@@ -1,0 +1,71 @@
+"""The tables. Instants are UTC; dates and times of day are local to the zone in the settings."""
+
+from scheduler.store.models.airings import Airing, AsrunFile, Forecast
+from scheduler.store.models.base import Base, BigKey, OptionalJson, words
+from scheduler.store.models.bulletins import Bulletin, BulletinStation, ForeignAlert
+from scheduler.store.models.deliveries import Attempt, Delivery
+from scheduler.store.models.notices import LedgerEntry, Notice, Told
+from scheduler.store.models.people import (
+    Answer,
+    ApiToken,
+    Invitation,
+    LoginSession,
+    Person,
+    SignInTry,
+)
+from scheduler.store.models.places import Jump, Link, Station, StationUnit, Unit
+from scheduler.store.models.programmes import PartialUpload, Programme, Rendition, Series, Theme
+from scheduler.store.models.timetable import (
+    AirOrder,
+    AirRule,
+    Assignment,
+    Feed,
+    Release,
+    ReleaseChange,
+    Slot,
+    SlotException,
+    SlotTarget,
+)
+
+__all__ = [
+    "AirOrder",
+    "AirRule",
+    "Airing",
+    "Answer",
+    "ApiToken",
+    "AsrunFile",
+    "Assignment",
+    "Attempt",
+    "Base",
+    "BigKey",
+    "Bulletin",
+    "BulletinStation",
+    "Delivery",
+    "Feed",
+    "Forecast",
+    "ForeignAlert",
+    "Invitation",
+    "Jump",
+    "LedgerEntry",
+    "Link",
+    "LoginSession",
+    "Notice",
+    "OptionalJson",
+    "PartialUpload",
+    "Person",
+    "Programme",
+    "Release",
+    "ReleaseChange",
+    "Rendition",
+    "Series",
+    "SignInTry",
+    "Slot",
+    "SlotException",
+    "SlotTarget",
+    "Station",
+    "StationUnit",
+    "Theme",
+    "Told",
+    "Unit",
+    "words",
+]

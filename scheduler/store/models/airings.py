@@ -1,0 +1,95 @@
+"""What airs and aired, with what proves it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from scheduler.store.models.base import Base, BigKey
+from scheduler.store.models.places import Station
+from scheduler.store.models.programmes import Programme
+from scheduler.store.models.timetable import Slot
+from scheduler.store.states import (
+    AiringState,
+    Grade,
+)
+
+
+class Airing(Base):
+    """One programme, at one station, at one moment: what was planned and what was proved."""
+
+    __tablename__ = "airing"
+    __table_args__ = (
+        Index("ix_airing_broadcast_date_station_id", "broadcast_date", "station_id"),
+        Index("ix_airing_state_planned_at", "state", "planned_at"),
+    )
+
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    planned_at: Mapped[datetime] = mapped_column(primary_key=True)
+    broadcast_date: Mapped[date]  # local
+    slot_id: Mapped[int] = mapped_column(ForeignKey("slot.id"), index=True)
+    programme_id: Mapped[int] = mapped_column(ForeignKey("programme.id"), index=True)
+    programme_class: Mapped[str] = mapped_column(String(20))
+    ms: Mapped[int]  # planned length
+    late_ok_s: Mapped[int]
+    ident_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"))  # sounds before it
+    stream: Mapped[str | None] = mapped_column(String(500))  # a live relay, as it was planned
+    # Ordered at once, outside of every plan: no day's manifest holds it.
+    bulletin_id: Mapped[int | None] = mapped_column(ForeignKey("bulletin.id"))
+    state: Mapped[AiringState]
+    grade: Mapped[Grade] = mapped_column(default=Grade.D)
+    evidence: Mapped[dict[str, Any] | None]  # the source: which log, which lines, who
+    started_at: Mapped[datetime | None]
+    played_ms: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(String(80))
+
+    station: Mapped[Station] = relationship()
+    slot: Mapped[Slot] = relationship()
+    programme: Mapped[Programme] = relationship(foreign_keys=[programme_id])
+    ident: Mapped[Programme | None] = relationship(foreign_keys=[ident_id])
+
+    def __str__(self) -> str:
+        return f"{self.station_id} {self.planned_at:%Y-%m-%dT%H:%MZ}"
+
+
+class AsrunFile(Base):
+    """A log as the station gave it, kept whole in the archive under its hash."""
+
+    __tablename__ = "asrun_file"
+    __table_args__ = (UniqueConstraint("station_id", "for_date", "sha256"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"))
+    for_date: Mapped[date]
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int]
+    fetched_at: Mapped[datetime]
+    lines: Mapped[int]
+    is_chained: Mapped[bool]
+    rejected: Mapped[list[Any]]  # [line, reason] …, bounded
+
+
+class Forecast(Base):
+    """When a station will have its next day, as it looked at one moment."""
+
+    __tablename__ = "forecast"
+
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    for_date: Mapped[date]  # the broadcast date
+    needed_at: Mapped[datetime]  # its first airing
+    ready_at: Mapped[datetime | None]  # none: not within the time that we look ahead
+    bytes_left: Mapped[int] = mapped_column(BigInteger)
+    kbps: Mapped[int]  # of the station alone
+    basis: Mapped[str] = mapped_column(String(20))  # measured, link, assumed
+    made_at: Mapped[datetime]
+
+    station: Mapped[Station] = relationship()

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
-from scheduler import people, programmes
+from scheduler import people, programmes, renditions
 from scheduler.clock import local_date
 from scheduler.errors import (
     FourEyes,
@@ -124,7 +124,7 @@ def issue(hub: Hub, order: Order, *, by: Person) -> Bulletin:
         programmes.approve(hub, programme.id, by=by)
     elif programme.state is not ProgrammeState.APPROVED:
         raise WrongState(what=f"programme {programme}", state=programme.state.value)
-    programmes.render_due(hub, programme.id)
+    renditions.render_due(hub, programme.id)
     with hub.database.write() as session:
         programme = programmes.get_programme(session, order.programme_id, locked=True)
         return _write(hub, session, order, programme, by)

@@ -17,7 +17,7 @@ from audio.errors import AudioError, FfmpegMissing
 from audio.measure import Facts, measure, probe
 from audio.peaks import peaks
 from audio.source import open_source
-from scheduler import people, programmes
+from scheduler import people, programmes, renditions
 from scheduler.errors import CheckGaveUp, LeaseLost
 from scheduler.hub import Hub
 from scheduler.intake import linked
@@ -161,7 +161,7 @@ def _finish(hub: Hub, claim: _Claim, facts: Facts, heights: list[float]) -> bool
         programme.check_until, programme.check_percent = None, 100
         programmes.judged(hub, session, programme, facts, heights)
         if programme.state is ProgrammeState.READY:
-            programmes.make_due(hub, session, programme)
+            renditions.make_due(hub, session, programme)
         programmes.note(hub, session, "programme_checked", programme, "loa")
     return True
 

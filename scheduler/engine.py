@@ -25,7 +25,7 @@ from scheduler import (
     forecast,
     links,
     planner,
-    programmes,
+    renditions,
 )
 from scheduler import urgent as bulletins
 from scheduler.hub import Hub
@@ -168,7 +168,7 @@ class Engine:
             self._checking.release()
 
     def _do_render(self, programme_id: int) -> None:
-        programmes.render_due(self.hub, programme_id)
+        renditions.render_due(self.hub, programme_id)
         self._do_plan()
 
     def _do_plan(self) -> None:

@@ -14,8 +14,8 @@ from audio.naming import file_name
 from scheduler.day import Day, day_from_rows
 from scheduler.errors import DataNotWritable, InputInvalid, NotFound, RenditionMissing, said
 from scheduler.hub import Hub
-from scheduler.programmes import profiles_of
 from scheduler.registry import find_station
+from scheduler.renditions import profiles_of
 from stations.manifest import ManifestItem
 
 # By hash nobody finds a file on a stick; a profile may say otherwise with its own file_name.

@@ -13,7 +13,17 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from scheduler import audit, checks, collect, people, previews, programmes, uploads, urgent, watch
+from scheduler import (
+    audit,
+    checks,
+    collect,
+    people,
+    previews,
+    renditions,
+    uploads,
+    urgent,
+    watch,
+)
 from scheduler.engine import Engine
 from scheduler.hub import Hub
 from scheduler.leftovers import remove_leftovers
@@ -93,7 +103,7 @@ class Ticks:
         previews.sweep(self.hub)
         with self.hub.database.write() as session:
             people.forget_tries(session, self.hub.clock.now())
-        for programme_id in programmes.to_render(self.hub):
+        for programme_id in renditions.to_render(self.hub):
             self.engine.render(programme_id)
 
     def _watch(self) -> None:

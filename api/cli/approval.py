@@ -10,7 +10,7 @@ from api.cli.programme import bar
 from api.cli.run import FAILED, PARTLY, Run
 from api.cli.screen import Screen
 from api.i18n import mark as _
-from scheduler import programmes, publishing
+from scheduler import programmes, publishing, renditions
 from scheduler.hub import Hub
 from scheduler.store.models import Programme
 from scheduler.store.states import RenditionState
@@ -38,7 +38,7 @@ def approve(run: Run, id: int, no_render: bool, by: str) -> None:
             _leave_to_workers(hub, id)
         else:
             with bar(run, _("Encoding")) as progress:
-                programmes.render_due(hub, id, progress=progress)
+                renditions.render_due(hub, id, progress=progress)
         programme = _told(run, hub, id)
     failed = [one for one in programme.renditions if one.state is RenditionState.FAILED]
     if failed:

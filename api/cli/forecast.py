@@ -14,8 +14,8 @@ from api.cli.screen import Figures, Screen
 from api.forecastwords import choice_in_words, outlook_in_words
 from api.i18n import mark as _
 from scheduler.forecast import Choice, Outlook, choices, first_outlooks, look_ahead, read_book
-from scheduler.programmes import profiles_of
 from scheduler.registry import find_station
+from scheduler.renditions import profiles_of
 
 
 @command("forecast", "loa forecast", "loa forecast --all", "loa forecast --station dao-ly --json")

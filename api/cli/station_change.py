@@ -9,8 +9,8 @@ import click
 from api.cli.options import TIME, command, recorded
 from api.cli.run import Run
 from api.i18n import mark as _
-from scheduler.programmes import profiles_of
 from scheduler.registry import change_station, find_station
+from scheduler.renditions import profiles_of
 
 
 @command(

@@ -27,6 +27,7 @@ from scheduler import (
     programmes,
     registry,
     releases,
+    renditions,
     slots,
     units,
 )
@@ -203,7 +204,7 @@ class Demo:
         if added.state is ProgrammeState.REJECTED:
             raise ProgrammeRefused(title=added.title, findings=_findings(added))
         programmes.approve(self.hub, added.id, by=self.approver)
-        for built in programmes.render_due(
+        for built in renditions.render_due(
             self.hub, added.id, progress=lambda done: told(0.5 + done / 2)
         ):
             if built.error is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from scheduler import checks, programmes, uploads
+from scheduler import checks, programmes, renditions, uploads
 from scheduler.store.models import PartialUpload, Programme
 from scheduler.store.states import ProgrammeState
 from tests.conftest import need
@@ -210,7 +210,7 @@ def test_approver_listens_and_approves_with_the_keyboard_alone(
         file_name="a.wav",
     )  # fmt: skip
     checks.check(site.hub, programme.id)
-    programmes.render_due(site.hub, programme.id)
+    renditions.render_due(site.hub, programme.id)
     programmes.approve(site.hub, 4, by=site.province.people["tuan"])
     page = opened(browser, site, "tuan", "/approve", width=360).page
     assert page.locator("h2#first").inner_text() == "Nghe bằng phím"

@@ -11,7 +11,7 @@ import pytest
 from audio.errors import BadProfile
 from audio.ffmpeg import find_ffmpeg
 from audio.speech import hum
-from scheduler import programmes
+from scheduler import programmes, renditions
 from scheduler.config import load_settings
 from scheduler.errors import AlreadyExists
 from scheduler.hub import Hub
@@ -124,7 +124,7 @@ def test_every_profile_begins_and_ends_as_its_settings_say(hub: Hub, speech: Pat
     programme = bring(hub, speech, "Tin sáng")
     programmes.approve(hub, programme.id, by=someone(hub, "approver"))
 
-    built = {one.profile: one for one in programmes.render_due(hub)}
+    built = {one.profile: one for one in renditions.render_due(hub)}
 
     assert {one.state for one in built.values()} == {RenditionState.READY}
     assert built["archive"].ms == pytest.approx(5000, abs=100)
@@ -154,11 +154,11 @@ def test_a_render_that_a_person_ends_is_due_again_at_once(hub: Hub, speech: Path
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        programmes.render_due(hub, programme.id, progress=end)
+        renditions.render_due(hub, programme.id, progress=end)
 
     assert list(hub.renditions.iterdir()) == []
-    assert programmes.to_render(hub) == [programme.id]
-    assert {one.state for one in programmes.render_due(hub)} == {RenditionState.READY}
+    assert renditions.to_render(hub) == [programme.id]
+    assert {one.state for one in renditions.render_due(hub)} == {RenditionState.READY}
 
 
 def test_what_ffmpeg_says_reaches_whoever_asks(
@@ -176,7 +176,7 @@ def test_what_ffmpeg_says_reaches_whoever_asks(
     lame.chmod(0o755)
     monkeypatch.setenv("LOA_FFMPEG", str(lame))
 
-    built = programmes.render_due(hub, programme.id)
+    built = renditions.render_due(hub, programme.id)
 
     assert {one.state for one in built} == {RenditionState.FAILED}
     assert all("Unknown encoder 'libmp3lame'" in (one.error or "") for one in built)

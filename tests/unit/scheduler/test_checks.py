@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from audio.errors import NotAudio, TookTooLong
-from scheduler import checks, programmes
+from scheduler import checks, programmes, renditions
 from scheduler.clock import ManualClock
 from scheduler.errors import AlreadyExists, CheckGaveUp, WrongState
 from scheduler.hub import Hub
@@ -139,11 +139,11 @@ def test_trimmed_programme_is_encoded_anew_and_an_old_builder_brings_nothing(
 ) -> None:
     """Who listens after the trimming hears what is kept, whoever was at work before it."""
     checks.check(empty_hub, brought.id)
-    (claimed,) = programmes._claim_renditions(empty_hub, brought.id)
+    (claimed,) = renditions._claim_renditions(empty_hub, brought.id)
 
     programmes.trim(empty_hub, brought.id, 1000, None, by=editor)
-    assert programmes._finish(empty_hub, claimed, {}, "late") == []
-    built = programmes.render_due(empty_hub, brought.id)
+    assert renditions._finish(empty_hub, claimed, {}, "late") == []
+    built = renditions.render_due(empty_hub, brought.id)
 
     assert [one.ms for one in built] == [pytest.approx(2000, abs=100)] * 2
     trimmed = now(empty_hub, brought)

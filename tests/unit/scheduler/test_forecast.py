@@ -10,7 +10,7 @@ import pytest
 from scheduler import links, registry
 from scheduler.errors import InputInvalid
 from scheduler.forecast import Choice, Outlook, choices, first_outlooks, look_ahead, read_book
-from scheduler.programmes import profiles_of
+from scheduler.renditions import profiles_of
 from scheduler.store.models import (
     Airing,
     Attempt,

@@ -111,6 +111,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     core.NotFound: HTTPStatus.NOT_FOUND,
     core.OutsideUnit: HTTPStatus.FORBIDDEN,
     core.SignInRefused: HTTPStatus.UNAUTHORIZED,
+    core.SlotChanged: HTTPStatus.PRECONDITION_FAILED,
     core.SlotRefused: HTTPStatus.CONFLICT,
     core.TooManySignIns: HTTPStatus.TOO_MANY_REQUESTS,
     core.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,

@@ -234,6 +234,12 @@ class SlotRefused(CoreError):
         super().__init__(**fields)
 
 
+class SlotChanged(CoreError):
+    """{slot} was changed by {who} on {at} while you worked on it. Nothing of yours is saved."""
+
+    code = "slot_changed"
+
+
 class SlotsOverlap(SlotRefused):
     """This slot overlaps "{other}" at {station} on {on}: {starts}-{ends}. Choose another time."""
 

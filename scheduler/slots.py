@@ -22,6 +22,7 @@ from scheduler.relay import checked_address
 from scheduler.slotcheck import Checker, Clash, Line
 from scheduler.slotcontent import SOURCES, fill_content, items_of
 from scheduler.slotfixes import fixes_for
+from scheduler.slotversions import refuse_changed
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Slot, SlotException, SlotTarget, Station
@@ -125,24 +126,32 @@ def add_slot_in(hub: Hub, session: Session, details: SlotDetails, *, by: Person)
     return slot
 
 
-def edit_slot(hub: Hub, slot_id: int, changes: Mapping[str, object], *, by: Person) -> Slot:
+def edit_slot(
+    hub: Hub, slot_id: int, changes: Mapping[str, object], *, by: Person,
+    expected: str | None = None,
+) -> Slot:  # fmt: skip
     """
     Change a line that stands; ``changes`` goes by the names of ``SlotDetails``.
 
     What it has aired stays as it was, and so does the day from which COUNT and INTERVAL are
     counted; only what has not begun is planned anew.
 
+    Args:
+        expected: the version (``slotversions.version_of``) that the person looked at.
+
     Raises:
         SlotRefused: as for a new line. NotFound, InputInvalid, OutsideUnit.
+        SlotChanged: the line is not as it was looked at; the person compares and chooses.
     """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        return edit_slot_in(hub, session, slot_id, changes, by=by)
+        return edit_slot_in(hub, session, slot_id, changes, by=by, expected=expected)
 
 
 def edit_slot_in(
-    hub: Hub, session: Session, slot_id: int, changes: Mapping[str, object], *, by: Person
-) -> Slot:
+    hub: Hub, session: Session, slot_id: int, changes: Mapping[str, object], *, by: Person,
+    expected: str | None = None,
+) -> Slot:  # fmt: skip
     """As ``edit_slot``, within a transaction of the caller."""
     lock(session, SLOT_LOCK)
     slot = session.get(Slot, slot_id)
@@ -155,7 +164,8 @@ def edit_slot_in(
     wanted = replace(before, **changes)  # type: ignore[arg-type]
     differing = [name for name, value in vars(wanted).items() if value != getattr(before, name)]
     if not differing:
-        return slot
+        return slot  # also the second one of a double click
+    refuse_changed(hub, session, slot, expected)
     _fill(hub, session, slot, wanted)
     refuse_foreign_unit(session, slot, by)
     if set(differing) & set(_CHECKED):
@@ -169,26 +179,49 @@ def edit_slot_in(
     return slot
 
 
-def remove_slot(hub: Hub, slot_id: int, *, by: Person) -> Slot:
-    """Take a line out; what it has aired stays, what it had planned is cancelled at planning."""
+def remove_slot(hub: Hub, slot_id: int, *, by: Person, expected: str | None = None) -> Slot:
+    """
+    Take a line out; what it has aired stays, what it had planned is cancelled at planning.
+
+    Raises:
+        NotFound, OutsideUnit. SlotChanged: it is not the version that was looked at.
+    """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        return remove_slot_in(hub, session, slot_id, by=by)
+        return remove_slot_in(hub, session, slot_id, by=by, expected=expected)
 
 
-def remove_slot_in(hub: Hub, session: Session, slot_id: int, *, by: Person) -> Slot:
+def remove_slot_in(
+    hub: Hub, session: Session, slot_id: int, *, by: Person, expected: str | None = None
+) -> Slot:
     """As ``remove_slot``, within a transaction of the caller."""
+    lock(session, SLOT_LOCK)
     slot = session.get(Slot, slot_id)
     if slot is None:
         raise NotFound(what="slot", key=slot_id)
     refuse_foreign_unit(session, slot, by)
     if slot.removed_at is None:
+        refuse_changed(hub, session, slot, expected)
         slot.removed_at = hub.clock.now()
         ledger.record(
             session, at=slot.removed_at, who=by.username, what="slot_removed",
             subject=f"slot {slot.id}", title=slot.title,
         )  # fmt: skip
     return slot
+
+
+def find_slot(session: Session, slot_id: int) -> Slot:
+    """
+    A line in force, with everything that pages look at.
+
+    Raises:
+        NotFound: there is none, or it was taken out.
+    """
+    statement = with_all(select(Slot)).where(Slot.id == slot_id, Slot.removed_at.is_(None))
+    found: list[Slot] = list(session.scalars(statement))
+    if not found:
+        raise NotFound(what="slot", key=slot_id)
+    return found[0]
 
 
 def list_slots(session: Session) -> list[Slot]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
@@ -20,12 +20,19 @@ from api.slotwords import content_in_words
 from scheduler import slots
 from scheduler.airings import day_schedule
 from scheduler.lines import is_draft
+from scheduler.slotversions import version_of
 from scheduler.store.models import Slot, SlotTarget
 
 router = APIRouter(tags=["timetable"], route_class=IdempotentRoute)
 
 _TARGET = r"^(unit|station):[A-Za-z0-9-]{1,40}$"
 Target = Annotated[str, Field(pattern=_TARGET, description="unit:CODE or station:CODE")]
+
+IfMatch = Annotated[
+    str | None,
+    Header(max_length=100, description="the ETag of the line as it was read; * is any"),
+]
+_MAY_BE_EMPTY = frozenset({"ident_id", "filler_id", "seconds", "stream", "valid_to"})
 
 
 class SlotIn(BaseModel):
@@ -76,10 +83,55 @@ class SlotIn(BaseModel):
     valid_to: date | None = Field(None, description="the last day, included")
 
 
+class SlotChangesIn(BaseModel):
+    """What is to change in a line; what is left out stays."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"starts_at": "05:30", "valid_to": "2022-12-31"}},
+    )
+
+    title: str | None = Field(None, min_length=1, max_length=200)
+    audience: list[Target] | None = Field(None, min_length=1, max_length=500)
+    exclude: list[Target] | None = Field(None, max_length=500)
+    programme_id: int | None = Field(None, ge=1, le=MAX_ID)
+    series: str | None = Field(None, max_length=120)
+    theme: str | None = Field(None, max_length=80)
+    items: list[Annotated[str, Field(max_length=140)]] | None = Field(None, max_length=20)
+    no_repeat_days: int | None = Field(None, ge=1, le=366)
+    ident_id: int | None = Field(None, ge=1, le=MAX_ID, description="null: none any more")
+    filler_id: int | None = Field(None, ge=1, le=MAX_ID, description="null: none any more")
+    starts_at: LocalTime | None = None
+    seconds: int | None = Field(None, ge=1, le=86_400, description="null: as the programme")
+    rrule: str | None = Field(None, max_length=200)
+    programme_class: str | None = Field(None, pattern="^(normal|priority|urgent)$")
+    kind: str | None = Field(
+        None, pattern="^(programme|relay_province|relay_district|announcement)$"
+    )
+    late_ok_s: int | None = Field(None, ge=0, le=86_400)
+    stream: str | None = Field(None, max_length=500, description="null: no live relay any more")
+    valid_from: date | None = None
+    valid_to: date | None = Field(None, description="null: no last day any more")
+
+    def changes(self) -> dict[str, Any]:
+        """By the names of ``SlotDetails``; null where a line cannot be without leaves it."""
+        found = {
+            name: value for name, value in self.model_dump(exclude_unset=True).items()
+            if value is not None or name in _MAY_BE_EMPTY
+        }  # fmt: skip
+        for name in ("audience", "exclude", "items"):
+            if name in found:
+                found[name] = tuple(found[name])
+        if "starts_at" in found:
+            found["starts_at"] = found["starts_at"].replace(tzinfo=None)
+        return found
+
+
 class SlotOut(BaseModel):
     """A line of the timetable."""
 
     id: int
+    version: str = Field(description="changes with the draft; the ETag of the line")
     title: str
     unit_code: str
     audience: list[str]
@@ -123,10 +175,37 @@ def add_slot(request: Request, viewer: Planner, body: SlotIn) -> SlotOut:
     return _shown(request, slot)
 
 
+@router.get("/slots/{slot_id}")
+def get_slot(request: Request, response: Response, viewer: SignedIn, slot_id: PathId) -> SlotOut:
+    """One line; its ``ETag`` goes into the ``If-Match`` of a change."""
+    return _tagged(request, response, slot_id)
+
+
+@router.patch("/slots/{slot_id}")
+def change_slot(
+    request: Request, response: Response, viewer: Planner, slot_id: PathId, body: SlotChangesIn,
+    if_match: IfMatch = None,
+) -> SlotOut:  # fmt: skip
+    """
+    Change a line; the change airs with the next release.
+
+    With ``If-Match`` the change is refused with 412 ``slot_changed`` where somebody else changed
+    the line meanwhile: read it again, compare, and send what is still wanted.
+    """
+    expected = _version_in(if_match)
+    slots.edit_slot(hub_of(request), slot_id, body.changes(), by=viewer.person, expected=expected)
+    if request.app.state.engine is not None:
+        request.app.state.engine.plan()
+    return _tagged(request, response, slot_id)
+
+
 @router.delete("/slots/{slot_id}", status_code=204)
-def remove_slot(request: Request, viewer: Planner, slot_id: PathId) -> None:
+def remove_slot(
+    request: Request, viewer: Planner, slot_id: PathId, if_match: IfMatch = None
+) -> None:
     """Take a line out with the next release; what it has aired stays in the log."""
-    slots.remove_slot(hub_of(request), slot_id, by=viewer.person)
+    expected = _version_in(if_match)
+    slots.remove_slot(hub_of(request), slot_id, by=viewer.person, expected=expected)
     if request.app.state.engine is not None:
         request.app.state.engine.plan()
 
@@ -144,9 +223,24 @@ def get_day(
         return [AiringOut.of(one) for one in day_schedule(session, on, unit_ids=scope.unit_ids)]
 
 
+def _tagged(request: Request, response: Response, slot_id: int) -> SlotOut:
+    with hub_of(request).database.read() as session:
+        shown = _shown(request, slots.find_slot(session, slot_id))
+    response.headers["ETag"] = f'"{shown.version}"'
+    return shown
+
+
+def _version_in(if_match: str | None) -> str | None:
+    """The version in an ``If-Match``; "*" is whatever is there."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    return if_match.strip().removeprefix("W/").strip('"')
+
+
 def _shown(request: Request, slot: Slot) -> SlotOut:
     return SlotOut(
         id=slot.id,
+        version=version_of(slot),
         title=slot.title,
         unit_code=slot.unit.code,
         audience=[_target(one) for one in slot.targets if not one.excluded],

@@ -112,6 +112,7 @@ def test_one_time_secret_opens_nothing_but_the_change_of_the_password(site: Site
         ("POST", "/api/v1/programmes/99/approve", {"admin", "tuan"}),
         ("POST", "/api/v1/slots", {"admin", "huong", "lan", "dao"}),
         ("DELETE", "/api/v1/slots/99", {"admin", "huong", "lan", "dao"}),
+        ("PATCH", "/api/v1/slots/99", {"admin", "huong", "lan", "dao"}),
     ],
 )
 def test_wrong_role_is_refused(

@@ -117,6 +117,30 @@ def test_slot_is_made_once_and_taken_out(site: Site) -> None:
         assert session.query(Slot).filter(Slot.removed_at.is_(None)).count() == 3
 
 
+def test_slot_is_changed_by_the_one_who_read_it_last(site: Site) -> None:
+    """An ETag that is old is a 412 that names who was first, and changes nothing."""
+    with site.client("huong") as client:
+        read = client.get(f"{API}/slots/1")
+        seen = {"if-match": read.headers["etag"]}
+        assert read.headers["etag"] == f'"{read.json()["version"]}"'
+        changed = client.patch(f"{API}/slots/1", json={"starts_at": "05:10"}, headers=seen)
+        assert (changed.status_code, changed.json()["starts_at"]) == (200, "05:10:00")
+        assert changed.json()["is_draft"]
+        late = client.patch(f"{API}/slots/1", json={"title": "Sớm"}, headers=seen)
+        refused(late, 412, "slot_changed")
+        assert "Nguyễn Thị Hương" in late.json()["detail"]
+        refused(client.delete(f"{API}/slots/1", headers=seen), 412, "slot_changed")
+        current = {"if-match": changed.headers["etag"]}
+        good = client.patch(
+            f"{API}/slots/1", json={"title": "Sớm", "valid_to": "2022-12-31"}, headers=current
+        )
+        assert good.json()["title"] == "Sớm"
+        freed = client.patch(f"{API}/slots/1", json={"valid_to": None, "title": None})
+        assert (freed.json()["valid_to"], freed.json()["title"]) == (None, "Sớm")
+        refused(client.patch(f"{API}/slots/1", json={"starts_at": "11:20"}), 409, "slots_overlap")
+        refused(client.get(f"{API}/slots/999"), 404, "not_found")
+
+
 @pytest.mark.parametrize(
     "change",
     [

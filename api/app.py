@@ -27,7 +27,7 @@ from api.errors import (
 )
 from api.headers import ALWAYS, SecurityHeaders
 from api.i18n import LoaError
-from api.json import api_router
+from api.json import api_router, parts
 from api.json.problems import fields_invalid, problem, validation_problem
 from api.pages import page_router
 from api.pages.render import page, redirect, translator_of
@@ -69,6 +69,7 @@ def create_app(
     app.include_router(health.router)
     app.include_router(api_router())
     app.state.pulse, app.state.looks = live.Pulse(hub), Looks()
+    app.state.parts = parts()  # what a token may open
     app.include_router(tus.router)
     app.include_router(live.router)
     app.include_router(page_router())

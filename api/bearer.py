@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from fastapi import Request
-from fastapi.routing import iter_route_contexts
 
 from api.errors import TokenRefused, TokenScope
 from scheduler.hub import Hub
@@ -13,16 +10,6 @@ from scheduler.tokens import Bearer, bearer_of, saw_token
 
 API_PREFIX = "/api/v1"
 _SAFE = frozenset({"GET", "HEAD"})
-
-
-@lru_cache
-def parts() -> tuple[str, ...]:
-    """What there is to open: the first word of every path below the prefix."""
-    from api.json import api_router
-
-    paths = (route.path or "" for route in iter_route_contexts(api_router().routes))
-    found = {path.removeprefix(API_PREFIX).split("/")[1] for path in paths if path}
-    return tuple(sorted(found - {"openapi.json"}))
 
 
 def bearer(request: Request, hub: Hub) -> Bearer | None:

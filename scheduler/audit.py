@@ -16,6 +16,7 @@ from scheduler.day import day_from_rows, rendition_files
 from scheduler.dispatch import interruptible_pool
 from scheduler.errors import CoreError
 from scheduler.hub import Hub
+from scheduler.reach import reach
 from scheduler.store import ledger
 from scheduler.store.models import Delivery, Station
 from scheduler.store.states import OPEN_DELIVERIES, DeliveryState
@@ -80,7 +81,7 @@ def audit_station(hub: Hub, station_id: int) -> AuditResult:
         days = _days(hub, session, station)
     result = AuditResult(station.code)
     try:
-        with hub.connect(hub, station, lambda name: None) as visit:
+        with reach(hub, station) as visit:
             visit.end_within(hub.settings.collect.limit_s)
             result = _look(hub, station, visit, days)
     except (StationError, CoreError) as error:

@@ -22,6 +22,7 @@ from scheduler.hub import Hub
 from scheduler.intake import flush_folder
 from scheduler.keys import end_rotation, keys_of
 from scheduler.leases import NOT_DELIVERED, Lease, back_off, end_the_hopeless
+from scheduler.reach import reach
 from scheduler.store import ledger
 from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, AsrunFile, Attempt, Delivery, Station
@@ -78,7 +79,7 @@ def collect_station(hub: Hub, station_id: int) -> CollectResult:
         dates = _dates_to_fetch(hub, session, station_id)
     result = CollectResult(station.code)
     try:
-        with hub.connect(hub, station, lambda name: None) as visit:
+        with reach(hub, station) as visit:
             visit.end_within(hub.settings.collect.limit_s)
             result = _take_receipt(hub, station, visit, result)
             result = _take_logs(hub, station, visit, dates, result)

@@ -38,7 +38,7 @@ from scheduler.leases import (
 )
 from scheduler.links import over_link, places, share
 from scheduler.probing import probed_anew
-from scheduler.store import ledger
+from scheduler.reach import reach
 from scheduler.store.db import in_batches, lock
 from scheduler.store.models import Airing, Delivery, Station
 from scheduler.store.states import OPEN_AIRINGS, DeliveryState, moving
@@ -245,56 +245,6 @@ def _visit_by_hand(hub: Hub, station_id: int, progress: Progress | None) -> Visi
     return visit_station(hub, station_id, worker=worker_name(), progress=progress)
 
 
-def retry(session: Session, station: Station, *, by: str, now: datetime) -> int:
-    """A person says "send again": what failed or waits for its back-off is due now."""
-    failed = moving(Delivery, DeliveryState.DUE).where(
-        Delivery.station_id == station.id,
-        Delivery.state == DeliveryState.FAILED,
-        Delivery.last_air_at > now,
-    )
-    ids = set(session.scalars(failed.values(next_try_at=now).returning(Delivery.id)))
-    waiting = update(Delivery).where(
-        Delivery.station_id == station.id,
-        Delivery.state == DeliveryState.DUE,
-        Delivery.next_try_at > now,
-    )
-    ids |= set(session.scalars(waiting.values(next_try_at=now).returning(Delivery.id)))
-    if ids:
-        ledger.record(
-            session, at=now, who=by, what="delivery_retried", subject=station.code, count=len(ids)
-        )
-    return len(ids)
-
-
-@dataclass(frozen=True)
-class Postponed:
-    postponed: int  # days that wait
-    late: int  # of them, those that air before
-
-
-def postpone(
-    session: Session, station: Station, *, until: datetime, by: str, now: datetime
-) -> Postponed:
-    """A person says "not now": what waits for this station is not tried before ``until``."""
-    waiting = moving(Delivery, DeliveryState.DUE).where(
-        Delivery.station_id == station.id, Delivery.state == DeliveryState.QUEUED
-    )
-    session.execute(waiting.values(lease_until=None))  # its message finds a day that is not due
-    rows = session.execute(
-        update(Delivery)
-        .where(Delivery.station_id == station.id, Delivery.state == DeliveryState.DUE)
-        .values(next_try_at=until)
-        .returning(Delivery.id, Delivery.first_air_at)
-    ).all()
-    late = sum(row.first_air_at < until for row in rows)
-    if rows:
-        ledger.record(
-            session, at=now, who=by, what="delivery_postponed", subject=station.code,
-            count=len(rows), until=f"{until:%Y-%m-%dT%H:%M%z}",
-        )  # fmt: skip
-    return Postponed(len(rows), late)
-
-
 def is_in_window(hub: Hub, station: Station, now: datetime) -> bool:
     """Whether the station may be visited at this moment; a window may run over midnight."""
     begin: time = station.push_from or hub.settings.push.window_from
@@ -334,7 +284,7 @@ class _Visiting:
 
     def run(self) -> VisitResult:
         try:
-            with self.hub.connect(self.hub, self.station, self._at) as visit:
+            with reach(self.hub, self.station, self._at) as visit:
                 self.visit = visit
                 visit.end_within(_WITHOUT_PROGRESS_S)
                 for lease, delivery in list(self.held.items()):

@@ -15,7 +15,7 @@ from scheduler import people
 from scheduler.clock import Clock, SystemClock, local_date
 from scheduler.config import Settings
 from scheduler.errors import AlreadyInitialised, DataNotWritable, NotInitialised
-from scheduler.links import Lines
+from scheduler.linesessions import Lines
 from scheduler.secrets import SSH_KEY, are_made, make_secrets, read_master, read_secret
 from scheduler.store import ledger, schema
 from scheduler.store.db import Database, open_database, sqlite_url
@@ -33,7 +33,7 @@ class Hub:
     settings: Settings
     database: Database
     clock: Clock
-    connect: Connect
+    connect: Connect | None = None  # another way to the stations than their rows say
     lines: Lines = field(default_factory=Lines, compare=False)  # what is open over shared links
     # Set when this process is about to end: a visit that moves is parked at its next bytes.
     stopping: threading.Event = field(default_factory=threading.Event, compare=False)
@@ -158,22 +158,12 @@ def open_hub(
     """
     database = _existing(settings)
     schema.require_current(database)
-    hub = Hub(settings, database, clock or SystemClock(), connect or connect_by_kind)
+    hub = Hub(settings, database, clock or SystemClock(), connect)
     hub.master_secret()
     with _writing(hub.data):
         make_folders(hub.data)
         _try_to_write(hub.tmp)
     return hub
-
-
-def connect_by_kind(
-    hub: Hub, station: Station, step: Callable[[str], None]
-) -> AbstractContextManager[Visit]:
-    """Reach a station as its row says: over SFTP, or by a folder of this machine."""
-    # Imported here: paramiko costs 0.2 s that most commands do not need.
-    from scheduler.reach import reach
-
-    return reach(hub, station, step)
 
 
 def make_folders(data: Path) -> None:

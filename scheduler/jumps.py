@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.errors import AlreadyExists, InputInvalid, JumpInUse, NotFound, said
 from scheduler.registry import HOST, USERNAME
+from scheduler.retries import retry
 from scheduler.store import ledger
 from scheduler.store.models import Jump, Station
 from stations.visit import Address
@@ -85,8 +86,6 @@ def remove_jump(session: Session, jump: Jump, *, by: str, now: datetime) -> None
 
 def accept_jump_key(session: Session, jump: Jump, host_key: str, *, by: str, now: datetime) -> None:
     """Pin the key that a person compared; what waited for this decision is due again."""
-    from scheduler.dispatch import retry
-
     jump.host_key = host_key
     _record(session, "jump_key_accepted", jump, by=by, now=now)
     for station in session.scalars(select(Station).where(Station.jump_id == jump.id)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from scheduler.links import on_the_line
 from scheduler.probing import strategy_for
 from scheduler.store.models import Jump, Station
 from stations.folder import open_folder
-from stations.sftp import open_visit
 from stations.visit import Address, Visit, VisitLimits
 
 
@@ -45,18 +44,30 @@ def limits_of(hub: Hub, station: Station) -> VisitLimits:
     return replace(limits, sample_seed=hub.today().toordinal())
 
 
-@contextmanager
-def reach(hub: Hub, station: Station, step: Callable[[str], None]) -> Iterator[Visit]:
+def reach(
+    hub: Hub, station: Station, step: Callable[[str], None] = lambda name: None
+) -> AbstractContextManager[Visit]:
     """
-    Open one visit; it keeps the pace of the link that the station shares with others.
+    Open one visit: over SFTP, or by a folder of this machine, as the station's row says.
+
+    It keeps the pace of the link that the station shares with others; ``step`` is called after
+    each named step.
 
     Raises:
         StationError: whatever the edge met; it says who acts next.
     """
+    return (hub.connect or _as_the_row_says)(hub, station, step)
+
+
+@contextmanager
+def _as_the_row_says(hub: Hub, station: Station, step: Callable[[str], None]) -> Iterator[Visit]:
     if station.kind == "folder" and not station.username:
         with open_folder(Path(station.root), step=step) as visit:
             yield visit
         return
+    # Imported here: paramiko costs 0.2 s that most commands do not need.
+    from stations.sftp import open_visit
+
     limits, key = limits_of(hub, station), hub.ssh_key_path
     with (
         on_the_line(hub, station) as pace,

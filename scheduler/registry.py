@@ -15,6 +15,7 @@ from audio.profiles import PROFILES
 from scheduler.config import Settings
 from scheduler.csvrows import Column, rows_of
 from scheduler.errors import FileRefused, InputInvalid, NotFound, RowProblem, Said, said
+from scheduler.retries import retry
 from scheduler.store import ledger
 from scheduler.store.models import Jump, Link, Station, StationUnit, Unit
 from scheduler.units import units_on, valid_on
@@ -168,8 +169,6 @@ def accept_host_key(
     session: Session, station: Station, host_key: str, *, by: str, now: datetime
 ) -> None:
     """Pin the key that a person compared; what waited for this decision is due again."""
-    from scheduler.dispatch import retry
-
     before, station.host_key = station.host_key, host_key
     ledger.record(
         session, at=now, who=by, what="host_key_accepted", subject=station.code,

@@ -17,6 +17,7 @@ from scheduler.errors import CoreError, LeaseLost, RenditionMissing
 from scheduler.hub import Hub
 from scheduler.keys import keys_of
 from scheduler.leases import Lease, back_off
+from scheduler.reach import reach
 from scheduler.store.models import BulletinStation, Rendition, Station
 from scheduler.store.states import DeliveryState, moving
 from stations.errors import StationError
@@ -80,7 +81,7 @@ def bring(hub: Hub, station_id: int, *, step: Step = lambda name: None) -> Urgen
         return None
     error: StationError | CoreError | None = None
     try:
-        with hub.connect(hub, claimed.station, step) as visit:
+        with reach(hub, claimed.station, step) as visit:
             sha256 = _put(hub, visit, claimed)
         _finish(hub, claimed, sha256)
     except (StationError, CoreError) as met:

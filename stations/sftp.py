@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections import deque
 from pathlib import Path, PurePosixPath
 
@@ -12,26 +11,20 @@ import paramiko
 from stations import channel as wire
 from stations.channel import Answer, RefusedError, SftpChannel, harmless
 from stations.disk import WAITING, Flight, Later, Stat, fly_together
-from stations.errors import BadAnswer, NotWritable, StationError, StationFull
+from stations.errors import BadAnswer, NotWritable
 from stations.login import Connection, open_channel, scan_host_key
 from stations.pace import Pace
-from stations.sftpfile import FSYNC, LEAST_WRITE_BYTES, SftpFile, handle_of, stat_of, take_stat
+from stations.sftpfile import SftpFile, handle_of, stat_of, take_stat
+from stations.sftpsession import FSYNC, SftpSession
 from stations.visit import Address, Step, Visit, VisitLimits
 
 __all__ = ["SftpDisk", "SftpFile", "open_visit", "scan_host_key"]
 
 _POSIX_RENAME = "posix-rename@openssh.com"
-_STATVFS = "statvfs@openssh.com"
 _LIMITS = "limits@openssh.com"
 
 _READ, _WRITE, _CREATE, _TRUNCATE = 0x1, 0x2, 0x8, 0x10
-_DIRECT_WRITE_BYTES = 32_640  # what every server takes; larger only where the server is known to
-_FIRST_WRITE_BYTES = 8_160  # grows while answers come fast, so that a thin link is felt early
-_MOST_ROOM = 1 << 60
 _MOST_NAMES = 50_000  # in one folder; a station keeps a few hundred
-
-# What newer servers say in plain words and OpenSSH says as 'Failure'.
-_NO_SPACE, _QUOTA, _WRITE_PROTECTED = 14, 15, 12
 
 
 def open_visit(
@@ -61,7 +54,7 @@ def open_visit(
     return Visit(SftpDisk(connection, channel, address.root, limits, pace), limits, step)
 
 
-class SftpDisk:
+class SftpDisk(SftpSession):
     """The station's disk as its SFTP server shows it."""
 
     def __init__(
@@ -72,12 +65,8 @@ class SftpDisk:
         limits: VisitLimits,
         pace: Pace | None = None,
     ) -> None:
+        super().__init__(channel, root, limits, pace)
         self.connection = connection
-        self.channel = channel
-        self.limits = limits
-        self.pace = pace
-        self.chunk_bytes = min(_FIRST_WRITE_BYTES, self.largest_write_bytes)  # as the link bears it
-        self._root = PurePosixPath(root)
         self._can_flush_folders = limits.flushes_folders  # until the server shows that it cannot
 
     @property
@@ -87,9 +76,6 @@ class SftpDisk:
     @property
     def bytes_sent(self) -> int:
         return self.channel.bytes_sent
-
-    def offers(self, extension: str) -> bool:
-        return extension in self.channel.extensions
 
     def end_within(self, seconds: float) -> None:
         self.connection.watchdog.end_within(seconds)
@@ -103,18 +89,6 @@ class SftpDisk:
             "extensions": " ".join(sorted(self.channel.extensions)),
             "largest_packet_bytes": str(self._largest_packet_bytes() or "unknown"),
         }
-
-    def free_bytes(self) -> int | None:
-        if not self.offers(_STATVFS):
-            return None
-        try:
-            answer = self.channel.answer(self.channel.extended(_STATVFS, self._path("")))
-        except RefusedError:
-            return None
-        if answer.kind != wire.EXTENDED_REPLY:
-            raise BadAnswer(detail="free space of another kind")
-        _, fragment, _, _, available = struct.unpack(">5Q", answer.take(40))
-        return min(int(fragment * available), _MOST_ROOM)  # a row holds 63 bits
 
     def stat(self, path: str) -> Stat | None:
         return self._stat_answered(path, self.channel.send(wire.STAT, self._path(path)))
@@ -226,25 +200,6 @@ class SftpDisk:
     def close(self) -> None:
         self.connection.close()
 
-    def failed(self, refused: RefusedError, path: str, needed_bytes: int = 0) -> StationError:
-        """Say in our words what the server refused."""
-        is_about_space = refused.code in (_NO_SPACE, _QUOTA)
-        if is_about_space or (needed_bytes and refused.code == wire.FAILURE):
-            free = self.free_bytes()
-            return StationFull(needed_bytes=needed_bytes, free_bytes="?" if free is None else free)
-        return NotWritable(path=path, detail=refused.text)
-
-    @property
-    def largest_write_bytes(self) -> int:
-        """OpenSSH takes 256 KiB and says so by its extensions; others promise 32 KiB."""
-        is_openssh = self.offers(_STATVFS) or self.offers(FSYNC)
-        most = self.limits.chunk_bytes if is_openssh else _DIRECT_WRITE_BYTES
-        if self.pace is None:
-            return most
-        # A quarter of a second's worth: the visits of a thin link take turns, and none is silent
-        # for longer than its lease.
-        return min(most, max(LEAST_WRITE_BYTES, int(self.pace.bytes_per_s / 4)))
-
     def _largest_packet_bytes(self) -> int | None:
         if not self.offers(_LIMITS):
             return None
@@ -252,9 +207,6 @@ class SftpDisk:
             return self.channel.answer(self.channel.extended(_LIMITS)).take_long()
         except RefusedError:
             return None
-
-    def _path(self, path: str) -> bytes:
-        return str(self._root / path).encode("utf-8", "surrogateescape")
 
     def _ask_open(self, path: str, flags: int) -> int:
         return self.channel.send(wire.OPEN, self._path(path), flags, 0)

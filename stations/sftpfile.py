@@ -8,26 +8,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import BinaryIO, Self
 
 from stations import channel as wire
 from stations.channel import Answer, RefusedError
 from stations.disk import FLUSH_EVERY_BYTES, Later, Stat
 from stations.errors import BadAnswer, LinkDown, StationError, WrongBytes
 from stations.samples import Block
-
-if TYPE_CHECKING:
-    from stations.sftp import SftpDisk
-
-FSYNC = "fsync@openssh.com"
-
-LEAST_WRITE_BYTES = 2_040
+from stations.sftpsession import FSYNC, LEAST_WRITE_BYTES, SftpSession
 
 
 class SftpFile:
     """One open file at the station."""
 
-    def __init__(self, disk: SftpDisk, path: str, handle: bytes) -> None:
+    def __init__(self, disk: SftpSession, path: str, handle: bytes) -> None:
         self._disk = disk
         self._channel = disk.channel
         self._path = path
@@ -182,7 +176,7 @@ class _Writer:
     limit, so that a slow station is never taken for a dead one.
     """
 
-    def __init__(self, disk: SftpDisk, acknowledged: Callable[[int], None]) -> None:
+    def __init__(self, disk: SftpSession, acknowledged: Callable[[int], None]) -> None:
         self._disk = disk
         self._acknowledged = acknowledged
         self._slow_s = disk.limits.idle_s / 4

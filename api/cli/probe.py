@@ -17,6 +17,7 @@ from scheduler.errors import OtherFingerprint
 from scheduler.hub import Hub
 from scheduler.pinning import pin_host_key, seen_host_key
 from scheduler.probing import strategy_for
+from scheduler.reach import reach
 from scheduler.registry import find_station
 from scheduler.store.models import Station
 from stations.errors import HostKeyUnknown
@@ -130,7 +131,7 @@ def _typed(run: Run, name: str, host: str, port: int, seen: HostKey) -> str:
 def _try(run: Run, hub: Hub, station: Station) -> Station:
     """Sign in, try what the server can do, and remember it."""
     now = run.clock.now()
-    with hub.connect(hub, station, lambda step: None) as visit:
+    with reach(hub, station) as visit:
         facts = try_out(visit, now.timestamp())
     with hub.database.write() as session:
         mine = find_station(session, station.code)

@@ -15,9 +15,10 @@ from api.i18n import Translator
 from api.i18n import mark as _
 from api.moments import moment_of
 from api.readywords import LEVELS, reason_of, step_of
-from scheduler.dispatch import push, retry
+from scheduler.dispatch import push
 from scheduler.hub import Hub
 from scheduler.readiness import Due, Level, Readiness, by_moment, readiness, worst
+from scheduler.retries import retry
 from scheduler.units import find_unit, unit_ids_below
 
 

@@ -16,10 +16,10 @@ from api.cli.screen import Figures, Screen
 from api.i18n import Translator
 from api.i18n import mark as _
 from api.words import delivery_error
-from scheduler.dispatch import postpone as put_off
-from scheduler.dispatch import retry as send_again
 from scheduler.errors import InputInvalid
 from scheduler.registry import find_station
+from scheduler.retries import postpone as put_off
+from scheduler.retries import retry as send_again
 from scheduler.store.models import Delivery, Station
 from scheduler.store.states import OPEN_DELIVERIES, DeliveryState
 

@@ -36,7 +36,7 @@ def add(
     The program may do a part of what the person may do, under /api/v1, with the header
     "Authorization: Bearer TOKEN".
     """
-    from api.bearer import parts
+    from api.json import parts
 
     with run.hub() as hub:
         who = run.actor(hub, by)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.routing import iter_route_contexts
 
 from api.auth import SignedIn
 from api.bearer import API_PREFIX
@@ -25,3 +27,11 @@ def document(request: Request, viewer: SignedIn) -> dict[str, Any]:
     openapi: dict[str, Any] = request.app.openapi()
     openapi["components"]["schemas"].update(problem_schemas())
     return openapi
+
+
+@lru_cache
+def parts() -> tuple[str, ...]:
+    """What a token may open: the first word of every path below the prefix."""
+    paths = (route.path or "" for route in iter_route_contexts(api_router().routes))
+    found = {path.removeprefix(API_PREFIX).split("/")[1] for path in paths if path}
+    return tuple(sorted(found - {"openapi.json"}))

@@ -12,8 +12,8 @@ from api.pages.stations import RETRIERS
 from api.readywords import LEVELS, reason_of, step_of
 from api.scope import scope_of
 from api.vietnamese import sort_key
-from scheduler.dispatch import retry
 from scheduler.readiness import Level, Readiness, by_moment, readiness, worst
+from scheduler.retries import retry
 from scheduler.watch import unconfirmed
 
 router = APIRouter()

@@ -11,9 +11,9 @@ from api.pages.render import page, redirect
 from api.scope import scope_of
 from api.vietnamese import sort_key
 from scheduler.board import StationLine, station_board
-from scheduler.dispatch import retry
 from scheduler.errors import OutsideUnit
 from scheduler.registry import find_station
+from scheduler.retries import retry
 from scheduler.store.states import DeliveryState
 from scheduler.text import has_words
 

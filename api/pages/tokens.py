@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
-from api.bearer import parts
 from api.errors import status_of
 from api.fields import FormId
 from api.pages.render import page, redirect, translator_of
@@ -37,8 +36,8 @@ def issue(
     try:
         with hub.database.write() as session:
             issued = issue_token(
-                session, viewer.person, name=name, scopes=scope, days=days, parts=parts(),
-                now=hub.clock.now(), by=viewer.person.username,
+                session, viewer.person, name=name, scopes=scope, days=days,
+                parts=request.app.state.parts, now=hub.clock.now(), by=viewer.person.username,
             )  # fmt: skip
     except CoreError as error:
         return _tokens_page(request, viewer, error=error, name=name, scopes=scope)
@@ -72,7 +71,7 @@ def _tokens_page(
         found = list_tokens(session, _whose(viewer))
     return page(
         request, "tokens.html", viewer=viewer, tokens=found, secret=secret, name=name,
-        scopes=scopes or [], parts=(EVERYTHING, *parts()), access=ACCESS,
+        scopes=scopes or [], parts=(EVERYTHING, *request.app.state.parts), access=ACCESS,
         lifetimes=LIFETIMES_DAYS, status=status_of(error) if error else 200,
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from scheduler import dispatch, planner
+from scheduler import dispatch, planner, retries
 from scheduler.hub import Hub
 from scheduler.registry import find_station
 from scheduler.store.models import Delivery, LedgerEntry
@@ -134,7 +134,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_file_is_swept_first(full: Hub, dis
     assert visit.error.code == "disk_full"
     other.write_bytes(b"")
     with full.database.write() as session:
-        dispatch.retry(session, find_station(session, CODE), by="test", now=full.clock.now())
+        retries.retry(session, find_station(session, CODE), by="test", now=full.clock.now())
     assert dispatch.push(full).visits[0].delivered == 1
     assert audio(disk) == {new}
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from api.bearer import parts
+from api.json import parts
 from scheduler.clock import ManualClock
 from scheduler.store.models import Airing, Answer, ApiToken, LedgerEntry, Slot
 from scheduler.tokens import issue_token

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from scheduler import dispatch, registry
+from scheduler import dispatch, registry, retries
 from scheduler.errors import RenditionMissing
 from scheduler.store.models import LedgerEntry, Station
 from scheduler.store.states import DeliveryState
@@ -162,7 +162,7 @@ def test_a_person_who_says_again_does_not_wait_for_the_back_off(scene: Scene) ->
 
     with scene.base.database.write() as session:
         station = registry.find_station(session, "s13579")
-        assert dispatch.retry(session, station, by="kỹ thuật", now=scene.clock.now()) == 1
+        assert retries.retry(session, station, by="kỹ thuật", now=scene.clock.now()) == 1
 
     assert visit(scene).delivered == 1
 
@@ -272,7 +272,7 @@ def test_what_is_put_off_is_not_tried_before_its_time(scene: Scene) -> None:
     until = scene.clock.now() + timedelta(hours=2)
     with scene.base.database.write() as session:
         station = session.get_one(Station, one)
-        found = dispatch.postpone(session, station, until=until, by="huong", now=scene.clock.now())
+        found = retries.postpone(session, station, until=until, by="huong", now=scene.clock.now())
 
     assert (found.postponed, found.late) == (1, 0)
     assert dispatch.visit_station(scene.hub, one, worker="t") is None

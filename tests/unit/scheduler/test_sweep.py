@@ -7,6 +7,7 @@ from datetime import date, time, timedelta
 from sqlalchemy import select
 
 from scheduler import dispatch, slots
+from scheduler.reach import reach
 from scheduler.store.models import LedgerEntry
 from scheduler.store.states import DeliveryState
 from scheduler.sweep import Swept, sweep
@@ -22,7 +23,7 @@ STRAY = "0" * 64 + ".mp3"
 
 def swept(scene: Scene) -> Swept:
     station = scene.station(CODE)
-    with scene.hub.connect(scene.hub, station, lambda name: None) as visit:
+    with reach(scene.hub, station) as visit:
         return sweep(scene.hub, station, visit)
 
 

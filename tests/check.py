@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def main() -> int:
     for command in commands:
         failed += subprocess.run(command, cwd=ROOT, check=False).returncode != 0
     problems = sorted(problem for path in sources() for problem in house_rules(path))
-    problems += docs_problems()
+    problems += [*circles(), *docs_problems()]
     for problem in problems:
         print(problem)
     print(f"{len(commands) - failed} tools content, {len(problems)} house rules broken")
@@ -80,6 +81,29 @@ def _imported(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
         yield node.module
+
+
+def circles() -> Iterator[str]:
+    """Files that import each other, wherever in the file the import stands."""
+    arrows = {_module(path): set(_arrows(path)) for path in sources()}
+    try:
+        graphlib.TopologicalSorter(
+            {module: targets & arrows.keys() - {module} for module, targets in arrows.items()}
+        ).prepare()
+    except graphlib.CycleError as error:
+        yield f"imports run in a circle: {' ← '.join(error.args[1])}"
+
+
+def _module(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+
+
+def _arrows(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for module in _imported(node):
+            yield from (module, f"{module}.__init__")
+            if isinstance(node, ast.ImportFrom):
+                yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def _calls(node: ast.AST, name: str, where: str) -> Iterator[str]:

@@ -37,9 +37,24 @@ def test_each_rule_finds_its_offence(
     assert any(complaint in problem for problem in check.house_rules(file))
 
 
+def test_files_that_import_each_other_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import inside a function closes a circle as well."""
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "one.py").write_text("from audio import two\n")
+    (tmp_path / "audio" / "two.py").write_text("def f():\n    from audio.one import x\n")
+
+    (problem,) = check.circles()
+
+    assert "audio.one" in problem and "audio.two" in problem
+
+
 def test_the_house_as_it_stands_breaks_no_rule() -> None:
     """What lies in the rooms now is in its place."""
     assert [problem for path in check.sources() for problem in check.house_rules(path)] == []
+    assert list(check.circles()) == []
 
 
 def test_a_page_that_points_nowhere_is_found(

@@ -23,7 +23,7 @@ from scheduler.config import PushSettings
 from scheduler.day import Day, days_from_rows
 from scheduler.errors import LeaseLost
 from scheduler.hub import Hub
-from scheduler.planner import new_delivery, supersede
+from scheduler.plansend import new_delivery, supersede
 from scheduler.store.models import Airing, Attempt, Delivery, Station
 from scheduler.store.states import AiringState, DeliveryState, move, moving
 from stations.visit import Sent

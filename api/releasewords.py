@@ -15,9 +15,9 @@ from api.rulewords import describe
 from api.slotwords import content_in_words
 from api.words import CLASS_WORDS
 from scheduler import releases
+from scheduler.hearing import rule_of
 from scheduler.hub import Hub
 from scheduler.releases import Effect, SlotChange
-from scheduler.slots import rule_of
 from scheduler.store.db import in_batches
 from scheduler.store.models import Slot, Station, Unit
 from scheduler.units import station_units

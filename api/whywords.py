@@ -162,7 +162,9 @@ def detail(tr: Translator, one: Detail) -> str:
             "exception_replace": mark("{who} put in another programme: {reason}"),
         }[one.code]
         to = " ".join(_plain(tr, part) for part in (facts["moved_at"], facts["moved_on"]) if part)
-        return tr.text(said, who=facts["who"] or "?", reason=facts["reason"], to=to)
+        told = tr.text(said, who=facts["who"] or "?", reason=facts["reason"], to=to)
+        return tr.text(mark("Only at {place}: {told}"), place=facts["place"], told=told) if (
+            facts["place"]) else told  # fmt: skip
     return ", ".join(_line(tr, one))
 
 

@@ -207,8 +207,14 @@ def delivery_error(tr: Translator, delivery: Delivery) -> str:
 
 
 def outcome(tr: Translator, visit: Attempt) -> str:
-    """How a visit ended, as a sentence; the fields of an old error are not kept with it."""
-    return tr.coded(visit.outcome or "", {})
+    """How a visit ended, as a sentence of its own, also when a later one failed otherwise."""
+    if visit.outcome is None:
+        delivery = visit.delivery
+        holds = delivery.state is DeliveryState.LEASED and delivery.attempts == visit.number
+        return tr.text(mark("under way") if holds else mark("cut off: the worker ended"))
+    if visit.outcome == DeliveryState.DELIVERED:
+        return tr.text(mark("delivered"))
+    return tr.coded(visit.outcome, {"": "", **(visit.error_fields or {})})
 
 
 def finding_sentence(tr: Translator, finding: Finding) -> str:

@@ -72,12 +72,14 @@ class Choices:
     ) -> None:  # fmt: skip
         """``bounds`` tells from which moment on a slot is planned; before it, it is history."""
         self._session, self._repertoire, self._zone = session, repertoire, zone
+        self._bounds = bounds
         self._slot_ids = sorted(slot.id for slot in slots if is_chosen(slot))
         self._used: dict[int, dict[int, datetime]] = defaultdict(dict)  # slot → programme → when
         self._had: dict[Place, int] = {}  # as the rows have it, from the first moment on
         self._load(bounds)
         self._ahead = dict(self._had)
         self._made: dict[Place, int] = {}
+        self._told: dict[Place, Choice] = {}  # asked again for stations at which the day is moved
 
     def forget_others(self, places: Iterable[Place], until: datetime) -> None:
         """What begins at another time by now, or not at all, holds no choice; until that day."""
@@ -92,8 +94,19 @@ class Choices:
         on = at.astimezone(self._zone).date()
         if source.kind == "programme":
             return self._named(source.id, on)
-        find = self._episode if source.kind == "series" else self._rotated
         place = (slot.id, at, position)
+        if place not in self._told:
+            aired = self._aired(place, on) if at < self._bounds(slot.id) else None
+            self._told[place] = aired or self._chosen(slot, on, place, source, room_ms)
+        return self._told[place]
+
+    def _aired(self, place: Place, on: date) -> Choice | None:
+        """What others heard there already, for who hears it later."""
+        row = self._session.get(Assignment, place)
+        return None if row is None else self._named(row.programme_id, on)
+
+    def _chosen(self, slot: Slot, on: date, place: Place, source: Source, room_ms: int) -> Choice:
+        find = self._episode if source.kind == "series" else self._rotated
         kept = self._ahead.pop(place, None)
         choice = _NOTHING if kept is None else find(slot, on, source.id, room_ms, kept)
         if choice.first is None or choice.first.id != kept:
@@ -102,7 +115,7 @@ class Choices:
             choice = find(slot, on, source.id, room_ms, None)
         if choice.first is not None:
             self._made[place] = choice.first.id
-            self._used[slot.id][choice.first.id] = at
+            self._used[slot.id][choice.first.id] = place[1]
         return choice
 
     def save(self) -> None:

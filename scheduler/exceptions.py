@@ -1,4 +1,7 @@
-"""What somebody decides about one day of a slot: skip it, move it, play another programme."""
+"""What somebody decides about one day of a slot: skip it, move it, play another programme.
+
+For all who hear it, or at one unit or one station alone: ``scheduler.hearing`` says which counts.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,24 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy.orm import Session
 
 from scheduler import people
-from scheduler.errors import AlreadyExists, InputInvalid, NotFound, WrongState, said
+from scheduler.errors import AlreadyExists, InputInvalid, NotFound, OutsideUnit, WrongState, said
+from scheduler.hearing import audience_ids, rule_of
 from scheduler.hub import Hub
 from scheduler.programmes import get_programme
+from scheduler.registry import find_station
 from scheduler.slots import (
     SLOT_LOCK,
-    changes_of,
     refuse_foreign_unit,
     refuse_overlap,
     refuse_problems,
-    rule_of,
 )
 from scheduler.store import ledger
 from scheduler.store.db import lock
-from scheduler.store.models import Person, Slot, SlotException
+from scheduler.store.models import Person, Slot, SlotException, Station, Unit
 from scheduler.store.states import ProgrammeState
 from scheduler.text import one_line
 from scheduler.timetable import airs_on, to_utc
+from scheduler.units import find_unit, station_units, stations_by_unit, unit_ids_below
 
 _FARTHEST_MOVE = timedelta(days=366)  # overlaps are looked for so far
 
@@ -38,6 +42,7 @@ class Decision:
     moved_on: date | None = None
     moved_at: time | None = None
     programme_id: int | None = None
+    place: str | None = None  # unit:CODE or station:CODE; none: wherever it is heard
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", one_line(self.reason, 300))
@@ -60,9 +65,11 @@ def decide(hub: Hub, slot_id: int, decision: Decision, *, by: Person) -> SlotExc
     Write down what becomes of one day of a slot; the next planning obeys it.
 
     Raises:
-        InputInvalid: the slot does not air on that day, or one of the moments is over.
+        InputInvalid: the slot does not air on that day, or not at that place, or one of the
+            moments is over.
         SlotRefused: the new time is taken at one of the stations, or no time of theirs.
-        AlreadyExists: something was decided about that day before; take it back first.
+        AlreadyExists: something was decided about that day and place before; take it back first.
+        OutsideUnit: the slot is of others; at places of one's own a normal one may be changed.
     """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
@@ -74,33 +81,44 @@ def decide_in(
 ) -> SlotException:
     """As ``decide``, within a transaction of the caller."""
     lock(session, SLOT_LOCK)
-    slot = _slot(session, slot_id, by)
-    _check(hub, session, slot, decision)
+    slot = _slot(session, slot_id)
+    unit, station = _place(session, slot, decision.place, decision.on)
+    _refuse_foreign(session, slot, unit, station, decision.on, by)
+    _check(hub, session, slot, decision, unit, station)
+    values = {name: value for name, value in vars(decision).items() if name != "place"}
     made = SlotException(
-        **vars(decision), kind=decision.kind, created_by=by.id, created_at=hub.clock.now()
-    )
+        **values, unit=unit, station=station, unit_id=unit.id if unit else None,
+        station_id=station.id if station else None, kind=decision.kind, created_by=by.id,
+        created_at=hub.clock.now(),
+    )  # fmt: skip
     slot.exceptions.append(made)
     if decision.kind == "move":
         refuse_problems(hub, session, slot, moved_on=decision.moved_on)
+    elif decision.kind == "replace" and decision.place and slot.programme_class != "urgent":
+        refuse_overlap(hub, session, slot)  # the time may be free only because all others moved
     session.flush()
     _note(hub, session, "slot_day_changed", slot, made, by)
     return made
 
 
-def take_back(hub: Hub, slot_id: int, on: date, *, by: Person) -> SlotException:
+def take_back(
+    hub: Hub, slot_id: int, on: date, *, by: Person, place: str | None = None
+) -> SlotException:
     """The day follows the rule again; refused where something else airs at that time by now."""
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
-        return take_back_in(hub, session, slot_id, on, by=by)
+        return take_back_in(hub, session, slot_id, on, by=by, place=place)
 
 
 def take_back_in(
-    hub: Hub, session: Session, slot_id: int, on: date, *, by: Person
+    hub: Hub, session: Session, slot_id: int, on: date, *, by: Person, place: str | None = None
 ) -> SlotException:
     """As ``take_back``, within a transaction of the caller."""
     lock(session, SLOT_LOCK)
-    slot = _slot(session, slot_id, by)
-    found = next((one for one in slot.exceptions if one.on == on), None)
+    slot = _slot(session, slot_id)
+    unit, station = _place(session, slot, place, on)
+    _refuse_foreign(session, slot, unit, station, on, by)
+    found = _decided(slot, on, unit, station)
     if found is None:
         raise NotFound(what="decision", key=f"{on:%d/%m/%Y}")
     slot.exceptions.remove(found)
@@ -112,19 +130,76 @@ def take_back_in(
     return found
 
 
-def _slot(session: Session, slot_id: int, by: Person) -> Slot:
+def place_of(one: SlotException) -> str | None:
+    """``unit:347`` or ``station:dao-ly``; none: wherever it is heard."""
+    if one.unit is not None:
+        return f"unit:{one.unit.code}"
+    return None if one.station is None else f"station:{one.station.code}"
+
+
+def _slot(session: Session, slot_id: int) -> Slot:
     slot = session.get(Slot, slot_id)
     if slot is None or slot.removed_at is not None:
         raise NotFound(what="slot", key=slot_id)
-    refuse_foreign_unit(session, slot, by)
     return slot
 
 
-def _check(hub: Hub, session: Session, slot: Slot, decision: Decision) -> None:
+def _place(
+    session: Session, slot: Slot, place: str | None, on: date
+) -> tuple[Unit | None, Station | None]:
+    """
+    Raises:
+        NotFound: there is no such unit on that day, or no such station.
+        InputInvalid: it is neither, or the slot is not heard there.
+    """
+    if place is None:
+        return None, None
+    kind, _, code = place.partition(":")
+    unit = find_unit(session, code, on) if kind == "unit" else None
+    station = find_station(session, code) if kind == "station" else None
+    if unit is None and station is None:
+        raise InputInvalid(
+            problem=said('"{entry}" is neither unit:CODE nor station:CODE', entry=place)
+        )
+    inside = stations_by_unit(session, on)
+    there = {station.id} if station else inside.get(unit.id if unit else 0, set())
+    if not audience_ids(slot.targets, inside) & there:
+        raise InputInvalid(problem=said('nobody hears this slot at "{place}"', place=place))
+    return unit, station
+
+
+def _refuse_foreign(
+    session: Session, slot: Slot, unit: Unit | None, station: Station | None, on: date, by: Person
+) -> None:
+    """One's own line as one likes; of others a normal one, at places of one's own."""
+    try:
+        refuse_foreign_unit(session, slot, by)
+    except OutsideUnit:
+        if slot.programme_class != "normal":
+            raise
+        mine = unit_ids_below(session, by.unit_id, on) or set()
+        where = unit.id if unit else station_units(session, on).get(station.id if station else 0)
+        if where not in mine:
+            raise
+
+
+def _decided(
+    slot: Slot, on: date, unit: Unit | None, station: Station | None
+) -> SlotException | None:
+    key = (on, unit.id if unit else None, station.id if station else None)
+    return next(
+        (one for one in slot.exceptions if (one.on, one.unit_id, one.station_id) == key), None
+    )
+
+
+def _check(
+    hub: Hub, session: Session, slot: Slot, decision: Decision, unit: Unit | None,
+    station: Station | None,
+) -> None:  # fmt: skip
     if not airs_on(rule_of(slot), decision.on):
         day = f"{decision.on:%d/%m/%Y}"
         raise InputInvalid(problem=said("this slot does not air on {day}", day=day))
-    if decision.on in changes_of(slot):
+    if _decided(slot, decision.on, unit, station) is not None:
         raise AlreadyExists(what="decision", key=f"{decision.on:%d/%m/%Y}")
     moments = [datetime.combine(decision.on, slot.starts_at)]
     if decision.moved_on is not None and decision.moved_at is not None:
@@ -147,4 +222,6 @@ def _note(
     ledger.record(
         session, at=hub.clock.now(), who=by.username, what=what, subject=f"slot {slot.id}",
         on=made.on.isoformat(), kind=made.kind, reason=made.reason,
+        **({"moved_on": made.moved_on.isoformat()} if made.moved_on else {}),
+        **({"place": place_of(made)} if not made.is_for_all else {}),
     )  # fmt: skip

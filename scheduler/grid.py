@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from scheduler.hearing import hearers, soundings
 from scheduler.hub import Hub
-from scheduler.slots import audience_ids, changes_of, list_slots, rule_of
-from scheduler.store.models import Programme, Slot
-from scheduler.timetable import Occurrence, occurrences
+from scheduler.slots import list_slots
+from scheduler.store.models import Programme, Slot, SlotException
+from scheduler.timetable import Occurrence
 from scheduler.units import stations_by_unit
 
 MAX_DAYS = 42  # six weeks: what a month's page shows
@@ -23,10 +24,15 @@ class Entry:
 
     slot: Slot
     occurrence: Occurrence
-    rule_day: date  # the day that the rule names: not the one that a move led to
     programme: Programme | None  # none: chosen when the day is planned
     station_ids: frozenset[int]
+    decision: SlotException | None = None  # for a part of the audience, that made it so
     collides: bool = False  # another one sounds at one of its stations at the same time
+
+    @property
+    def rule_day(self) -> date:
+        """The day that the rule names: not the one that a move led to."""
+        return self.occurrence.rule_day
 
     @property
     def starts_at(self) -> datetime:
@@ -73,20 +79,18 @@ def _of_slot(
     inside: dict[date, dict[int, set[int]]],
     unit_ids: Collection[int] | None,
 ) -> list[Entry]:
-    changes = changes_of(slot)
-    moved = {change.to: day for day, change in changes.items() if change.to is not None}
     instead = {one.programme_id: one.programme for one in slot.exceptions}
     found = []
-    for one in occurrences(rule_of(slot), first, last, hub.settings.zone, changes):
-        heard = audience_ids(slot.targets, inside[one.on])
+    for sounding in soundings(slot, first, last, hub.settings.zone):
+        one = sounding.occurrence
+        heard = hearers(slot, sounding, inside)
         if unit_ids is not None:
             heard &= set().union(*(inside[one.on].get(unit_id, set()) for unit_id in unit_ids))
         if not heard:
             continue
         change = one.change
-        rule_day = moved.get(change.to, one.on) if change and change.to else one.on
         programme = (change and instead.get(change.programme_id)) or slot.programme
-        found.append(Entry(slot, one, rule_day, programme, frozenset(heard)))
+        found.append(Entry(slot, one, programme, frozenset(heard), sounding.decision))
     return found
 
 

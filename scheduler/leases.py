@@ -138,6 +138,7 @@ def give_back(
     """
     now = hub.clock.now()
     state = DeliveryState.DUE if retry else DeliveryState.FAILED
+    kept = {name: str(value) for name, value in fields.items()}
     with hub.database.write() as session:
         for lease in leases:
             wait = timedelta(0) if at_once else back_off(hub.settings.push, lease)
@@ -147,11 +148,11 @@ def give_back(
                     next_try_at=now + wait,
                     lease_until=None,
                     error_code=code,
-                    error_fields={name: str(value) for name, value in fields.items()},
+                    error_fields=kept,
                 ),
             )
             if changed:
-                _close_attempt(session, lease, now, code, sent)
+                _close_attempt(session, lease, now, code, sent, kept)
             sent = ()
 
 
@@ -304,8 +305,9 @@ def _affected(session: Session, statement: Update) -> int:
 
 
 def _close_attempt(
-    session: Session, lease: Lease, now: datetime, outcome: str, sent: Sequence[Sent]
-) -> None:
+    session: Session, lease: Lease, now: datetime, outcome: str, sent: Sequence[Sent],
+    error_fields: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
     changed = _affected(
         session,
         update(Attempt)
@@ -313,6 +315,7 @@ def _close_attempt(
         .values(
             ended_at=now,
             outcome=outcome,
+            error_fields=error_fields,
             bytes_sent=sum(one.bytes_sent for one in sent),
             bytes_resumed=sum(one.resumed_from for one in sent),
         ),

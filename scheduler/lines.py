@@ -101,7 +101,11 @@ def with_all(statement: Select[tuple[Slot]]) -> Select[tuple[Slot]]:
         selectinload(Slot.theme),
         selectinload(Slot.ident),
         selectinload(Slot.filler),
-        selectinload(Slot.exceptions).selectinload(SlotException.programme),
+        selectinload(Slot.exceptions).options(
+            selectinload(SlotException.programme),
+            selectinload(SlotException.unit),
+            selectinload(SlotException.station),
+        ),
         selectinload(Slot.unit),
         selectinload(Slot.targets).selectinload(SlotTarget.unit),
         selectinload(Slot.targets).selectinload(SlotTarget.station),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,14 +11,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from scheduler.hearing import soundings
 from scheduler.repertoire import Repertoire
 from scheduler.rundown import Row
-from scheduler.slots import changes_of, rule_of
 from scheduler.store.bulk import bulk_insert
 from scheduler.store.db import in_batches, upsert
-from scheduler.store.models import Airing, Programme, Slot
+from scheduler.store.models import Airing, LedgerEntry, Programme, Slot, SlotException
 from scheduler.store.states import OPEN_AIRINGS, AiringState, Grade, ProgrammeState, moving
-from scheduler.timetable import occurrences
 
 _A_DAY = timedelta(days=1)
 
@@ -84,11 +83,17 @@ class DayAirings:
             found.states[station_id, planned_at] = state
         return found
 
-    def only_mended(self, on: date, wanted: Mapping[Key, Row], found: Found) -> dict[Key, Row]:
-        """The day as it is, but for what may no longer air: that is replaced, or goes."""
-        kept: dict[Key, Row] = {}
+    def only_mended(
+        self, on: date, wanted: Mapping[Key, Row], found: Found, redecided: Collection[int]
+    ) -> dict[Key, Row]:
+        """
+        The day as it is, but for what may no longer air: that is replaced, or goes.
+
+        The slots about whose day somebody decided are as wanted.
+        """
+        kept = {key: row for key, row in wanted.items() if row.slot_id in redecided}
         for key, row in found.rows.items():
-            if key[1] <= self._now or not found.is_open(key):
+            if key[1] <= self._now or not found.is_open(key) or row.slot_id in redecided:
                 continue
             if self._may_air(row.programme_id, on):
                 kept[key] = row
@@ -100,9 +105,10 @@ class DayAirings:
         """What a list that began on the eve airs behind midnight."""
         eve, until = on - _A_DAY, dict[int, datetime]()
         for line in self._lines:
-            for one in occurrences(rule_of(line), eve, eve, self._zone, changes_of(line)):
-                if line.items:
-                    until[line.id] = one.ends_at
+            if line.items:
+                ends = [s.occurrence.ends_at for s in soundings(line, eve, eve, self._zone)]
+                if ends:
+                    until[line.id] = max(ends)
         return {
             key: row
             for key, row in found.rows.items()
@@ -159,6 +165,20 @@ def has_what_may_not_air(session: Session, on: date, now: datetime) -> bool:
         )
     )
     return session.scalar(statement.limit(1)) is not None
+
+
+def decided_today(session: Session, on: date, slot_ids: Iterable[int]) -> set[int]:
+    """The slots of which somebody skipped, moved, replaced or gave back this very day."""
+    mine = or_(SlotException.on == on, SlotException.moved_on == on)
+    found = set(session.scalars(select(SlotException.slot_id).where(mine)))
+    given_back = session.scalars(
+        select(LedgerEntry).where(
+            LedgerEntry.subject.in_([f"slot {slot_id}" for slot_id in slot_ids]),
+            LedgerEntry.what == "slot_day_restored",
+            or_(*(LedgerEntry.detail[name].as_string() == str(on) for name in ("on", "moved_on"))),
+        )
+    )
+    return found | {int(entry.subject.removeprefix("slot ")) for entry in given_back}
 
 
 def _differs(row: Row, found: Found, key: Key) -> bool:

@@ -13,19 +13,19 @@ from sqlalchemy.orm import Session
 from scheduler.choices import Choices, sources_of
 from scheduler.day import ready_renditions
 from scheduler.errors import Said, said
+from scheduler.hearing import Sounding, days_looked_at, hearers, soundings
 from scheduler.hub import Hub
 from scheduler.lines import every_slot, is_draft, on_air
-from scheduler.planday import DayAirings, Key, has_what_may_not_air
+from scheduler.planday import DayAirings, Key, decided_today, has_what_may_not_air
 from scheduler.plansend import DayDeliveries
 from scheduler.precedence import moved_starts
 from scheduler.repertoire import DEFAULT_LANGUAGES, Repertoire
 from scheduler.rotation import Rotation
 from scheduler.rundown import Listener, Row, Rundown, Rundowns
-from scheduler.slots import audience_ids, changes_of, rule_of
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Airing, Slot, Station
-from scheduler.timetable import Occurrence, occurrences, to_utc
+from scheduler.timetable import to_utc
 from scheduler.units import maps_of
 
 _PLAN_LOCK = 0x706C616E  # "plan": one planner at a time
@@ -51,8 +51,9 @@ def plan(
     """
     Bring airings and deliveries of the coming days to what the released timetable says.
 
-    Of today, which is on the stations already, only what may no longer air is taken out. What has
-    begun is history and stays. Running it again, or twice at once, changes nothing.
+    Of today, which is on the stations already, only what may no longer air is taken out, and what
+    somebody decided about this very day is done. What has begun is history and stays. Running it
+    again, or twice at once, changes nothing.
     """
     today = hub.today()
     begin = first or today + _A_DAY
@@ -79,8 +80,6 @@ class _Planning:
         self.hub, self.session, self.zone = hub, session, hub.settings.zone
         self.now = hub.clock.now()
         self.dates, self.mended = list(dates), mended
-        if mended is not None and has_what_may_not_air(session, mended, self.now):
-            self.dates.insert(0, mended)
         self.warnings: dict[str, tuple[Said, list[date]]] = {}
         self.stations = {
             station.id: station
@@ -96,6 +95,13 @@ class _Planning:
             for slot in self.slots.values()
             if slot.released is not None
         }
+        self.redecided = (
+            set[int]() if mended is None else decided_today(session, mended, self.lines)
+        )
+        if mended is not None and (
+            self.redecided or has_what_may_not_air(session, mended, self.now)
+        ):
+            self.dates.insert(0, mended)
         named = {source.id for line in self.lines.values() for source in sources_of(line)
                  if source.kind == "programme"}  # fmt: skip
         for line in self.lines.values():
@@ -123,17 +129,19 @@ class _Planning:
 
     def run(self) -> PlanResult:
         self._forget_choices()
-        maps = maps_of(self.session, self.dates)
+        self._choose_in_order()
+        maps = maps_of(self.session, days_looked_at(self.lines.values(), self.dates))
         moved = moved_starts(self.session, self.lines.values(), self.dates, self.zone)
         behind_midnight: dict[Key, Row] = {}
         for on in self.dates:
             wanted, behind_midnight = behind_midnight, {}
             if on == self.mended:
                 wanted = {}
-            for occurrence, line in self.coming.get(on, ()):
-                hearing = audience_ids(line.targets, maps[on]) & self.stations.keys()
+            for sounding, line in self.coming.get(on, ()):
+                occurrence = sounding.occurrence
+                hearing = hearers(line, sounding, maps) & self.stations.keys()
                 elsewhen = moved.get((line.id, occurrence.starts_at), {})
-                for key, row in self._airings(line, occurrence, hearing, elsewhen):
+                for key, row in self._airings(line, sounding, hearing, elsewhen):
                     into = wanted if row.broadcast_date <= on else behind_midnight
                     held = into.get(key)
                     if held is None or self._rank(held) <= self._rank(row):
@@ -145,19 +153,18 @@ class _Planning:
 
     # ── What should air ────────────────────────────────────────────────────────────────────────
 
-    def _occurrences(self) -> dict[date, list[tuple[Occurrence, Slot]]]:
+    def _occurrences(self) -> dict[date, list[tuple[Sounding, Slot]]]:
         """By day, in order of time; at one moment the most urgent slot last: it stays."""
-        found: dict[date, list[tuple[Occurrence, Slot]]] = defaultdict(list)
+        found: dict[date, list[tuple[Sounding, Slot]]] = defaultdict(list)
         planned_today = self._slots_of(self.mended) if self.mended in self.dates else set()
         for line in self.lines.values():
-            for one in occurrences(
-                rule_of(line), self.dates[0], self.dates[-1], self.zone, changes_of(line)
-            ):
-                is_meant = one.on != self.mended or line.id in planned_today
+            for sounding in soundings(line, self.dates[0], self.dates[-1], self.zone):
+                one = sounding.occurrence
+                is_meant = one.on != self.mended or line.id in planned_today | self.redecided
                 if one.starts_at > self.now and is_meant:
-                    found[one.on].append((one, line))
+                    found[one.on].append((sounding, line))
         for day in found.values():
-            day.sort(key=lambda item: (item[0].starts_at, _slot_rank(item[1])))
+            day.sort(key=lambda item: (item[0].occurrence.starts_at, _slot_rank(item[1])))
         return found
 
     def _slots_of(self, on: date | None) -> set[int]:
@@ -172,19 +179,38 @@ class _Planning:
 
     def _forget_choices(self) -> None:
         places = (
-            (line.id, one.starts_at, position)
+            (line.id, self._place_at(line, sounding), position)
             for day in self.coming.values()
-            for one, line in day
+            for sounding, line in day
             for position in range(len(sources_of(line)))
         )
         end = datetime.combine(self.dates[-1] + _A_DAY, time.min)
         self.choices.forget_others(places, to_utc(end, self.zone))
 
+    def _choose_in_order(self) -> None:
+        """Where some hear a day earlier than the others, its episode is still that of its day."""
+        meant: dict[int, list[tuple[datetime, Sounding]]] = defaultdict(list)
+        for day in self.coming.values():
+            for sounding, line in day:
+                meant[line.id].append((self._place_at(line, sounding), sounding))
+        for slot_id, places in meant.items():
+            if any(sounding.decision is not None for _, sounding in places):
+                for at, sounding in sorted(places, key=lambda place: place[0]):
+                    self.rundowns.make(self.lines[slot_id], sounding.occurrence, at)
+
+    def _place_at(self, line: Slot, sounding: Sounding) -> datetime:
+        """The start under which a choice is remembered: what is moved for some keeps it."""
+        one = sounding.occurrence
+        if sounding.decision is None:
+            return one.starts_at
+        return to_utc(datetime.combine(one.rule_day, line.starts_at), self.zone)
+
     def _airings(
-        self, line: Slot, occurrence: Occurrence, hearing: Collection[int],
+        self, line: Slot, sounding: Sounding, hearing: Collection[int],
         elsewhen: Mapping[int, datetime],
     ) -> Iterator[tuple[Key, Row]]:  # fmt: skip
-        rundown = self.rundowns.make(line, occurrence)
+        occurrence = sounding.occurrence
+        rundown = self.rundowns.make(line, occurrence, self._place_at(line, sounding))
         self._warn(rundown)
         laid_out: dict[object, list[tuple[datetime, Row]]] = {}
         for station_id in hearing:
@@ -218,7 +244,7 @@ class _Planning:
     def _plan_day(self, on: date, wanted: dict[Key, Row]) -> None:
         found = self.airings.found(on)
         if on == self.mended:
-            wanted = self.airings.only_mended(on, wanted, found)
+            wanted = self.airings.only_mended(on, wanted, found, self.redecided)
         elif on == self.dates[0]:
             wanted = {**self.airings.begun_yesterday(on, found), **wanted}
         self.airings.bring(on, wanted, found)

@@ -34,7 +34,8 @@ class DayDeliveries:
 
     def __init__(
         self, hub: Hub, session: Session, stations: Mapping[int, Station],
-        slots: Mapping[int, Slot], repertoire: Repertoire, renditions: dict[tuple[int, str], Rendition],
+        slots: Mapping[int, Slot], repertoire: Repertoire,
+        renditions: dict[tuple[int, str], Rendition],
     ) -> None:  # fmt: skip
         self._hub, self._session, self._now = hub, session, hub.clock.now()
         self._stations, self._slots = stations, slots

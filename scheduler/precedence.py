@@ -7,6 +7,7 @@ commune counts before the one of its district.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,13 +18,14 @@ from sqlalchemy.orm import Session, joinedload
 
 from scheduler import people
 from scheduler.errors import InputInvalid, OutsideUnit, said
+from scheduler.hearing import days_looked_at, hearers, soundings
 from scheduler.hub import Hub
-from scheduler.slots import audience_ids, changes_of, list_slots, rule_of
+from scheduler.slots import list_slots
 from scheduler.store import ledger
 from scheduler.store.db import upsert
 from scheduler.store.models import AirOrder, Person, Slot, Unit
-from scheduler.timetable import Occurrence, occurrences
-from scheduler.units import find_unit, station_units, stations_by_unit, unit_ids_below
+from scheduler.timetable import Occurrence
+from scheduler.units import find_unit, maps_of, station_units, unit_ids_below
 
 Item = tuple[Slot, Occurrence]
 
@@ -134,22 +136,22 @@ def _check(hub: Hub, found: Sequence[Collision], slot_ids: Sequence[int]) -> Non
 def _collisions(
     session: Session, priority: Sequence[Slot], on: date, zone: ZoneInfo
 ) -> list[Collision]:
-    items = [
-        (slot, one)
-        for slot in priority
-        for one in occurrences(rule_of(slot), on, on, zone, changes_of(slot))
-    ]
+    sounding = [(slot, one) for slot in priority for one in soundings(slot, on, on, zone)]
+    items = dict.fromkeys((slot, one.occurrence) for slot, one in sounding)
     groups = [group for group in _overlapping(items) if len(group) > 1]
     if not groups:
         return []
-    inside, units = stations_by_unit(session, on), station_units(session, on)
+    maps = maps_of(session, days_looked_at(priority, [on]))
+    hear: dict[Item, set[int]] = defaultdict(set)
+    for slot, one in sounding:
+        hear[slot, one.occurrence] |= hearers(slot, one, maps)
+    units = station_units(session, on)
     by_id = {unit.id: unit for unit in session.scalars(select(Unit))}
     orders = _orders(session, on)
     found: dict[tuple[int, tuple[Item, ...]], set[int]] = {}
     for group in groups:
-        hear = {slot.id: audience_ids(slot.targets, inside) for slot, _ in group}
-        for station_id in set().union(*hear.values()) & units.keys():
-            heard = [item for item in group if station_id in hear[item[0].id]]
+        for station_id in set().union(*(hear[item] for item in group)) & units.keys():
+            heard = [item for item in group if station_id in hear[item]]
             for there in _overlapping(heard):
                 if len(there) > 1:
                     found.setdefault((units[station_id], tuple(there)), set()).add(station_id)

@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session, selectinload
 
 from scheduler import people
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
+from scheduler.hearing import Maps, days_looked_at, hearers, soundings
 from scheduler.hub import Hub
 from scheduler.lines import Content, draft_of, every_slot, is_draft, made_of, normal, write
-from scheduler.slots import SLOT_LOCK, audience_ids, changes_of, refuse_foreign_unit, rule_of
+from scheduler.slots import SLOT_LOCK, refuse_foreign_unit
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Release, ReleaseChange, Slot
 from scheduler.text import one_line
-from scheduler.timetable import occurrences
 from scheduler.units import maps_of
 
 ROLES = ("editor", "approver", "district", "commune")
@@ -68,7 +68,8 @@ def effects(
     """For each change: which airings come, go or differ in the days that are planned ahead."""
     begin = first or hub.today() + timedelta(days=1)
     days = [begin + timedelta(days=n) for n in range(hub.settings.plan.days_ahead)]
-    maps = maps_of(session, days)
+    lines = [line for change in changes for line in (change.before, change.after) if line]
+    maps = maps_of(session, days_looked_at(lines, days))
     found = []
     for change in changes:
         old, new = (_moments(hub, line, days, maps) for line in (change.before, change.after))
@@ -193,15 +194,15 @@ def _airs_otherwise(change: SlotChange) -> bool:
 
 
 def _moments(
-    hub: Hub, line: Slot | None, days: Sequence[date], maps: dict[date, dict[int, set[int]]]
+    hub: Hub, line: Slot | None, days: Sequence[date], maps: Maps
 ) -> set[tuple[int, datetime]]:
     if line is None:
         return set()
     zone = hub.settings.zone
     return {
-        (station_id, one.starts_at)
-        for one in occurrences(rule_of(line), days[0], days[-1], zone, changes_of(line))
-        for station_id in audience_ids(line.targets, maps[one.on])
+        (station_id, sounding.occurrence.starts_at)
+        for sounding in soundings(line, days[0], days[-1], zone)
+        for station_id in hearers(line, sounding, maps)
     }
 
 

@@ -84,7 +84,8 @@ class Rundowns:
         self._repertoire, self._renditions = repertoire, renditions
         self._choices, self._filler = choices, filler
 
-    def make(self, slot: Slot, occurrence: Occurrence) -> Rundown:
+    def make(self, slot: Slot, occurrence: Occurrence, place_at: datetime) -> Rundown:
+        """``place_at`` names what was chosen: where a day is moved for some, that of the others."""
         on = occurrence.starts_at.astimezone(self._zone).date()
         change = occurrence.change
         instead = change.programme_id if change is not None else None
@@ -94,7 +95,7 @@ class Rundowns:
         room_ms = slot.seconds * 1000
         places = []
         for position, source in enumerate(sources):
-            choice = self._choices.choose(slot, occurrence.starts_at, position, source, room_ms)
+            choice = self._choices.choose(slot, place_at, position, source, room_ms)
             places.append(Place(source, choice))
         return Rundown(
             slot, occurrence, tuple(places),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, time
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from scheduler import people
 from scheduler.airrules import QUIET_FROM, QUIET_UNTIL, RuleBook, Window
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
+from scheduler.hearing import audience_ids, parts_of_audience, rule_of
 from scheduler.hub import Hub
 from scheduler.lines import with_all
 from scheduler.programmes import CLASSES
@@ -25,8 +26,7 @@ from scheduler.slotfixes import fixes_for
 from scheduler.slotversions import refuse_changed
 from scheduler.store import ledger
 from scheduler.store.db import lock
-from scheduler.store.models import Person, Programme, Slot, SlotException, SlotTarget, Station
-from scheduler.timetable import Change, Changes, Rule
+from scheduler.store.models import Person, Programme, Slot, SlotTarget, Station
 from scheduler.units import find_unit, station_units, stations_by_unit, unit_ids_below
 
 KINDS = ("programme", "relay_province", "relay_district", "announcement")
@@ -231,22 +231,6 @@ def list_slots(session: Session) -> list[Slot]:
     return list(session.scalars(statement))
 
 
-def rule_of(slot: Slot) -> Rule:
-    return Rule(slot.starts_at, slot.seconds, slot.rrule, slot.valid_from, slot.valid_to)
-
-
-def changes_of(slot: Slot) -> Changes:
-    """What was decided about single days of it."""
-    return {one.on: _change(one) for one in slot.exceptions}
-
-
-def _change(one: SlotException) -> Change:
-    to = None
-    if one.moved_on is not None and one.moved_at is not None:
-        to = datetime.combine(one.moved_on, one.moved_at)
-    return Change(one.kind, to, one.programme_id)
-
-
 def is_in_quiet_hours(slot: Slot) -> bool:
     """Whether it begins between 21:00 and 06:00, when noise rules want a word with the commune."""
     return slot.starts_at >= QUIET_FROM or slot.starts_at < QUIET_UNTIL
@@ -297,19 +281,6 @@ def slots_heard_in(session: Session, slots: Sequence[Slot], unit_id: int, on: da
 def audience_of(session: Session, slot: Slot, on: date) -> set[int]:
     """The ids of the stations that a slot reaches on the map of that day."""
     return audience_ids(slot.targets, stations_by_unit(session, on))
-
-
-def audience_ids(targets: Iterable[SlotTarget], inside: dict[int, set[int]]) -> set[int]:
-    """As ``audience_of``, from a map that was looked up before (``stations_by_unit``)."""
-    reached: set[int] = set()
-    left_out: set[int] = set()
-    for target in targets:
-        into = left_out if target.excluded else reached
-        if target.station_id is not None:
-            into.add(target.station_id)
-        elif target.unit_id is not None:
-            into.update(inside.get(target.unit_id, ()))
-    return reached - left_out
 
 
 # ── Making one ─────────────────────────────────────────────────────────────────────────────────
@@ -393,20 +364,30 @@ def checker_of(hub: Hub, session: Session, slot: Slot) -> Checker:
     inside = stations_by_unit(session, first)
     book = RuleBook(session)
     others = [
-        line_of(one, inside, book)
+        line
         for one in list_slots(session)
         if one.programme_class != "urgent" and one.id != slot.id
+        for line in lines_of(one, inside, book, first)
+        if line.stations
     ]
     units = station_units(session, first)
     return Checker(session, others, book, units.get, first=first, zone=hub.settings.zone)
 
 
-def line_of(slot: Slot, inside: dict[int, set[int]], book: RuleBook) -> Line:
-    return Line(
+def lines_of(slot: Slot, inside: dict[int, set[int]], book: RuleBook, first: date) -> list[Line]:
+    """
+    A slot as the checks see it: one line, and more where some places differ on some day.
+
+    The first one is what all others hear; it may have nobody left.
+    """
+    common = Line(
         slot_id=slot.id, title=slot.title, programme_class=slot.programme_class,
-        level=book.level(slot.unit_id), rule=rule_of(slot), changes=changes_of(slot),
-        stations=frozenset(audience_ids(slot.targets, inside)),
+        level=book.level(slot.unit_id), rule=rule_of(slot), changes={}, stations=frozenset(),
     )  # fmt: skip
+    return [
+        replace(common, changes=changes, stations=stations)
+        for stations, changes in parts_of_audience(slot, first, inside)
+    ]
 
 
 def refuse_problems(
@@ -419,11 +400,11 @@ def refuse_problems(
         SlotRefused: the first problem, with the others and with what would help.
         InputInvalid: no station hears it.
     """
-    checker = checker_of(hub, session, slot)
-    line = line_of(slot, stations_by_unit(session, checker.first), checker.book)
-    if not line.stations:
+    checker, (line, *parts) = _as_checked(hub, session, slot)
+    heard = line.stations.union(*(part.stations for part in parts))
+    if not heard:
         raise InputInvalid(problem="no station hears this slot")
-    problems = checker.problems(line, on=moved_on)
+    problems = [one for part in (line, *parts) for one in checker.problems(part, on=moved_on)]
     if problems:
         error = problems[0]
         error.problems = tuple(problems)
@@ -433,7 +414,7 @@ def refuse_problems(
             shortest_s = -(-(programme.ms or 0) // 1000) if programme else 0
             error.fixes = fixes_for(checker, line, problems, shortest_s=shortest_s, codes=codes)
         raise error
-    return line.stations
+    return heard
 
 
 @dataclass(frozen=True)
@@ -445,17 +426,21 @@ class Notices:
 
 
 def notices_of(hub: Hub, session: Session, slot: Slot) -> Notices:
-    checker = checker_of(hub, session, slot)
-    line = line_of(slot, stations_by_unit(session, checker.first), checker.book)
     if slot.programme_class == "urgent":
         return Notices()
+    checker, (line, *_) = _as_checked(hub, session, slot)
     return Notices(checker.quiet(line), tuple(checker.clashes(line)))
 
 
 def refuse_overlap(hub: Hub, session: Session, slot: Slot) -> None:
     """Two lines may not sound at one station at one time; the clash is told with its day."""
-    checker = checker_of(hub, session, slot)
-    line = line_of(slot, stations_by_unit(session, checker.first), checker.book)
-    problems = checker.overlaps(line)
+    checker, lines = _as_checked(hub, session, slot)
+    problems = [one for line in lines for one in checker.overlaps(line)]
     if problems:
         raise problems[0]
+
+
+def _as_checked(hub: Hub, session: Session, slot: Slot) -> tuple[Checker, list[Line]]:
+    checker = checker_of(hub, session, slot)
+    inside = stations_by_unit(session, checker.first)
+    return checker, lines_of(slot, inside, checker.book, checker.first)

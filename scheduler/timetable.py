@@ -50,6 +50,7 @@ class Occurrence:
     on: date  # the broadcast date: the local date of its start
     starts_at: datetime  # aware, UTC
     ends_at: datetime
+    rule_day: date  # the day that the rule names: not the one that a move or a gap led to
     change: Change | None = None  # what made it differ from the rule
 
 
@@ -64,16 +65,30 @@ def occurrences(
     and not on its old one, also when only one of the two lies in this time.
     """
     found = []
-    for local, change in _starts(rule, first, last, changes):
-        starts_at = to_utc(local, zone)
-        on = starts_at.astimezone(zone).date()
-        if first <= on <= last:
-            ends_at = starts_at + timedelta(seconds=rule.seconds)
-            found.append(Occurrence(on, starts_at, ends_at, change))
+    for day, local, change in _starts(rule, first, last, changes):
+        one = _occurrence(rule, day, local, zone, change)
+        if first <= one.on <= last:
+            found.append(one)
         if len(found) > MAX_OCCURRENCES:
             detail = said("more than {limit} airings", limit=MAX_OCCURRENCES)
             raise RuleInvalid(rule=rule.rrule, detail=detail)
     yield from sorted(found, key=lambda one: one.starts_at)
+
+
+def occurrence_on(rule: Rule, day: date, zone: ZoneInfo, change: Change) -> Occurrence | None:
+    """What becomes of one day of a rule by this change; none: it is skipped, or names no day."""
+    if change.kind == "skip" or not airs_on(rule, day):
+        return None
+    local = change.to or datetime.combine(day, rule.starts_at)
+    return _occurrence(rule, day, local, zone, change)
+
+
+def _occurrence(
+    rule: Rule, day: date, local: datetime, zone: ZoneInfo, change: Change | None
+) -> Occurrence:
+    starts_at = to_utc(local, zone)
+    ends_at = starts_at + timedelta(seconds=rule.seconds)
+    return Occurrence(starts_at.astimezone(zone).date(), starts_at, ends_at, day, change)
 
 
 def coming(
@@ -94,17 +109,17 @@ def _year_by_year(
 
 def _starts(
     rule: Rule, first: date, last: date, changes: Changes
-) -> Iterator[tuple[datetime, Change | None]]:
+) -> Iterator[tuple[date, datetime, Change | None]]:
     """Local starts, a day more at either end: a gap at midnight moves one to the next date."""
     first, last = first - _A_DAY, last + _A_DAY
     for day in _days(rule, first, last):
         change = changes.get(day)
         if change is None or change.kind == "replace":
-            yield datetime.combine(day, rule.starts_at), change
+            yield day, datetime.combine(day, rule.starts_at), change
     for day, change in changes.items():
         is_near = change.to is not None and first <= change.to.date() <= last
         if change.to is not None and is_near and day in _days(rule, day, day):
-            yield change.to, change
+            yield day, change.to, change
 
 
 def _days(rule: Rule, first: date, last: date) -> Iterator[date]:

@@ -12,10 +12,10 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.day import ITEM_ID
+from scheduler.hearing import decision_at, rule_of
 from scheduler.hub import Hub
 from scheduler.keys import keys_of
 from scheduler.lines import made_of
-from scheduler.slots import rule_of
 from scheduler.store.models import (
     Airing,
     AsrunFile,
@@ -41,6 +41,7 @@ from scheduler.store.states import (
     RenditionState,
 )
 from scheduler.timetable import Rule
+from scheduler.units import stations_by_unit
 from stations.asrun import AsrunRecord, read_asrun
 
 _NEAREST = 3  # offered to either side
@@ -183,8 +184,12 @@ class _Telling:
 
     def _change(self) -> SlotException | None:
         """What was decided about that day of the slot, or about the day that was moved to it."""
-        on = self.airing.broadcast_date
-        return next((one for one in self.slot.exceptions if on in (one.on, one.moved_on)), None)
+        on, here = self.airing.broadcast_date, self.station.id
+        if not any(on in (one.on, one.moved_on) for one in self.slot.exceptions):
+            return None
+        inside = stations_by_unit(self.session, on)
+        mine = decision_at(self.slot, here, on, inside)
+        return mine or decision_at(self.slot, here, on, inside, moved_here=True)
 
     def _change_detail(self, change: SlotException) -> Detail:
         facts = {
@@ -193,6 +198,7 @@ class _Telling:
             "who": self._name(change.created_by),
             "moved_on": change.moved_on,
             "moved_at": change.moved_at,
+            "place": _called(change),
         }
         return Detail(change.created_at, f"exception_{change.kind}", facts)
 
@@ -426,8 +432,16 @@ class _Telling:
         return person.full_name if person else None
 
 
+def _called(change: SlotException) -> str:
+    """The only place at which it holds; empty: wherever the slot is heard."""
+    place = change.unit or change.station
+    return place.name if place else ""
+
+
 def _fields_of(delivery: Delivery, attempt: Attempt) -> dict[str, Any]:
-    """The row keeps the fields of its last error only; of an earlier try we know the place."""
+    """What the try said; of one from before tries kept it, what the delivery still knows."""
+    if attempt.error_fields is not None:
+        return attempt.error_fields
     fields = delivery.error_fields or {}
     if attempt.number == delivery.attempts and attempt.outcome == delivery.error_code:
         return fields

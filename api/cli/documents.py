@@ -11,8 +11,9 @@ from api.rulewords import describe
 from api.slotwords import content_in_words
 from audio.facts import Facts
 from audio.findings import SENTENCES
+from scheduler.hearing import rule_of
 from scheduler.lines import is_draft
-from scheduler.slots import is_in_quiet_hours, rule_of, target_code
+from scheduler.slots import is_in_quiet_hours, target_code
 from scheduler.store.models import Airing, Delivery, Person, Programme, Slot, Unit
 
 Document = dict[str, Any]

@@ -18,9 +18,10 @@ from api.slotwords import content_in_words
 from api.words import KIND_WORDS
 from scheduler import slots
 from scheduler.errors import NotFound
+from scheduler.hearing import rule_of
 from scheduler.programmes import CLASSES
 from scheduler.relay import host_of
-from scheduler.slots import KINDS, Notices, SlotDetails, notices_of, rule_of
+from scheduler.slots import KINDS, Notices, SlotDetails, notices_of
 from scheduler.store.models import Slot
 
 

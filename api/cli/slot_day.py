@@ -9,8 +9,9 @@ import click
 from api.cli.documents import Document
 from api.cli.options import DATE, TIME, acting, command
 from api.cli.run import Run
+from api.cli.screen import Screen
 from api.i18n import mark as _
-from scheduler.exceptions import Decision, decide, take_back
+from scheduler.exceptions import Decision, decide, place_of, take_back
 from scheduler.store.models import SlotException
 
 
@@ -19,12 +20,14 @@ from scheduler.store.models import SlotException
     'loa slot change 3 17/10/2022 --reason "Mất điện theo lịch" --by lan',
     'loa slot change 3 17/10/2022 --to 18/10/2022 --at 17:00 --reason "Họp dân" --by lan',
     'loa slot change 3 17/10/2022 --programme 9 --reason "Tin bão" --by lan',
+    'loa slot change 3 17/10/2022 --where station:dao-ly --reason "Mất điện" --by lan',
 )
 @click.argument("id", type=int)
 @click.argument("day", type=DATE)
 @click.option("--to", "moved_on", type=DATE, help="Move it to this day.")
 @click.option("--at", "moved_at", type=TIME, metavar="HH:MM", help="And to this local time.")
 @click.option("--programme", "programme_id", type=int, metavar="ID", help="Play this instead.")
+@click.option("--where", "place", metavar="PLACE", help="Only at unit:CODE or station:CODE.")
 @click.option("--reason", required=True, help="It stands in the records.")
 @acting
 @click.pass_obj
@@ -35,15 +38,18 @@ def change(
     moved_on: date | None,
     moved_at: time | None,
     programme_id: int | None,
+    place: str | None,
     reason: str,
     by: str,
 ) -> None:
     """
     Skip, move or replace one day of a line.
 
-    Without --to and --programme the day is skipped. Run "loa plan" after it.
+    Without --to and --programme the day is skipped. With --where only that unit or station
+    differs, and what is decided for it counts before what is decided for more. Run "loa plan"
+    after it.
     """
-    decision = Decision(day, reason, moved_on, moved_at, programme_id)
+    decision = Decision(day, reason, moved_on, moved_at, programme_id, place)
     with run.hub() as hub:
         made = decide(hub, id, decision, by=run.person(hub, by))
     sentence = {
@@ -57,22 +63,33 @@ def change(
         "moved_on": tr.day(moved_on) if moved_on else "",
         "moved_at": tr.time(moved_at) if moved_at else "",
     }
-    run.tell(_document(made), lambda screen: screen.say(sentence, **fields))
+    run.tell(_document(made), lambda screen: _show(screen, sentence, fields, place))
 
 
-@command("restore", "loa slot restore 3 17/10/2022 --by lan")
+def _show(screen: Screen, sentence: str, fields: dict[str, str], place: str | None) -> None:
+    screen.say(sentence, **fields)
+    if place:
+        screen.say(_("This holds only at {place}."), place=place)
+
+
+@command(
+    "restore",
+    "loa slot restore 3 17/10/2022 --by lan",
+    "loa slot restore 3 17/10/2022 --where station:dao-ly --by lan",
+)
 @click.argument("id", type=int)
 @click.argument("day", type=DATE)
+@click.option("--where", "place", metavar="PLACE", help="What was decided for unit:CODE alone.")
 @acting
 @click.pass_obj
-def restore(run: Run, id: int, day: date, by: str) -> None:
+def restore(run: Run, id: int, day: date, place: str | None, by: str) -> None:
     """
     Let one day of a line follow its rule again.
 
     Refused when something else airs at that time by now. Run "loa plan" after it.
     """
     with run.hub() as hub:
-        gone = take_back(hub, id, day, by=run.person(hub, by))
+        gone = take_back(hub, id, day, by=run.person(hub, by), place=place)
     shown = run.translator.day(day)
     run.tell(
         {"restored": _document(gone)},
@@ -82,4 +99,4 @@ def restore(run: Run, id: int, day: date, by: str) -> None:
 
 def _document(one: SlotException) -> Document:
     columns = ("slot_id", "on", "kind", "moved_on", "moved_at", "programme_id", "reason")
-    return {name: getattr(one, name) for name in columns}
+    return {**{name: getattr(one, name) for name in columns}, "place": place_of(one)}

@@ -14,10 +14,11 @@ from api.i18n import Translator
 from api.i18n import mark as _
 from api.rulewords import describe
 from scheduler.errors import InputInvalid, NotFound
+from scheduler.hearing import changes_of, rule_of
 from scheduler.hub import Hub
 from scheduler.lunar import lunar_date
 from scheduler.recurrence import check_rule
-from scheduler.slots import changes_of, list_slots, rule_of
+from scheduler.slots import list_slots
 from scheduler.timetable import Changes, Occurrence, Rule, coming
 
 

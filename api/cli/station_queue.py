@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import click
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from api.cli.documents import Document, delivery_document
 from api.cli.options import command, recorded
@@ -15,12 +15,12 @@ from api.cli.run import Run
 from api.cli.screen import Figures, Screen
 from api.i18n import Translator
 from api.i18n import mark as _
-from api.words import delivery_error
+from api.words import delivery_error, outcome
 from scheduler.errors import InputInvalid
 from scheduler.registry import find_station
 from scheduler.retries import postpone as put_off
 from scheduler.retries import retry as send_again
-from scheduler.store.models import Delivery, Station
+from scheduler.store.models import Attempt, Delivery, Station
 from scheduler.store.states import OPEN_DELIVERIES, DeliveryState
 
 _SHOWN = (*OPEN_DELIVERIES, DeliveryState.FAILED)
@@ -32,8 +32,9 @@ _AT = "%Y-%m-%dT%H:%M"
     "loa station deliveries --json",
 )  # fmt: skip
 @click.argument("codes", nargs=-1, metavar="[CODE]...")
+@click.option("--tries", "with_tries", is_flag=True, help="Each try by itself, and what it met.")
 @click.pass_obj
-def deliveries(run: Run, codes: tuple[str, ...]) -> None:
+def deliveries(run: Run, codes: tuple[str, ...], with_tries: bool) -> None:
     """
     Show what waits to be sent, why, and until when.
 
@@ -44,7 +45,7 @@ def deliveries(run: Run, codes: tuple[str, ...]) -> None:
         ids = [find_station(session, code).id for code in codes]
         found = _waiting(session, ids, hub.clock.now())
     document = {"deliveries": [_document(one, run.translator) for one in found]}
-    run.tell(document, lambda screen: _show(screen, found))
+    run.tell(document, lambda screen: _show(screen, found, with_tries))
 
 
 @command(
@@ -120,6 +121,7 @@ def _waiting(session: Session, ids: Sequence[int], now: datetime) -> list[tuple[
         .join(Station)
         .where(Delivery.state.in_(_SHOWN), Delivery.last_air_at > now)
         .order_by(Delivery.first_air_at, Station.code)
+        .options(selectinload(Delivery.tries))
     )
     if ids:
         statement = statement.where(Delivery.station_id.in_(ids))
@@ -134,10 +136,29 @@ def _document(found: tuple[Delivery, Station], translator: Translator) -> Docume
         "first_air_at": delivery.first_air_at,
         "lease_until": delivery.lease_until,
         "worker": delivery.worker,
+        "tries": [_try(one, translator) for one in _in_order(delivery)],
     }
 
 
-def _show(screen: Screen, found: Sequence[tuple[Delivery, Station]]) -> None:
+def _in_order(delivery: Delivery) -> list[Attempt]:
+    return sorted(delivery.tries, key=lambda one: one.number)
+
+
+def _try(one: Attempt, translator: Translator) -> Document:
+    return {
+        "number": one.number,
+        "started_at": one.started_at,
+        "ended_at": one.ended_at,
+        "outcome": one.outcome,
+        "sentence": outcome(translator, one),
+        "bytes_sent": one.bytes_sent,
+        "bytes_resumed": one.bytes_resumed,
+    }
+
+
+def _show(
+    screen: Screen, found: Sequence[tuple[Delivery, Station]], with_tries: bool = False
+) -> None:
     if not found:
         screen.say(_("Nothing waits: every station has its days."))
         return
@@ -158,6 +179,27 @@ def _show(screen: Screen, found: Sequence[tuple[Delivery, Station]]) -> None:
             for one, station in found
         ],
     )  # fmt: skip
+    if with_tries:
+        _show_tries(screen, found)
+
+
+def _show_tries(screen: Screen, found: Sequence[tuple[Delivery, Station]]) -> None:
+    tr = screen.translator
+    screen.table(
+        [_("Station"), _("Day"), Figures(_("Try")), _("Began"), _("Sent"), _("Ended")],
+        [
+            (
+                station.code,
+                tr.day(delivery.for_date),
+                one.number,
+                screen.moment(one.started_at),
+                tr.size(one.bytes_sent) if one.bytes_sent else "0",
+                outcome(tr, one),
+            )
+            for delivery, station in found
+            for one in _in_order(delivery)
+        ],
+    )
 
 
 def _show_pause(screen: Screen, station: Station, at: datetime, count: int, late: int) -> None:

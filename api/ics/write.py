@@ -14,9 +14,10 @@ from api.i18n import Translator
 from api.rulewords import describe
 from api.words import CLASS_WORDS, KIND_WORDS
 from scheduler.feeds import domain_of
+from scheduler.hearing import rule_of
 from scheduler.hub import Hub
 from scheduler.recurrence import days_of, is_lunar, parts_of
-from scheduler.slots import details_of, rule_of
+from scheduler.slots import details_of
 from scheduler.store.models import Slot, SlotException
 from scheduler.timetable import Rule, to_utc
 

@@ -19,6 +19,7 @@ from api.scope import scope_of
 from api.slotwords import content_in_words
 from scheduler import slots
 from scheduler.airings import day_schedule
+from scheduler.hearing import rule_of
 from scheduler.lines import is_draft
 from scheduler.slotversions import version_of
 from scheduler.store.models import Slot, SlotTarget
@@ -253,7 +254,7 @@ def _shown(request: Request, slot: Slot) -> SlotOut:
         starts_at=slot.starts_at,
         seconds=slot.seconds,
         rrule=slot.rrule,
-        in_words=describe(slots.rule_of(slot), translator_of(request)),
+        in_words=describe(rule_of(slot), translator_of(request)),
         late_ok_s=slot.late_ok_s,
         stream=slot.stream,
         valid_from=slot.valid_from,

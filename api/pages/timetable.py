@@ -29,6 +29,7 @@ from api.scope import scope_of
 from api.slotwords import content_in_words
 from scheduler import series, slots
 from scheduler.errors import CoreError, InputInvalid, NotFound
+from scheduler.hearing import rule_of
 from scheduler.lines import every_slot, is_draft
 from scheduler.lunar import lunar_date
 from scheduler.programmes import list_programmes
@@ -152,7 +153,7 @@ def _plan_again(request: Request) -> None:
 
 def _in_words(request: Request) -> object:
     translator = translator_of(request)
-    return lambda slot: describe(slots.rule_of(slot), translator)
+    return lambda slot: describe(rule_of(slot), translator)
 
 
 def _content(request: Request) -> object:

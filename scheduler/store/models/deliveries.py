@@ -69,6 +69,7 @@ class Attempt(Base):
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(40))  # delivered, or the error's code
+    error_fields: Mapped[dict[str, Any] | None]  # of the error's sentence
     bytes_sent: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes_resumed: Mapped[int] = mapped_column(BigInteger, default=0)  # that lay there already
 

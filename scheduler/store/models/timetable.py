@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
+    Index,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -17,6 +19,8 @@ from scheduler.store.models.base import Base, OptionalJson
 from scheduler.store.models.people import Person
 from scheduler.store.models.places import Station, Unit
 from scheduler.store.models.programmes import Programme, Series, Theme
+
+_WHOLE = text("unit_id IS NULL AND station_id IS NULL")
 
 
 class Slot(Base):
@@ -94,14 +98,26 @@ class SlotTarget(Base):
 
 
 class SlotException(Base):
-    """What somebody decided about one day of a slot; the rule itself stays."""
+    """
+    What somebody decided about one day of a slot; the rule itself stays.
+
+    With a unit or a station it holds there alone, and there it counts before what was decided for
+    more places: scheduler.hearing.
+    """
 
     __tablename__ = "slot_exception"
-    __table_args__ = (UniqueConstraint("slot_id", "on"),)
+    __table_args__ = (
+        UniqueConstraint("slot_id", "on", "unit_id"),
+        UniqueConstraint("slot_id", "on", "station_id"),
+        Index("ix_slot_exception_whole", "slot_id", "on", unique=True, sqlite_where=_WHOLE,
+              postgresql_where=_WHOLE),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     slot_id: Mapped[int] = mapped_column(ForeignKey("slot.id"))
     on: Mapped[date]  # a day that the rule names
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    station_id: Mapped[int | None] = mapped_column(ForeignKey("station.id"))
     kind: Mapped[str] = mapped_column(String(20))  # skip, move, replace
     moved_on: Mapped[date | None]  # where a move goes, local
     moved_at: Mapped[time | None]
@@ -111,6 +127,13 @@ class SlotException(Base):
     created_at: Mapped[datetime]
 
     programme: Mapped[Programme | None] = relationship()
+    unit: Mapped[Unit | None] = relationship()
+    station: Mapped[Station | None] = relationship()
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether it holds wherever the slot is heard."""
+        return self.unit_id is None and self.station_id is None
 
 
 class Release(Base):

@@ -21,8 +21,9 @@ from api.ics.read import ONCE, read_calendar
 from api.ics.write import Desk, desk_of, write_calendar
 from scheduler.errors import FileRefused
 from scheduler.exceptions import Decision, decide
+from scheduler.hearing import rule_of
 from scheduler.hub import Hub
-from scheduler.slots import SlotDetails, add_slot, details_of, edit_slot, list_slots, rule_of
+from scheduler.slots import SlotDetails, add_slot, details_of, edit_slot, list_slots
 from scheduler.store.models import Person, Programme, Series, Slot, SlotTarget, Unit
 from scheduler.timetable import Rule, occurrences
 from tests.builders import ha_nam, programme, slot, someone, stations

@@ -130,6 +130,9 @@ def test_what_can_be_tried_again_is_and_ends_well(scene: Scene) -> None:
     [delivery] = scene.deliveries()
     assert (delivery.state, delivery.error_code) == (D.DELIVERED, None)
     assert [one.outcome for one in scene.attempts()] == ["unreachable", "delivered"]
+    first, second = scene.attempts()
+    assert first.error_fields == {"host": "10.0.0.1", "port": "22", "detail": "timed out"}
+    assert second.error_fields is None
 
 
 def test_what_only_a_person_can_mend_waits_for_a_person(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from datetime import date, time, timedelta
 import pytest
 from sqlalchemy import select
 
-from scheduler import dispatch, planner, programmes, slots
+from scheduler import dispatch, planday, planner, programmes, slots
 from scheduler.leases import claim
 from scheduler.slots import SlotDetails
 from scheduler.store.models import Programme, Rendition
@@ -104,15 +104,15 @@ def test_a_seq_that_a_worker_took_while_we_planned_is_not_taken_again(
     scene.change(scene.airings()[0], late_ok_s=1)  # the day is not what was written down
     scene.change(first, late_ok_s=2)
     dispatch.admit(scene.hub)
-    look = planner._Planning._found
+    look = planday.DayAirings.found
 
-    def claimed_meanwhile(planning: planner._Planning, on: date) -> object:
+    def claimed_meanwhile(airings: planday.DayAirings, on: date) -> object:
         if on == MONDAY:  # later days find the station locked
             with ThreadPoolExecutor(1) as other:
                 other.submit(claim, scene.hub, scene.station("s13579").id, "w").result(30)
-        return look(planning, on)
+        return look(airings, on)
 
-    monkeypatch.setattr(planner._Planning, "_found", claimed_meanwhile)
+    monkeypatch.setattr(planday.DayAirings, "found", claimed_meanwhile)
     scene.plan()
 
     assert days(scene) == [

@@ -45,6 +45,7 @@ def test_five_in_the_morning_is_the_day_before_in_utc_and_keeps_its_broadcast_da
         MONDAY,
         datetime(2022, 10, 16, 22, 0, tzinfo=UTC),
         datetime(2022, 10, 16, 22, 15, tzinfo=UTC),
+        MONDAY,
     )
 
 

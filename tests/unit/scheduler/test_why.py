@@ -191,6 +191,29 @@ def test_what_is_still_to_come_waits_and_is_not_broken(scene: Scene) -> None:
     assert all(link.mark is not Mark.BROKEN for link in story.links)
 
 
+def test_every_try_tells_its_own_failure(scene: Scene) -> None:
+    """Two that failed differently before the last one came through: no word is lost."""
+    scene.night("13579")
+    for error in (Unreachable(host="10.0.0.1", port=22, detail="timed out"),
+                  Unreachable(host="10.0.0.2", port=2222, detail="no route")):  # fmt: skip
+        scene.error = error
+        dispatch.push(scene.hub)
+        scene.clock.advance(timedelta(minutes=31))
+    scene.error = None
+    dispatch.push(scene.hub)
+
+    story = told(scene)
+
+    for language in ("vi", "en"):
+        document = story_document(story, translator(language, scene.hub.settings.zone))
+        [delivery] = [link for link in document["links"] if link["name"] == "delivery"]
+        first, second, third = [one["sentence"] for one in delivery["details"]]
+        assert "10.0.0.1" in first
+        assert "10.0.0.2" in second
+        assert "2222" in second
+        assert "10.0.0" not in third
+
+
 def test_the_nearest_airings_are_offered(scene: Scene) -> None:
     """Three to either side, by time; the minute counts, not the second."""
     scene.night("13579", valid_to=None)

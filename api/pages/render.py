@@ -96,22 +96,25 @@ def page(
     viewer: Viewer | None = None,
     **context: Any,
 ) -> HTMLResponse:
-    """Draw a page in the language of its reader."""
-    tr = translator_of(request)
-    content = environment().get_template(template).render(
-        tr=tr,
-        _=tr.text,
-        viewer=viewer,
+    """A page in the language of its reader."""
+    content = draw(
+        request, template, viewer=viewer,
         menu=[entry for entry in MENU if viewer and viewer.person.role in entry.roles],
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         done=DONE.get(request.query_params.get("done", "")),
         form_token=form_token(viewer) if viewer else "",
-        now=hub_of(request).clock.now(),
-        today=hub_of(request).today(),
         **context,
     )  # fmt: skip
     return HTMLResponse(content, status)
+
+
+def draw(request: Request, template: str, **context: Any) -> str:
+    """A part of a page in the language of its reader; it knows of nobody but whom it is given."""
+    tr, hub = translator_of(request), hub_of(request)
+    return environment().get_template(template).render(
+        tr=tr, _=tr.text, now=hub.clock.now(), today=hub.today(), **context
+    )  # fmt: skip
 
 
 def redirect(path: str, **query: str) -> RedirectResponse:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from scheduler.errors import DatabaseBusy, DatabaseDown, DataNotWritable
+from scheduler.store.version import Watcher
 
 BUSY_TIMEOUT_MS = 5_000
 # One statement may carry 32,766 values on SQLite; a batch of 500 rows stays far below it.
@@ -58,6 +59,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._watcher = Watcher(engine)
 
     @property
     def is_sqlite(self) -> bool:
@@ -85,6 +87,18 @@ class Database:
             yield session
             session.commit()
 
+    def version(self) -> object:
+        """
+        What differs as soon as any process committed anything; ask before reading what is kept.
+
+        Raises:
+            DatabaseDown: the server does not answer.
+        """
+        try:
+            return self._watcher.version()
+        except OperationalError as error:
+            raise self._sorted(error) from error
+
     @contextmanager
     def _session(self, *, write: bool) -> Iterator[Session]:
         bind = self.engine.execution_options(loa_write=write)
@@ -111,6 +125,7 @@ class Database:
         return self.engine.url.render_as_string(hide_password=True)
 
     def close(self) -> None:
+        self._watcher.close()
         self.engine.dispose()
 
 

@@ -1,0 +1,76 @@
+"""What many people look at, made once and shared until anything changes."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from scheduler.hub import Hub
+
+T = TypeVar("T")
+
+# What follows from the clock alone (what is on, what is over) is at most this old.
+SLICE_S = 5
+_MOST_KEPT = 400
+
+
+def version_of(hub: Hub) -> object:
+    """
+    What differs as soon as something was committed, or time went on.
+
+    Whoever keeps something asks first and reads then: what is read is never older than that.
+    """
+    return hub.database.version(), int(hub.clock.now().timestamp()) // SLICE_S
+
+
+@dataclass
+class _Kept:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    began: int = -1
+    version: object = None
+    look: object = None
+
+
+class Looks:
+    """
+    Looks at the database, each shared by who asks for the same.
+
+    No look is older than the question that it answers: it counts when nothing was committed since,
+    or when its making began after the question came. So fifty who ask while others write without
+    a pause cost two looks, not fifty; and none of them sees less than there was when it asked.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._moments = itertools.count()
+        self._kept: dict[Hashable, _Kept] = {}
+        self._guard = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """
+        The look of that name; ``make`` reads in a session of its own.
+
+        Whatever ``make`` raises goes to the one who asked, and nothing is kept.
+        """
+        asked = next(self._moments)
+        kept = self._place(key)
+        with kept.lock:
+            if not (kept.began > asked or kept.version == version_of(self._hub)):
+                began, version = next(self._moments), version_of(self._hub)
+                look = make()
+                kept.began, kept.version, kept.look = began, version, look
+            return cast(T, kept.look)
+
+    def _place(self, key: Hashable) -> _Kept:
+        with self._guard:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()  # who waits for one of them still gets it
+            return self._kept.setdefault(key, _Kept())
+
+
+def looks_of(app: Any) -> Looks:
+    looks: Looks = app.state.looks
+    return looks

@@ -96,8 +96,8 @@ class Database:
         """
         try:
             return self._watcher.version()
-        except OperationalError as error:
-            raise self._sorted(error) from error
+        except self.engine.dialect.loaded_dbapi.Error as error:  # the driver's own, unwrapped
+            raise DatabaseDown(url=self.shown_url, detail=str(error).strip()) from error
 
     @contextmanager
     def _session(self, *, write: bool) -> Iterator[Session]:

@@ -37,7 +37,7 @@ class Watcher:
         Something that differs as soon as a transaction of any process was committed.
 
         Raises:
-            OperationalError: the database does not answer.
+            The driver's own error: the database does not answer.
         """
         with self._lock:
             if self._connection is not None:
@@ -54,11 +54,11 @@ class Watcher:
 
     def _open(self) -> PoolProxiedConnection:
         connection = self._engine.raw_connection()
+        if self._engine.dialect.name == "postgresql":
+            driver: Any = connection.driver_connection
+            driver.autocommit = True  # each question sees its own moment
         connection.detach()  # the pool's places are for those that work
         self._opened += 1
-        driver: Any = connection.driver_connection
-        if self._engine.dialect.name == "postgresql":
-            driver.autocommit = True  # each question sees its own moment
         return connection
 
     def _asked(self, connection: PoolProxiedConnection) -> tuple[object, ...]:

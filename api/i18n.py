@@ -120,7 +120,8 @@ class Translator:
     # ── Inside ─────────────────────────────────────────────────────────────────────────────────
 
     def _sentence(self, kind: type[Exception], fields: Mapping[str, Any]) -> str:
-        sentence = self.text(error_msgid(kind), **fields)
+        # An old row without its fields shows "…" for each, never the names of the fields.
+        sentence = self.text(error_msgid(kind), **(fields or {"": ""}))
         return sentence[:1].upper() + sentence[1:]
 
     def _shown(self, field: str, value: Any) -> str:

@@ -15,6 +15,9 @@ from scheduler.errors import OutsideUnit
 from scheduler.store.models import Person, Station, StationUnit, Unit
 from scheduler.units import find_unit, unit_ids_below, units_on, valid_on
 
+# A list of ten thousand communes is 800 kB and no help; the page of units leads to each of them.
+_MOST_CHOICES = 300
+
 
 @dataclass(frozen=True)
 class UnitChoice:
@@ -112,3 +115,15 @@ def _places(session: Session, units: list[Unit], on: date) -> dict[int, Place]:
             above = by_id.get(unit.parent_id) if unit.parent_id else None
             places[station_id] = Place(unit.id, unit.name, above.name if above else None)
     return places
+
+
+def bounded(scope: Scope) -> list[UnitChoice]:
+    """The choices for a list on a page: of a nation only the upper levels, and the chosen one."""
+    for depth in (9, 2, 1, 0):
+        shown = [one for one in scope.choices if one.depth <= depth]
+        if len(shown) <= _MOST_CHOICES:
+            break
+    chosen = scope.chosen
+    if chosen is not None and all(one.code != chosen.code for one in shown):
+        shown.append(UnitChoice(chosen.code, chosen.name, 0))
+    return shown

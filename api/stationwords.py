@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.i18n import Translator, mark
+from api.words import Word
+from scheduler.errors import Said, said
+from scheduler.stationlist import Standing
+from scheduler.stationrows import CellProblem
 from stations.strategy import Check, Flush, Replace, Strategy
 
 # What was chosen, and why: a sentence of the catalogue for each.
@@ -54,3 +58,122 @@ def findings_sentence(tr: Translator, findings: Mapping[str, Any] | None) -> str
             bad=findings["bad"], days=len(findings["lost_days"]), healed=findings["healed"],
         )  # fmt: skip
     return tr.text(mark("All is there. Files looked at: {files}."), files=findings["files"])
+
+
+# ── How a station stands, in a word ────────────────────────────────────────────────────────────
+
+STANDING_WORDS: Mapping[Standing, Word] = {
+    Standing.NEEDS: Word(mark("needs somebody"), "warn", "bad"),
+    Standing.WAITING: Word(mark("its day is on the way"), "clock", "calm"),
+    Standing.SENT: Word(mark("sent, not confirmed yet"), "inbox", "wait"),
+    Standing.READY: Word(mark("has everything"), "check", "good"),
+    Standing.NOTHING: Word(mark("nothing to send"), "dash", "calm"),
+    Standing.PERSON: Word(mark("a person looks after it"), "person", "calm"),
+    Standing.CLOSED: Word(mark("closed"), "cross", "calm"),
+}
+
+SORT_WORDS: Mapping[str, str] = {
+    "standing": mark("who needs somebody first"),
+    "name": mark("by name"),
+    "unit": mark("by unit"),
+    "seen": mark("not seen for the longest time first"),
+    "space": mark("least free space first"),
+    "clock": mark("clock furthest off first"),
+}
+
+# ── The form of a station ──────────────────────────────────────────────────────────────────────
+
+FIELD_WORDS: Mapping[str, str] = {
+    "code": mark("Short name (code)"),
+    "name": mark("Name of the station"),
+    "unit_code": mark("Unit that it serves"),
+    "technology": mark("Technology"),
+    "kind": mark("What stands there"),
+    "host": mark("Address"),
+    "port": mark("SFTP port"),
+    "username": mark("SFTP user"),
+    "root": mark("Folder at the station"),
+    "host_key": mark("Host key"),
+    "profile": mark("Sound profile"),
+    "phone": mark("Phone of the person to call"),
+    "push_from": mark("Delivery window from"),
+    "push_until": mark("Delivery window until"),
+    "languages": mark("Languages (ISO 639, the first one first)"),
+    "jump": mark("Jump host"),
+    "link": mark("Shared link"),
+    "lat": mark("Latitude"),
+    "lon": mark("Longitude"),
+    "notes": mark("Notes for the next technician"),
+}
+
+BOX_WORDS: Mapping[str, str] = {
+    "player": mark("a box with our player: it proves what aired"),
+    "folder": mark("a box of another make: files only"),
+    "person": mark("no computer: a person brings and confirms"),
+}
+
+OUTCOME_WORDS: Mapping[str, Word] = {
+    "refused": Word(mark("refused"), "cross", "bad"),
+    "added": Word(mark("new"), "send", "good"),
+    "changed": Word(mark("changed"), "half", "wait"),
+    "unchanged": Word(mark("as it is"), "dash", "calm"),
+}
+
+# What the ledger says of a station, for the card.
+HISTORY_WORDS: Mapping[str, str] = {
+    "station_added": mark("added"),
+    "station_changed": mark("changed"),
+    "station_closed": mark("closed"),
+    "station_opened": mark("opened again"),
+    "station_installed": mark("box set up"),
+    "host_key_accepted": mark("host key accepted"),
+    "station_key_given_out": mark("key given out"),
+    "station_key_rotation_begun": mark("change of keys begun"),
+    "station_key_rotated": mark("change of keys finished: the box has the new key"),
+    "station_key_rotation_given_up": mark("change of keys given up"),
+    "delivery_retried": mark("sent again"),
+    "delivery_postponed": mark("left in peace for a while"),
+    "station_swept": mark("old files removed there"),
+}
+
+
+# ── A visit, step by step ──────────────────────────────────────────────────────────────────────
+
+_STEPS = (
+    mark("the box is called"),
+    mark("its host key is compared"),
+    mark("it lets us in"),
+    mark("its room and what lies there are looked at"),
+    mark("files are sent and read back"),
+    mark("the plan is put in place"),
+)
+# In which step an error of a visit ends it; other outcomes say nothing about the station.
+_ENDS_IN = {
+    "unreachable": 0, "timeout": 0, "host_key_changed": 1, "host_key_unknown": 1,
+    "server_too_old": 1, "auth": 2, "disk_full": 3, "not_writable": 3, "bad_answer": 3,
+    "file_too_long": 3, "clock_skew": 3, "link_down": 4, "checksum": 4, "rendition_damaged": 4,
+    "rendition_missing": 4, "manifest_refused": 5,
+}  # fmt: skip
+_DONE = Word(mark("done"), "check", "good")
+_BROKE_OFF = Word(mark("broke off here"), "cross", "bad")
+_NOT_REACHED = Word(mark("not reached"), "dash", "calm")
+
+
+def visit_steps(outcome: str | None) -> list[tuple[str, Word]]:
+    """The steps of a visit that has ended, each with what became of it; empty: nobody knows."""
+    if outcome == "delivered":
+        return [(step, _DONE) for step in _STEPS]
+    end = _ENDS_IN.get(outcome or "")
+    if end is None:
+        return []
+    fates = [_DONE] * end + [_BROKE_OFF] + [_NOT_REACHED] * (len(_STEPS) - end - 1)
+    return list(zip(_STEPS, fates, strict=True))
+
+
+def problem_sentence(tr: Translator, problem: CellProblem) -> str:
+    """What is wrong with a field of the form; the column is called as its label is."""
+    reason: Said = problem.reason
+    if "column" in reason.fields:
+        label = tr.text(FIELD_WORDS[problem.column])
+        reason = said(reason.msgid, **{**reason.fields, "column": label})
+    return tr.text(reason.msgid, **reason.fields)

@@ -98,6 +98,7 @@ ROLE_WORDS: Mapping[str, str] = {
     "administrator": mark("administrator"),
     "editor": mark("editor"),
     "approver": mark("approver"),
+    "technician": mark("technician"),
     "district": mark("district radio staff"),
     "commune": mark("commune officer"),
 }
@@ -152,6 +153,7 @@ THINGS = (
     mark("upload"),
     mark("sign-in"),
     mark("notice"),
+    mark("event"),
 )
 
 # States, roles and details as errors name them: "{what} is {state}".

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scheduler.store.models import Airing, Delivery, Forecast, Station, StationUnit, Unit
 from scheduler.store.states import CURRENT_DELIVERIES, OPEN_AIRINGS, DeliveryState
@@ -40,15 +41,31 @@ class StationLine:
 
 
 def station_board(
-    session: Session, now: datetime, *, on: date, unit_ids: Collection[int] | None = None
+    session: Session,
+    now: datetime,
+    *,
+    on: date,
+    unit_ids: Collection[int] | None = None,
+    station_ids: Collection[int] | None = None,
 ) -> list[StationLine]:
-    """Every active station of these units (``None``: all), by name; ``on`` is the local date."""
+    """
+    Every active station of these units (``None``: all), by name; ``on`` is the local date.
+
+    Args:
+        station_ids: only these, closed ones too; nothing is read of the others.
+    """
     units = _units(session, on)
-    deliveries = _next_deliveries(session, now)
-    airings = _next_airings(session, now)
-    forecasts = {one.station_id: one for one in session.scalars(select(Forecast))}
+    deliveries = _next_deliveries(session, now, station_ids)
+    airings = _next_airings(session, now, station_ids)
+    forecasts = {
+        one.station_id: one
+        for one in session.scalars(_only(select(Forecast), Forecast.station_id, station_ids))
+    }
+    statement = select(Station).order_by(Station.name)
+    if station_ids is None:
+        statement = statement.where(Station.active)
     lines = []
-    for station in session.scalars(select(Station).where(Station.active).order_by(Station.name)):
+    for station in session.scalars(_only(statement, Station.id, station_ids)):
         unit = units.get(station.id)
         if unit_ids is not None and (unit is None or unit.id not in unit_ids):
             continue
@@ -90,9 +107,18 @@ def late_stations(session: Session, unit_ids: Collection[int] | None, on: date) 
 def _problem(station: Station, unit: Unit | None) -> str | None:
     if station.kind == "player" and station.host_key is None:
         return NO_HOST_KEY
-    if station.clock_skew_s is not None and abs(station.clock_skew_s) > _CLOCK_WRONG_S:
+    if station.clock_skew_s is not None and is_clock_wrong(station.clock_skew_s):
         return CLOCK_WRONG
     return NO_UNIT if unit is None else None
+
+
+def is_clock_wrong(skew_s: float) -> bool:
+    """Whether somebody should set the clock of a station."""
+    return abs(skew_s) > _CLOCK_WRONG_S
+
+
+def _only(statement: Any, column: InstrumentedAttribute[int], ids: Collection[int] | None) -> Any:
+    return statement if ids is None else statement.where(column.in_(ids))
 
 
 def _units(session: Session, on: date) -> dict[int, Unit]:
@@ -104,23 +130,28 @@ def _units(session: Session, on: date) -> dict[int, Unit]:
     return {row.station_id: row.Unit for row in rows}
 
 
-def _next_deliveries(session: Session, now: datetime) -> dict[int, Delivery]:
+def _next_deliveries(
+    session: Session, now: datetime, ids: Collection[int] | None
+) -> dict[int, Delivery]:
     """For each station the earliest day that is not over, in its newest version."""
-    rows = session.scalars(
+    statement = (
         select(Delivery)
         .where(Delivery.state.in_(CURRENT_DELIVERIES), Delivery.last_air_at > now)
         .order_by(Delivery.for_date.desc(), Delivery.seq)
     )
+    rows = session.scalars(_only(statement, Delivery.station_id, ids))
     return {delivery.station_id: delivery for delivery in rows}
 
 
-def _next_airings(session: Session, now: datetime) -> dict[int, Airing]:
-    first = (
+def _next_airings(
+    session: Session, now: datetime, ids: Collection[int] | None
+) -> dict[int, Airing]:
+    statement = (
         select(Airing.station_id, func.min(Airing.planned_at).label("at"))
         .where(Airing.planned_at > now, Airing.state.in_(OPEN_AIRINGS))
         .group_by(Airing.station_id)
-        .subquery()
     )
+    first = _only(statement, Airing.station_id, ids).subquery()
     rows = session.scalars(
         select(Airing).join(
             first, (Airing.station_id == first.c.station_id) & (Airing.planned_at == first.c.at)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from scheduler.errors import FileRefused, RowProblem, Said, WrongEncoding, said
 
 MAX_BYTES = 8 << 20
 MAX_ROWS = 20_000
+
+_SEPARATOR_LINE = re.compile(r"sep=([,;\t])[ ]*(?:\n|$)")
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,10 @@ class Column:
 
 def read_csv_text(source: Path | bytes, name: str) -> str:
     """
-    Decode a table; a byte-order mark is accepted.
+    Decode a table: UTF-8 with or without its mark, or UTF-16 with one ("Unicode text" of Excel).
 
     Raises:
-        WrongEncoding: it is not UTF-8 (Excel's plain "CSV" is not).
+        WrongEncoding: it is neither (Excel's plain "CSV" is not).
         FileRefused: it is larger than 8 MiB.
     """
     if isinstance(source, Path):
@@ -42,8 +46,9 @@ def read_csv_text(source: Path | bytes, name: str) -> str:
         raise FileRefused(
             name=name, problems=[RowProblem(line=1, reason=said("the file is larger than 8 MiB"))]
         )
+    has_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if has_mark else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise WrongEncoding(name=name, position=error.start) from error
 
@@ -54,12 +59,18 @@ def rows_of(
     """
     The rows as ``(line, {column: trimmed text})``; empty lines are passed over.
 
+    Cells are divided by commas, by semicolons (Excel where the comma is the decimal sign) or by
+    tabs, whichever the first line uses; Excel's own line ``sep=;`` is understood.
+
     Raises:
         FileRefused: the header lacks a column or has an unknown one, or a row has too many cells.
     """
     known = {column.name for column in columns}
-    reader = csv.reader(io.StringIO(text.replace("\r\n", "\n").replace("\r", "\n")), strict=True)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    reader = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
     try:
+        if _SEPARATOR_LINE.match(text):
+            next(reader)
         header = [cell.strip() for cell in next(reader, [])]
         _check_header(header, columns, known, name)
         for count, cells in enumerate(reader):
@@ -77,14 +88,24 @@ def rows_of(
                 )
                 raise _refused(name, reader.line_num, reason)
             padded = cells + [""] * (len(header) - len(cells))
-            yield reader.line_num, dict(zip(header, map(_clean, padded), strict=True))
+            yield reader.line_num, dict(zip(header, map(clean, padded), strict=True))
     except csv.Error as error:
         raise _refused(
             name, reader.line_num, said("not a table: {detail}", detail=error)
         ) from error
 
 
-def _clean(cell: str) -> str:
+def _delimiter(text: str) -> str:
+    """What divides the cells of the first line; a comma where nothing does."""
+    said_so = _SEPARATOR_LINE.match(text)
+    if said_so:
+        return said_so[1]
+    first = text.partition("\n")[0]
+    return max(",;\t", key=first.count)  # of equals the first one: a comma
+
+
+def clean(cell: str) -> str:
+    """A cell as it counts: composed, without blanks around it."""
     # Half of Vietnam's keyboards write "ế" as three characters; a name is one name all the same.
     return unicodedata.normalize("NFC", cell).strip()
 

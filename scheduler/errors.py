@@ -216,6 +216,34 @@ class FileRefused(CoreError):
         super().__init__(name=name, count=len(problems))
 
 
+class PreviewOutdated(CoreError):
+    """Stations were changed meanwhile: the table would do something else now. Look at it again."""
+
+    code = "preview_outdated"
+
+
+class StationMovedOn(CoreError):
+    """Somebody else changed {station} while you were writing. Compare, choose and save again."""
+
+    code = "station_moved_on"
+
+
+class LinkMovedOn(CoreError):
+    """Somebody else changed the link {name} meanwhile. Look at it again, then save."""
+
+    code = "link_moved_on"
+
+
+class StationCellsInvalid(CoreError):
+    """{station} cannot be like this: {problem}"""
+
+    code = "station_invalid"
+
+    def __init__(self, *, station: str, problems: Collection[Any]) -> None:
+        self.problems = tuple(problems)  # scheduler.stationrows.CellProblem
+        super().__init__(station=station, problem=self.problems[0].reason)
+
+
 class WrongEncoding(CoreError):
     """The file {name} is not UTF-8 (byte {position}). Save it as "CSV UTF-8" and try again."""
 

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from scheduler.errors import AlreadyExists, InputInvalid, JumpInUse, NotFound, said
-from scheduler.registry import HOST, USERNAME
 from scheduler.retries import retry
+from scheduler.stationrows import HOST, USERNAME
 from scheduler.store import ledger
 from scheduler.store.models import Jump, Station
 from stations.visit import Address

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from scheduler.clock import local_date
+from scheduler.errors import InputInvalid
 from scheduler.hub import Hub
 from scheduler.store import ledger
 from scheduler.store.models import Delivery, Station
@@ -50,6 +51,24 @@ def keys_of(hub: Hub, station: Station) -> StationKeys:
         previous=numbered(station.key_number - 1),
         changed_on=local_date(changed, hub.settings.zone) if changed else None,
     )
+
+
+def give_out(hub: Hub, session: Session, station: Station, *, is_next: bool, by: str) -> str:
+    """
+    The line for ``state/loa.key`` of the box; the ledger says who has it now.
+
+    Raises:
+        InputInvalid: there is no next key, because no change of keys is under way.
+    """
+    keys = keys_of(hub, station)
+    key = keys.next if is_next else keys.current
+    if key is None:
+        raise InputInvalid(problem="no change of keys is under way at this station")
+    ledger.record(
+        session, at=hub.clock.now(), who=by, what="station_key_given_out", subject=station.code,
+        is_next=is_next,
+    )  # fmt: skip
+    return f"{key.hex()}\n"
 
 
 def begin_rotation(hub: Hub, session: Session, station: Station, *, by: str) -> bytes:

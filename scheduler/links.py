@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from scheduler.hub import Hub
 from scheduler.store import ledger
 from scheduler.store.models import Delivery, Link, Station
 from scheduler.store.states import DeliveryState
+from scheduler.units import station_units
 from stations.pace import Pace
 
 MAX_SESSIONS = 256
@@ -51,6 +52,12 @@ def find_link(session: Session, name: str) -> Link:
     if link is None:
         raise NotFound(what="link", key=name)
     return link
+
+
+def carried_units(session: Session, link: Link, on: date) -> set[int]:
+    """The units whose stations go over a link; 0 stands for a station that serves none."""
+    serving = station_units(session, on)
+    return {serving.get(one, 0) for one in session.scalars(over_link(link.id))}
 
 
 def add_link(

@@ -33,7 +33,7 @@ from scheduler.store.db import Database
 from scheduler.store.models import LoginSession, Person, SignInTry, Unit
 from scheduler.text import one_line
 
-ROLES = ("administrator", "editor", "approver", "district", "commune")
+ROLES = ("administrator", "editor", "approver", "technician", "district", "commune")
 ROLES_OF_A_UNIT = ("district", "commune")  # these count only below a unit
 
 MIN_PASSWORD = 10

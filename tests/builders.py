@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scheduler import people, releases, slots
 from scheduler.hub import Hub
-from scheduler.registry import import_stations
 from scheduler.slots import SlotDetails
+from scheduler.stationimport import import_stations
 from scheduler.store.models import Person, Programme, Rendition, Slot
 from scheduler.store.states import ProgrammeState, RenditionState
 from scheduler.units import import_units

@@ -29,6 +29,8 @@ from scheduler import (
     releases,
     renditions,
     slots,
+    stationimport,
+    stationrows,
     units,
 )
 from scheduler import hub as hubs
@@ -152,7 +154,7 @@ class Demo:
             Fleet.start_process(self.folder / "stations", list(names), public_key)
         )
         with self.hub.database.write() as session:
-            registry.import_stations(
+            stationimport.import_stations(
                 session, self._csv(names), name="stations.csv", now=self.clock.now(), by="demo",
                 on=FIRST_NIGHT,
             )  # fmt: skip
@@ -164,7 +166,7 @@ class Demo:
     def _csv(self, names: dict[str, Unit]) -> str:
         table = io.StringIO()
         rows = csv.writer(table)
-        rows.writerow([column.name for column in registry.STATION_COLUMNS])
+        rows.writerow([column.name for column in stationrows.STATION_COLUMNS])
         for number, (code, unit) in enumerate(names.items()):
             address = self.fleet.addresses[code]
             profile = "loa-64" if number % 3 == 2 else "loa-48"

@@ -10,13 +10,27 @@ from fastapi.routing import iter_route_contexts
 
 from api.auth import SignedIn
 from api.bearer import API_PREFIX
-from api.json import airings, bulletins, programmes, ready, releases, stations, timetable
+from api.json import (
+    airings,
+    bulletins,
+    links,
+    programmes,
+    ready,
+    releases,
+    stationchanges,
+    stations,
+    timetable,
+    units,
+)
 from api.json.problems import PROBLEM_RESPONSES, problem_schemas
 
 
 def api_router() -> APIRouter:
     router = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for part in (programmes, stations, timetable, releases, airings, bulletins, ready):
+    for part in (
+        programmes, stationchanges, stations, links, units, timetable, releases, airings, bulletins,
+        ready,
+    ):  # fmt: skip
         router.include_router(part.router)
     router.add_api_route("/openapi.json", document, include_in_schema=False)
     return router

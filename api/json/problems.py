@@ -14,9 +14,10 @@ from api.airwords import fix_in_words
 from api.errors import status_of
 from api.i18n import LoaError
 from api.pages.render import translator_of
-from scheduler.errors import InputInvalid, SlotRefused
+from scheduler.errors import FileRefused, InputInvalid, SlotRefused, StationCellsInvalid
 
 MEDIA_TYPE = "application/problem+json"
+_MOST_PROBLEMS = 500
 
 
 class FieldProblem(BaseModel):
@@ -82,10 +83,26 @@ def problem(
         status=status,
         code=error.code,
         detail=translator_of(request).error(error),
-        problems=problems,
+        problems=problems or _problems(request, error),
         fixes=_fixes(request, error),
     )
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE)
+
+
+def _problems(request: Request, error: LoaError) -> list[FieldProblem] | None:
+    """What is wrong with each row of a table, or with each field of a station."""
+    tr = translator_of(request)
+    if isinstance(error, StationCellsInvalid):
+        return [
+            FieldProblem(field=one.column, message=tr.text(one.reason.msgid, **one.reason.fields))
+            for one in error.problems
+        ]
+    if isinstance(error, FileRefused):
+        return [
+            FieldProblem(field=f"line {one.fields.get('line', '')}", message=tr.error(one))
+            for one in error.problems[:_MOST_PROBLEMS]
+        ]
+    return None
 
 
 def _fixes(request: Request, error: LoaError) -> list[FixOut] | None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy.orm import Session
 
 from api import words
-from api.auth import SignedIn, hub_of
+from api.auth import SignedIn, Viewer, hub_of
 from api.json.idempotency import IdempotentRoute
 from api.pages.render import translator_of
+from api.pages.wall import seen_station
 from api.scope import Scope, scope_of
 from scheduler.board import StationLine, station_board
-from scheduler.errors import OutsideUnit
-from scheduler.registry import find_station
+from scheduler.stationlist import Spot, Standing, StationQuery, fitting, spots_on
 from scheduler.store.models import Delivery
 from scheduler.store.states import DeliveryState
+
+PathCode = Annotated[str, Path(max_length=40)]
 
 router = APIRouter(prefix="/stations", tags=["stations"], route_class=IdempotentRoute)
 
@@ -55,6 +59,11 @@ class StationOut(BaseModel):
                 "audited_at": "2022-03-12T17:31:00Z",
                 "audit": {"files": 12, "bad": 0, "healed": 0, "removed": 1},
                 "delivery": None,
+                "standing": "ready",
+                "active": True,
+                "lat": 20.5443,
+                "lon": 106.0872,
+                "notes": "Chìa khóa ở nhà văn hóa",
             }
         }
     )
@@ -74,36 +83,80 @@ class StationOut(BaseModel):
     audited_at: AwareDatetime | None
     audit: dict[str, Any] | None  # what the last look at its files found
     delivery: DeliveryOut | None
+    standing: Standing  # how it stands tonight, in one word
+    active: bool
+    lat: float | None
+    lon: float | None
+    notes: str | None
 
 
 @router.get("")
 def list_stations(
     request: Request,
+    response: Response,
     viewer: SignedIn,
     unit: Annotated[str, Query(max_length=20, description="code; with all below it")] = "",
+    search: Annotated[str, Query(max_length=100, description="words, tones aside")] = "",
+    technology: Annotated[str, Query(max_length=20)] = "",
+    standing: Annotated[Standing | None, Query(description="closed ones only if asked for")] = None,
+    after: Annotated[str, Query(max_length=40, description="code of the last one seen")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
 ) -> list[StationOut]:
+    """
+    The stations that fit, by their codes.
+
+    Where there are more, the header ``Link`` names the address of the next ones.
+    """
     hub = hub_of(request)
+    query = StationQuery(search, technology, standing.value if standing else "")
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, hub.today(), unit)
-        lines = station_board(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
-    return [_shown(request, scope, line) for line in lines]
+        spots = spots_on(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
+        found = sorted((one for one in fitting(spots, query) if one.code > after), key=_code)
+        shown = _outs(request, session, scope, found[:limit])
+    if len(found) > limit:
+        following = request.url.include_query_params(after=shown[-1].code)
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return shown
 
 
 @router.get("/{code}")
-def get_station(request: Request, viewer: SignedIn, code: str) -> StationOut:
+def get_station(request: Request, viewer: SignedIn, code: PathCode) -> StationOut:
     hub = hub_of(request)
     with hub.database.read() as session:
-        station = find_station(session, code)
-        scope = scope_of(session, viewer.person, hub.today(), None)
-        if not scope.covers(station.id):
-            own = viewer.person.unit.name if viewer.person.unit else ""
-            raise OutsideUnit(who=viewer.person.full_name, unit=own)
-        lines = station_board(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
-    line = next(line for line in lines if line.station.id == station.id)
-    return _shown(request, scope, line)
+        station, scope = seen_station(session, viewer, code, hub.today())
+        return _one(request, session, scope, station.id)
 
 
-def _shown(request: Request, scope: Scope, line: StationLine) -> StationOut:
+def station_out(request: Request, viewer: Viewer, code: str) -> StationOut:
+    """A station as it stands now, after something was changed."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        station, scope = seen_station(session, viewer, code, hub.today())
+        return _one(request, session, scope, station.id)
+
+
+def _one(request: Request, session: Session, scope: Scope, station_id: int) -> StationOut:
+    hub = hub_of(request)
+    spots = spots_on(session, hub.clock.now(), on=hub.today(), station_ids=[station_id])
+    return _outs(request, session, scope, spots)[0]
+
+
+def _outs(
+    request: Request, session: Session, scope: Scope, spots: Sequence[Spot]
+) -> list[StationOut]:
+    hub = hub_of(request)
+    ids = [spot.id for spot in spots]
+    board = station_board(session, hub.clock.now(), on=hub.today(), station_ids=ids)
+    lines = {line.station.id: line for line in board}
+    return [_shown(request, scope, lines[spot.id], spot.standing) for spot in spots]
+
+
+def _code(spot: Spot) -> str:
+    return spot.code
+
+
+def _shown(request: Request, scope: Scope, line: StationLine, standing: Standing) -> StationOut:
     station, place = line.station, scope.places.get(line.station.id)
     return StationOut(
         code=station.code,
@@ -121,6 +174,11 @@ def _shown(request: Request, scope: Scope, line: StationLine) -> StationOut:
         audited_at=station.audited_at,
         audit=station.audit,
         delivery=_delivery(request, line.delivery) if line.delivery else None,
+        standing=standing,
+        active=station.active,
+        lat=station.lat,
+        lon=station.lon,
+        notes=station.notes,
     )
 
 

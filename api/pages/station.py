@@ -6,24 +6,29 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
+from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.pages.render import page, redirect, translator_of
 from api.pages.stations import RETRIERS
 from api.pages.wall import seen_station
-from api.stationwords import findings_sentence, strategy_words
+from api.stationforms import CHANGERS, Changer
+from api.stationwords import (
+    FIELD_WORDS,
+    HISTORY_WORDS,
+    findings_sentence,
+    strategy_words,
+    visit_steps,
+)
 from scheduler.errors import CoreError
 from scheduler.pinning import pin_host_key, seen_host_key
 from scheduler.probing import strategy_of
-from scheduler.registry import find_station
 from scheduler.stationcard import station_card
+from scheduler.stationedit import history_of
 from scheduler.store.models import Station
 from stations.errors import StationError
 from stations.hostkey import HostKey
 
 router = APIRouter(prefix="/stations/{code}")
-
-Administrator = Annotated[Viewer, Depends(needs("administrator"))]
 
 
 @router.get("")
@@ -34,7 +39,7 @@ def card(request: Request, viewer: SignedIn, code: str) -> Response:
 @router.post("/host-key", dependencies=[Depends(checked_form)])
 def accept_host_key(
     request: Request,
-    viewer: Administrator,
+    viewer: Changer,
     code: str,
     fingerprint: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
@@ -42,7 +47,7 @@ def accept_host_key(
     hub = hub_of(request)
     try:
         with hub.database.read() as session:
-            station = find_station(session, code)
+            station, _ = seen_station(session, viewer, code, hub.today())
         seen = seen_host_key(hub, station)
         pin_host_key(hub, station, seen, expected=fingerprint, by=viewer.person.username)
     except (CoreError, StationError) as error:
@@ -62,6 +67,7 @@ def _card_page(
     with hub.database.read() as session:
         station, scope = seen_station(session, viewer, code, hub.today())
         shown = station_card(hub, session, station)
+        history = history_of(session, station) if viewer.may(*CHANGERS) else ()
     key = HostKey.parse(station.host_key).fingerprint if station.host_key else None
     strategy = strategy_of(station, shown.link.kbps if shown.link else None)
     is_key_waiting = any(one.error_code == "host_key_changed" for one in shown.coming)
@@ -69,6 +75,8 @@ def _card_page(
         request, "station.html", viewer=viewer, station=station, card=shown, scope=scope,
         host_key=key, is_key_waiting=is_key_waiting, strategy=strategy_words(strategy),
         audited=findings_sentence(tr, station.audit), hub_key=hub.public_key(), typed=typed,
+        may_change=viewer.may(*CHANGERS), history=history, history_words=HISTORY_WORDS,
+        steps=visit_steps(shown.visits[0].outcome) if shown.visits else [], fields=FIELD_WORDS,
         may_retry=viewer.may(*RETRIERS), window=_window(request, station),
         status=status_of(error) if error else 200, error=tr.error(error) if error else None,
     )  # fmt: skip

@@ -8,39 +8,54 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.pages.render import page, redirect
-from api.scope import scope_of
+from api.scope import bounded, scope_of
+from api.stationforms import CHANGERS, outside
+from api.stationwords import SORT_WORDS, STANDING_WORDS
 from api.vietnamese import sort_key
 from scheduler.board import StationLine, station_board
-from scheduler.errors import OutsideUnit
 from scheduler.registry import find_station
 from scheduler.retries import retry
+from scheduler.stationlist import Spot, Standing, StationPage, StationQuery, page_of, spots_on
 from scheduler.store.states import DeliveryState
-from scheduler.text import has_words
 
 router = APIRouter()
 
-RETRIERS = ("editor", "approver", "district")
+RETRIERS = ("editor", "approver", "technician", "district")
+
+Choice = Annotated[str, Query(max_length=20)]
+PageNumber = Annotated[int, Query(ge=1, le=100_000)]
 
 
 @router.get("/stations")
 def stations(
     request: Request,
     viewer: SignedIn,
-    unit: Annotated[str, Query(max_length=20)] = "",
+    unit: Choice = "",
     search: Annotated[str, Query(max_length=100)] = "",
+    technology: Choice = "",
+    standing: Choice = "",
+    sort: Choice = "standing",
     problems: bool = False,
+    page_number: Annotated[PageNumber, Query(alias="page")] = 1,
 ) -> Response:
     hub = hub_of(request)
+    query = StationQuery(search, technology, standing, problems, sort)
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, hub.today(), unit)
-        lines = station_board(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
-    found = [line for line in lines if not search or has_words([line.station.name], search)]
-    shown = [line for line in found if has_problem(line) or not problems]
+        found = found_stations(
+            spots_on(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids),
+            query, page_number,
+        )  # fmt: skip
+        ids = [spot.id for spot in found.spots]
+        board = station_board(session, hub.clock.now(), on=hub.today(), station_ids=ids)
+    lines = {line.station.id: line for line in board}
     return page(
-        request, "stations.html", viewer=viewer, scope=scope, unit=unit, search=search,
-        problems=problems, lines=sorted(shown, key=_worst_first), total=len(found),
-        failing=sum(map(has_problem, found)), has_problem=has_problem,
-        may_retry=viewer.may(*RETRIERS),
+        request, "stations.html", viewer=viewer, scope=scope, choices=bounded(scope), unit=unit,
+        query=query, found=found, lines=[lines[one] for one in ids if one in lines],
+        standings={spot.id: spot.standing for spot in found.spots}, standing_words=STANDING_WORDS,
+        sort_words=SORT_WORDS, failing=found.standings.get(Standing.NEEDS, 0),
+        total=sum(found.standings.values()), has_problem=has_problem,
+        may_retry=viewer.may(*RETRIERS), may_change=viewer.may(*CHANGERS),
     )  # fmt: skip
 
 
@@ -58,11 +73,17 @@ def send_again(
         station = find_station(session, code)
         scope = scope_of(session, viewer.person, hub.today(), None)
         if not scope.covers(station.id):
-            raise OutsideUnit(who=viewer.person.full_name, unit=_own_unit(viewer))
+            raise outside(viewer)
         retry(session, station, by=viewer.person.username, now=hub.clock.now())
     if request.app.state.engine is not None:
         request.app.state.engine.visit(station.id)
     return redirect("/" if next == "tonight" else "/stations", unit=unit, done="retried")
+
+
+def found_stations(spots: list[Spot], query: StationQuery, number: int) -> StationPage:
+    """A page of stations in Vietnamese order; a sort that there is not is the usual one."""
+    keys: dict[int, object] = {spot.id: sort_key(spot.name) for spot in spots}
+    return page_of(spots, query, number, key=keys)
 
 
 def has_problem(line: StationLine) -> bool:
@@ -73,11 +94,3 @@ def has_problem(line: StationLine) -> bool:
     return delivery is not None and (
         delivery.state is DeliveryState.FAILED or delivery.error_code is not None
     )
-
-
-def _worst_first(line: StationLine) -> tuple[object, ...]:
-    return (not has_problem(line), sort_key(line.station.name))
-
-
-def _own_unit(viewer: Viewer) -> str:
-    return viewer.person.unit.name if viewer.person.unit else ""

@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from scheduler import hub as hubs
-from scheduler import people, registry, releases, slots, units
+from scheduler import people, registry, releases, slots, stationimport, units
 from scheduler.clock import ManualClock
 from scheduler.config import Settings
 from scheduler.hub import Hub
@@ -93,7 +93,7 @@ class Province:
             # Spread over the province; more stations than units: several in each.
             chosen = [places[n * len(places) // count % len(places)] for n in range(count)]
             codes = {f"d{n:04}-{unit.code}": unit for n, unit in enumerate(chosen, start=1)}
-            registry.import_stations(
+            stationimport.import_stations(
                 session, _csv(codes), name="stations.csv", now=self.clock.now(), by="rehearsal",
                 on=FIRST_DAY,
             )  # fmt: skip

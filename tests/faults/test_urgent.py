@@ -18,7 +18,7 @@ from scheduler.bulletins import Order
 from scheduler.clock import SystemClock
 from scheduler.config import CollectSettings
 from scheduler.hub import Hub
-from scheduler.registry import import_stations
+from scheduler.stationimport import import_stations
 from scheduler.store.models import Station
 from scheduler.store.states import AiringState, DeliveryState
 from stations import player

@@ -58,6 +58,7 @@ PEOPLE = (
     ("huong", "Nguyễn Thị Hương", "editor", None),
     ("dung", "Phạm Tiến Dũng", "editor", None),
     ("tuan", "Trần Anh Tuấn", "approver", None),
+    ("ky", "Hoàng Văn Kỳ", "technician", None),
     ("lan", "Đỗ Thị Lan", "district", "353"),
     ("minh", "Vũ Quang Minh", "district", "352"),
     ("dao", "Lê Văn Đạo", "commune", "13579"),

@@ -109,7 +109,7 @@ def test_board_is_filtered_by_problem_and_by_name_without_tones(shared_site: Sit
     assert "Huyện Lý Nhân" in both
     assert both.count('scope="row"') == 2
     assert failing.count('scope="row"') == 4
-    assert "Không có đài nào tên như vậy" in none
+    assert "Không có đài nào khớp lựa chọn này" in none
 
 
 def test_send_again_makes_what_failed_due_now(site: Site) -> None:

@@ -13,7 +13,15 @@ from scheduler.store.models.people import (
     Person,
     SignInTry,
 )
-from scheduler.store.models.places import Jump, Link, Station, StationUnit, Unit
+from scheduler.store.models.places import (
+    Jump,
+    Link,
+    Station,
+    StationUnit,
+    Unit,
+    UnitEvent,
+    UnitEventSide,
+)
 from scheduler.store.models.programmes import PartialUpload, Programme, Rendition, Series, Theme
 from scheduler.store.models.timetable import (
     AirOrder,
@@ -67,5 +75,7 @@ __all__ = [
     "Theme",
     "Told",
     "Unit",
+    "UnitEvent",
+    "UnitEventSide",
     "words",
 ]

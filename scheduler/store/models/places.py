@@ -40,6 +40,35 @@ class Unit(Base):
     valid_to: Mapped[date | None]  # the first day on which it is no more
 
 
+class UnitEvent(Base):
+    """Why the map changed on a day: what became of which units, and by which decision."""
+
+    __tablename__ = "unit_event"
+    __table_args__ = (Index("ix_unit_event_on_day", "on_day"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    on_day: Mapped[date]  # the first day of the new state
+    kind: Mapped[str] = mapped_column(String(20))  # renamed merged split moved abolished founded
+    basis: Mapped[str] = mapped_column(String(200))  # "Nghị quyết 1674/NQ-UBTVQH15"
+    recorded_by: Mapped[str] = mapped_column(String(80))
+    recorded_at: Mapped[datetime]
+
+    sides: Mapped[list[UnitEventSide]] = relationship(back_populates="event")
+
+
+class UnitEventSide(Base):
+    """A unit that took part in an event: one that was before it, or one that came of it."""
+
+    __tablename__ = "unit_event_side"
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("unit_event.id"), primary_key=True)
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True, index=True)
+    side: Mapped[str] = mapped_column(String(6), primary_key=True)  # before, after
+
+    event: Mapped[UnitEvent] = relationship(back_populates="sides")
+    unit: Mapped[Unit] = relationship()
+
+
 class Link(Base):
     """A line that several stations share: a district's 3G mast, a VPN."""
 
@@ -113,6 +142,12 @@ class Station(Base):
     audit_tried_at: Mapped[datetime | None]  # when a look at all that lies there was last begun
     audited_at: Mapped[datetime | None]  # and when one came to its end
     audit: Mapped[dict[str, Any] | None]  # what it found: scheduler.audit.Findings
+
+    lat: Mapped[
+        float | None
+    ]  # where it stands, in degrees; none: drawn in the grid of its district
+    lon: Mapped[float | None]
+    notes: Mapped[str | None] = mapped_column(String(500))  # what the next technician should know
 
     units: Mapped[list[StationUnit]] = relationship(back_populates="station")
 

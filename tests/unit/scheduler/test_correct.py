@@ -14,8 +14,9 @@ from sqlalchemy import select
 from scheduler import dispatch
 from scheduler.airings import day_schedule
 from scheduler.forecast import first_outlooks, read_book
-from scheduler.registry import import_stations, list_stations
+from scheduler.registry import list_stations
 from scheduler.slots import edit_slot
+from scheduler.stationimport import import_stations
 from scheduler.store.models import Airing, StationUnit
 from scheduler.store.states import AiringState, moving
 from scheduler.timetable import Rule, coming, occurrences, to_utc

@@ -10,7 +10,7 @@ from scheduler import dispatch, links
 from scheduler.errors import AlreadyExists, FileRefused, InputInvalid, LinkInUse
 from scheduler.hub import Hub
 from scheduler.leases import claim
-from scheduler.registry import import_stations
+from scheduler.stationimport import import_stations
 from scheduler.store.models import Link
 from stations.pace import Pace
 from tests.builders import ON, programme, stations_csv

@@ -10,16 +10,9 @@ from sqlalchemy import select
 from scheduler.csvrows import read_csv_text
 from scheduler.errors import FileRefused, NotFound
 from scheduler.hub import Hub
-from scheduler.registry import (
-    STATION_COLUMNS,
-    StationsImported,
-    accept_host_key,
-    find_station,
-    import_stations,
-    list_stations,
-    template_csv,
-    unit_of,
-)
+from scheduler.registry import accept_host_key, find_station, list_stations, unit_of
+from scheduler.stationimport import StationsImported, import_stations
+from scheduler.stationrows import STATION_COLUMNS, template_csv
 from scheduler.store.models import LedgerEntry, Station, StationUnit
 from tests.builders import ON
 

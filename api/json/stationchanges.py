@@ -1,0 +1,304 @@
+"""What a program may change about stations: the same checks, versions and records as the pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.auth import hub_of
+from api.fields import LocalTime
+from api.json.idempotency import IdempotentRoute
+from api.json.stations import PathCode, StationOut, station_out
+from api.pages.render import translator_of
+from api.pages.wall import seen_station
+from api.stationforms import Changer, own_unit_ids, profile_names
+from scheduler.csvrows import MAX_BYTES, read_csv_text
+from scheduler.errors import InputInvalid
+from scheduler.keys import begin_rotation, give_up_rotation
+from scheduler.pinning import pin_host_key, seen_host_key
+from scheduler.stationedit import add_station, edit_station, set_active, sheet_of
+from scheduler.stationimport import RowPlan, import_stations, plan_import
+from scheduler.stationrows import cell_of
+
+router = APIRouter(prefix="/stations", tags=["stations"], route_class=IdempotentRoute)
+
+_VALUES: dict[str, Any] = {
+    "name": "Đài truyền thanh xã Đạo Lý", "unit_code": "13579", "technology": "ip",
+    "kind": "player", "host": "10.20.0.15", "phone": "0912 345 678", "push_from": "19:00",
+    "push_until": "04:30", "lat": 20.5443, "lon": 106.0872,
+}  # fmt: skip
+Text = Annotated[str, Field(max_length=500)]
+
+
+class StationValues(BaseModel):
+    """What can be said of a station; a value that is not given stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Text | None = None
+    unit_code: Text | None = None
+    technology: Literal["ip", "fm", "wired"] | None = None
+    kind: Literal["player", "folder", "person"] | None = None
+    host: Text | None = Field(None, description="empty: none")
+    port: int | None = Field(None, ge=1, le=65535)
+    username: Text | None = None
+    root: Text | None = None
+    profile: Text | None = None
+    phone: Text | None = None
+    push_from: LocalTime | Literal[""] | None = Field(
+        None, description="empty: as the settings say"
+    )
+    push_until: LocalTime | Literal[""] | None = None
+    languages: list[Annotated[str, Field(max_length=3)]] | None = Field(None, max_length=8)
+    jump: Text | None = Field(None, description="name of a jump host; empty: dialled directly")
+    link: Text | None = Field(None, description="name of a shared link; empty: none")
+    lat: float | Literal[""] | None = None
+    lon: float | Literal[""] | None = None
+    notes: Text | None = None
+
+    def cells(self) -> dict[str, str]:
+        given = self.model_dump(exclude_none=True, exclude={"code", "version"})
+        return {name: cell_of(name, value) if value != "" else "" for name, value in given.items()}
+
+
+class StationIn(StationValues):
+    """A new station."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"code": "dao-ly", **_VALUES}})
+
+    code: str = Field(min_length=1, max_length=40)
+
+
+class StationPatch(StationValues):
+    """What changes, and the version that was looked at."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"version": "4f0c2a9be11d07c3", "phone": "0912 345 679"}}
+    )
+
+    version: str = Field(max_length=64, description="of the sheet: refused if it is another by now")
+
+
+class SheetOut(BaseModel):
+    """A station as the cells of its form, and the version to send back with a change."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"version": "4f0c2a9be11d07c3", "cells": {"port": "22"}}}
+    )
+
+    version: str
+    cells: dict[str, str]
+
+
+class ImportIn(BaseModel):
+    """A table of stations, as it stands in a CSV file."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "table": "code,name,unit_code,technology,kind\ntien,Đài xã Tiến,13579,fm,person\n",
+                "name": "dai.csv",
+            }
+        },
+    )
+
+    table: str = Field(min_length=1, max_length=MAX_BYTES)
+    name: str = Field("table", min_length=1, max_length=120)
+    seen: str | None = Field(None, max_length=64, description="digest of the preview agreed to")
+
+
+class ChangeOut(BaseModel):
+    """One cell that is not, or would not be, as it was."""
+
+    column: str
+    before: str
+    after: str
+
+
+class RowOut(BaseModel):
+    """What one row does, or why it is refused."""
+
+    line: int
+    code: str
+    name: str
+    outcome: Literal["refused", "added", "changed", "unchanged"]
+    changes: list[ChangeOut]
+    reasons: list[str]
+    keeps_host_key: bool
+
+
+class ImportOut(BaseModel):
+    """What a table does, row by row."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "dry_run": True, "digest": "9f86d081884c7d65…", "refused": 0, "added": 1,
+                "changed": 0, "unchanged": 0,
+                "rows": [{"line": 2, "code": "tien", "name": "Đài xã Tiến", "outcome": "added",
+                          "changes": [{"column": "name", "before": "", "after": "Đài xã Tiến"}],
+                          "reasons": [], "keeps_host_key": False}],
+            }
+        }
+    )  # fmt: skip
+
+    dry_run: bool
+    digest: str
+    refused: int
+    added: int
+    changed: int
+    unchanged: int
+    rows: list[RowOut]
+
+
+class ActiveIn(BaseModel):
+    """Whether anything is planned for and sent to a station."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"active": False}})
+
+    active: bool
+
+
+class FingerprintIn(BaseModel):
+    """What a person read from the box."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"fingerprint": "SHA256:ZkAslGjFiUHdGf…"}}
+    )
+
+    fingerprint: str = Field(min_length=1, max_length=100)
+
+
+class KeyOut(BaseModel):
+    """Which keys of a station hold; the keys themselves are given out by page and command only."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"key_number": 0, "next_key_number": 1}}
+    )
+
+    key_number: int
+    next_key_number: int | None
+
+
+@router.post("", status_code=201)
+def add(request: Request, viewer: Changer, body: StationIn) -> StationOut:
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        station = add_station(
+            session, {"code": body.code, **body.cells()}, on=hub.today(),
+            profiles=profile_names(request), unit_ids=own_unit_ids(request, session, viewer),
+            by=viewer.person.username, now=hub.clock.now(),
+        )  # fmt: skip
+    return station_out(request, viewer, station.code)
+
+
+@router.post("/import")
+def import_table(
+    request: Request,
+    viewer: Changer,
+    body: ImportIn,
+    dry_run: Annotated[bool, Query(description="only tell what would be done")] = False,
+) -> ImportOut:
+    """
+    Add or change stations by a table: all of it, or nothing.
+
+    With ``dry_run`` nothing is changed, and refused rows are told among the others.
+    """
+    hub = hub_of(request)
+    text = read_csv_text(body.table.encode("utf-8", "replace"), body.name)
+    with hub.database.write() as session:
+        mine, profiles = own_unit_ids(request, session, viewer), profile_names(request)
+        plan = plan_import(
+            session, text, name=body.name, on=hub.today(), profiles=profiles, unit_ids=mine
+        )
+        if not dry_run:
+            import_stations(
+                session, text, name=body.name, now=hub.clock.now(), by=viewer.person.username,
+                on=hub.today(), profiles=profiles, unit_ids=mine, seen=body.seen,
+            )  # fmt: skip
+    rows = [_row(request, row) for row in plan.rows]
+    return ImportOut(dry_run=dry_run, digest=plan.digest, rows=rows, **plan.counts)
+
+
+@router.get("/{code}/sheet")
+def get_sheet(request: Request, viewer: Changer, code: PathCode) -> SheetOut:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        station, _ = seen_station(session, viewer, code, hub.today())
+        sheet = sheet_of(session, station, hub.today())
+    return SheetOut(version=sheet.version, cells=dict(sheet.cells))
+
+
+@router.patch("/{code}")
+def change(request: Request, viewer: Changer, code: PathCode, body: StationPatch) -> StationOut:
+    """Change what is given; 409 ``station_moved_on`` when somebody else was first."""
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        station, _ = seen_station(session, viewer, code, hub.today())
+        edit_station(
+            session, station, body.cells(), seen=body.version, on=hub.today(),
+            profiles=profile_names(request), unit_ids=own_unit_ids(request, session, viewer),
+            by=viewer.person.username, now=hub.clock.now(),
+        )  # fmt: skip
+    return station_out(request, viewer, code)
+
+
+@router.post("/{code}/active")
+def open_or_close(request: Request, viewer: Changer, code: PathCode, body: ActiveIn) -> StationOut:
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        station, _ = seen_station(session, viewer, code, hub.today())
+        set_active(session, station, body.active, by=viewer.person.username, now=hub.clock.now())
+    return station_out(request, viewer, code)
+
+
+@router.post("/{code}/host-key")
+def accept_host_key(
+    request: Request, viewer: Changer, code: PathCode, body: FingerprintIn
+) -> StationOut:
+    """Pin the key that answers now, if it is the one that a person read from the box."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        station, _ = seen_station(session, viewer, code, hub.today())
+    seen = seen_host_key(hub, station)
+    pin_host_key(hub, station, seen, expected=body.fingerprint, by=viewer.person.username)
+    return station_out(request, viewer, code)
+
+
+@router.post("/{code}/key-rotation")
+def begin_key_rotation(request: Request, viewer: Changer, code: PathCode) -> KeyOut:
+    """Begin to replace the key, or go on with it: both hold until the box shows the new one."""
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        station, _ = seen_station(session, viewer, code, hub.today())
+        if station.kind != "player":
+            raise InputInvalid(problem="only a box with our player has a key")
+        begin_rotation(hub, session, station, by=viewer.person.username)
+    return KeyOut(key_number=station.key_number, next_key_number=station.next_key_number)
+
+
+@router.delete("/{code}/key-rotation")
+def give_up_key_rotation(request: Request, viewer: Changer, code: PathCode) -> KeyOut:
+    """Forget the next key; the box keeps the one that it has."""
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        station, _ = seen_station(session, viewer, code, hub.today())
+        if station.next_key_number is None:
+            raise InputInvalid(problem="no change of keys is under way at this station")
+        give_up_rotation(hub, session, station, by=viewer.person.username)
+    return KeyOut(key_number=station.key_number, next_key_number=None)
+
+
+def _row(request: Request, row: RowPlan) -> RowOut:
+    tr = translator_of(request)
+    values: dict[str, Any] = {
+        name: getattr(row, name) for name in ("line", "code", "name", "outcome", "keeps_host_key")
+    }
+    return RowOut(
+        **values,
+        changes=[ChangeOut(column=c.column, before=c.before, after=c.after) for c in row.changes],
+        reasons=[tr.text(one.msgid, **one.fields) for one in row.reasons],
+    )

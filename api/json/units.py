@@ -1,0 +1,133 @@
+"""The administrative map for programs: as it is on a day, and why it changed."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, cast
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from api.auth import SignedIn, hub_of
+from api.fields import MAX_ID
+from api.json.idempotency import IdempotentRoute
+from api.stationforms import Changer
+from scheduler import unitevents
+from scheduler.store.models import Unit, UnitEvent
+from scheduler.units import valid_on
+
+router = APIRouter(prefix="/units", tags=["units"], route_class=IdempotentRoute)
+
+Kind = Literal["renamed", "merged", "split", "moved", "abolished", "founded"]
+Code = Annotated[str, Field(min_length=1, max_length=20)]
+
+
+class UnitOut(BaseModel):
+    """A unit as it is from one day to another; a code may be another place's before or after."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"id": 99, "parent_id": 7, "code": "13579", "name": "Xã Đạo Lý",
+                        "level": "xã", "valid_from": "2020-01-01", "valid_to": "2025-07-01"}
+        }
+    )  # fmt: skip
+
+    id: int
+    parent_id: int | None
+    code: str
+    name: str
+    level: str
+    valid_from: date
+    valid_to: date | None = Field(description="the first day on which it is no more")
+
+
+class EventIn(BaseModel):
+    """What became of what, and by which decision."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"on": "2025-07-01", "kind": "merged", "before": ["13579", "13588"],
+                        "after": ["13579"], "basis": "Nghị quyết của Quốc hội số …"}
+        },
+    )  # fmt: skip
+
+    on: date = Field(description="first day of the new state")
+    kind: Kind
+    basis: str = Field(min_length=1, max_length=200)
+    before: list[Code] = Field(default=[], max_length=unitevents.MAX_UNITS)
+    after: list[Code] = Field(default=[], max_length=unitevents.MAX_UNITS)
+
+
+class EventOut(BaseModel):
+    """An event of the map."""
+
+    id: int
+    on: date
+    kind: Kind
+    basis: str
+    before: list[UnitOut]
+    after: list[UnitOut]
+    recorded_by: str
+    recorded_at: AwareDatetime
+
+
+@router.get("")
+def list_units(
+    request: Request,
+    viewer: SignedIn,
+    on: Annotated[
+        date | None, Query(description="the map of this day; today's if not given")
+    ] = None,
+    parent: Annotated[
+        int | None, Query(ge=1, le=MAX_ID, description="id; only those in it")
+    ] = None,
+    after: Annotated[int, Query(ge=0, le=MAX_ID, description="id of the last one seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> list[UnitOut]:
+    """The units of a day by their ids, a page at a time."""
+    hub = hub_of(request)
+    statement = select(Unit).where(Unit.id > after, *valid_on(Unit, on or hub.today()))
+    if parent is not None:
+        statement = statement.where(Unit.parent_id == parent)
+    with hub.database.read() as session:
+        found = session.scalars(statement.order_by(Unit.id).limit(limit))
+        return [_unit(one) for one in found]
+
+
+@router.get("/events")
+def list_events(request: Request, viewer: SignedIn) -> list[EventOut]:
+    """The latest events, the newest first."""
+    with hub_of(request).database.read() as session:
+        return [_event(one) for one in unitevents.list_events(session)]
+
+
+@router.post("/events", status_code=201)
+def record(request: Request, viewer: Changer, body: EventIn) -> EventOut:
+    """Write down why the map changed on a day; the units come with their table."""
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        event = unitevents.record_event(
+            session, on=body.on, kind=body.kind, basis=body.basis, before=body.before,
+            after=body.after, by=viewer.person.username, now=hub.clock.now(),
+        )  # fmt: skip
+        session.flush()
+        return _event(event)
+
+
+def _unit(unit: Unit) -> UnitOut:
+    return UnitOut.model_validate(unit, from_attributes=True)
+
+
+def _event(event: UnitEvent) -> EventOut:
+    return EventOut(
+        id=event.id,
+        on=event.on_day,
+        kind=cast("Kind", event.kind),
+        basis=event.basis,
+        before=[_unit(one) for one in unitevents.before_of(event)],
+        after=[_unit(one) for one in unitevents.after_of(event)],
+        recorded_by=event.recorded_by,
+        recorded_at=event.recorded_at,
+    )

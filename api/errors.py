@@ -69,6 +69,12 @@ class EventProblem(RowProblem):
     code = "event_problem"
 
 
+class SlotGone(CoreError):
+    """This slot was taken out of the timetable meanwhile. What you typed is kept: add it anew."""
+
+    code = "slot_gone"
+
+
 class NoCalendar(CoreError):
     """{name} is no calendar (.ics) that can be read: {detail}."""
 
@@ -97,6 +103,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     UploadOffsetWrong: HTTPStatus.CONFLICT,
     UploadVersionUnknown: HTTPStatus.PRECONDITION_FAILED,
     FormUnreadable: HTTPStatus.BAD_REQUEST,
+    SlotGone: HTTPStatus.GONE,
     PageMissing: HTTPStatus.NOT_FOUND,
     Unexpected: HTTPStatus.INTERNAL_SERVER_ERROR,
     core.AlreadyExists: HTTPStatus.CONFLICT,

@@ -11,11 +11,8 @@ from sqlalchemy.orm import Session
 
 from api.i18n import Translator
 from api.i18n import mark as _
-from api.rulewords import describe
-from api.slotwords import content_in_words
-from api.words import CLASS_WORDS
+from api.slotfields import FIELDS
 from scheduler import releases
-from scheduler.hearing import rule_of
 from scheduler.hub import Hub
 from scheduler.releases import Effect, SlotChange
 from scheduler.store.db import in_batches
@@ -114,26 +111,6 @@ def _fields(change: SlotChange, tr: Translator) -> Iterator[tuple[str, str, str]
 
 
 def _told(slot: Slot, tr: Translator) -> Iterator[tuple[str, str]]:
-    yield _("Title"), slot.title
-    yield _("When"), describe(rule_of(slot), tr)
-    yield _("Programme"), content_in_words(slot, tr)
-    yield _("Length"), tr.length(slot.seconds * 1000)
-    yield _("Who hears it"), _audience(slot, tr)
-    yield _("Class"), tr.text(CLASS_WORDS[slot.programme_class])
-    yield _("May be late"), tr.length(slot.late_ok_s * 1000)
-    yield _("Live relay"), slot.stream or "–"
-    yield _("Ident"), slot.ident.title if slot.ident else "–"
-    yield _("Filler"), slot.filler.title if slot.filler else "–"
-    yield _("From"), tr.day(slot.valid_from)
-    yield _("Until"), tr.day(slot.valid_to) if slot.valid_to else "–"
-
-
-def _audience(slot: Slot, tr: Translator) -> str:
-    def named(excluded: bool) -> str:
-        places = [one.unit or one.station for one in slot.targets if one.excluded is excluded]
-        return ", ".join(place.name for place in places if place is not None)
-
-    heard, left_out = named(False), named(True)
-    if not left_out:
-        return heard
-    return tr.text(_("{heard}, without {left_out}"), heard=heard, left_out=left_out)
+    for field in FIELDS:
+        if field.name != "time":  # it stands in the sentence that says when
+            yield field.label, field.shown(slot, tr)

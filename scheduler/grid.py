@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.hearing import hearers, soundings
 from scheduler.hub import Hub
+from scheduler.lines import is_draft, lines_on_air
 from scheduler.slots import list_slots
 from scheduler.store.models import Programme, Slot, SlotException
 from scheduler.timetable import Occurrence
@@ -27,6 +28,7 @@ class Entry:
     programme: Programme | None  # none: chosen when the day is planned
     station_ids: frozenset[int]
     decision: SlotException | None = None  # for a part of the audience, that made it so
+    is_draft: bool = False  # does not air so: nobody has released it
     collides: bool = False  # another one sounds at one of its stations at the same time
 
     @property
@@ -50,13 +52,17 @@ def entries(
     days: int,
     *,
     unit_ids: Collection[int] | None = None,
+    station_id: int | None = None,
+    released: bool = False,
 ) -> list[Entry]:
     """
-    What airs from a local date on, earliest first; stations that are off can be planned too.
+    What is to air from a local date on, earliest first; stations that are off can be planned too.
 
     Args:
         days: 1 to ``MAX_DAYS``.
         unit_ids: only what a station of these units hears; ``None`` means all.
+        station_id: only what this one hears.
+        released: what airs by the last release, instead of the draft.
     """
     last = first + timedelta(days=min(days, MAX_DAYS) - 1)
     inside = {
@@ -65,9 +71,13 @@ def entries(
     }
     found = [
         entry
-        for slot in list_slots(session)
-        for entry in _of_slot(hub, slot, first, last, inside, unit_ids)
+        for slot in (lines_on_air(session) if released else list_slots(session))
+        for entry in _of_slot(hub, slot, first, last, inside, unit_ids, station_id)
     ]
+    if not released:
+        waiting = {slot.id for slot in {one.slot.id: one.slot for one in found}.values()
+                   if is_draft(slot)}  # fmt: skip
+        found = [replace(one, is_draft=one.slot.id in waiting) for one in found]
     return _with_collisions(sorted(found, key=lambda one: (one.starts_at, one.slot.id)))
 
 
@@ -78,6 +88,7 @@ def _of_slot(
     last: date,
     inside: dict[date, dict[int, set[int]]],
     unit_ids: Collection[int] | None,
+    station_id: int | None,
 ) -> list[Entry]:
     instead = {one.programme_id: one.programme for one in slot.exceptions}
     found = []
@@ -86,6 +97,8 @@ def _of_slot(
         heard = hearers(slot, sounding, inside)
         if unit_ids is not None:
             heard &= set().union(*(inside[one.on].get(unit_id, set()) for unit_id in unit_ids))
+        if station_id is not None:
+            heard &= {station_id}
         if not heard:
             continue
         change = one.change

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import dropwhile
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -26,7 +27,7 @@ from scheduler.errors import (
 )
 from scheduler.recurrence import parts_of
 from scheduler.store.models import Station
-from scheduler.timetable import Changes, Occurrence, Rule, occurrences
+from scheduler.timetable import Changes, Occurrence, Rule, occurrences, to_utc
 
 # Two slots of every day or week meet within two months or not at all. What airs once a month or a
 # year, by the moon, or on a day that was moved is looked for through more than a year.
@@ -157,8 +158,11 @@ class Checker:
             # midnight.
             begin = max(self.first, other.rule.valid_from)
             last = begin + timedelta(days=_looked_through(line, other))
-            mine = self._occurrences(line, begin - _A_DAY, last)
-            clash = first_clash(mine, self._occurrences(other, begin - _A_DAY, last))
+            mine, theirs = (
+                _from(self._occurrences(one, begin - _A_DAY, last), begin, self.zone)
+                for one in (line, other)
+            )
+            clash = first_clash(mine, theirs)
             if clash is not None:
                 yield other, clash, shared
 
@@ -319,6 +323,12 @@ def first_clash(mine: Sequence[Occurrence], theirs: Sequence[Occurrence]) -> Occ
         else:
             j += 1
     return None
+
+
+def _from(aired: Sequence[Occurrence], begin: date, zone: ZoneInfo) -> list[Occurrence]:
+    """Without what is over when the day begins: what met yesterday stands in nobody's way."""
+    midnight = to_utc(datetime.combine(begin, time()), zone)
+    return list(dropwhile(lambda one: one.ends_at <= midnight, aired))
 
 
 def retimed(line: Line, **changes: object) -> Line:

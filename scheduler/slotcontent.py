@@ -63,6 +63,12 @@ def fill_content(session: Session, slot: Slot, wish: ContentWish) -> int | None:
     return None if programme is None else _whole_minutes(programme)
 
 
+def own_length_s(session: Session, programme_id: int | None) -> int | None:
+    """What a programme needs, up to the next minute; none before it was measured."""
+    programme = get_programme(session, programme_id) if programme_id is not None else None
+    return _whole_minutes(programme) if programme is not None and programme.ms else None
+
+
 def items_of(slot: Slot) -> tuple[str, ...]:
     """A list as a person would say it again, by numbers."""
     return tuple(f"{kind}:{number}" for kind, number in slot.items or ())

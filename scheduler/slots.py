@@ -21,7 +21,7 @@ from scheduler.recurrence import check_rule
 from scheduler.registry import find_station
 from scheduler.relay import checked_address
 from scheduler.slotcheck import Checker, Clash, Line
-from scheduler.slotcontent import SOURCES, fill_content, items_of
+from scheduler.slotcontent import SOURCES, fill_content, items_of, own_length_s
 from scheduler.slotfixes import fixes_for
 from scheduler.slotversions import refuse_changed
 from scheduler.store import ledger
@@ -162,11 +162,13 @@ def edit_slot_in(
     if any(changes.get(name) for name in SOURCES):  # one of them instead of the one it was
         changes = {"programme_id": None, "series": None, "theme": None, "items": (), **changes}
     wanted = replace(before, **changes)  # type: ignore[arg-type]
+    if wanted.seconds is None:  # told apart from what it is, or a double click is two changes
+        wanted = replace(wanted, seconds=own_length_s(session, wanted.programme_id))
     differing = [name for name, value in vars(wanted).items() if value != getattr(before, name)]
     if not differing:
         return slot  # also the second one of a double click
     refuse_changed(hub, session, slot, expected)
-    _fill(hub, session, slot, wanted)
+    fill_line(hub, session, slot, wanted)
     refuse_foreign_unit(session, slot, by)
     if set(differing) & set(_CHECKED):
         with session.no_autoflush:
@@ -288,11 +290,11 @@ def audience_of(session: Session, slot: Slot, on: date) -> set[int]:
 
 def _new_slot(hub: Hub, session: Session, details: SlotDetails, by: Person) -> Slot:
     slot = Slot(created_by=by.id, created_at=hub.clock.now(), exceptions=[], items=None)
-    _fill(hub, session, slot, details)
+    fill_line(hub, session, slot, details)
     return slot
 
 
-def _fill(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> None:
+def fill_line(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> None:
     """Bring a line to what a person said about it."""
     with session.no_autoflush:
         own_length_s = fill_content(session, slot, details)

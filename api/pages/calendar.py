@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.fields import PathId
-from api.i18n import LoaError
+from api.i18n import LoaError, Translator
 from api.pages.render import page, redirect, translator_of
+from api.pages.slotform import WEEKDAYS
+from api.pages.slottyped import Typed
 from api.pages.timetable import PLANNERS, Planner
+from api.rulewords import describe
 from api.scope import Scope, scope_of
 from scheduler import exceptions
-from scheduler.errors import CoreError, InputInvalid, NotFound
+from scheduler.errors import CoreError, InputInvalid, OutsideUnit
 from scheduler.exceptions import Decision
 from scheduler.grid import Entry, entries
+from scheduler.hearing import rule_of
+from scheduler.lines import every_slot, is_draft
 from scheduler.programmes import list_programmes
-from scheduler.slots import list_slots
-from scheduler.store.models import Slot
+from scheduler.registry import find_station, list_stations
+from scheduler.slots import details_of, find_slot
+from scheduler.store.models import Slot, Station
 from scheduler.store.states import ProgrammeState
 from scheduler.timetable import to_utc
 
 router = APIRouter(prefix="/timetable")
 
 VIEWS = ("day", "week", "month")
+
+_LISTED = 300  # stations: more are found by their unit, or from their own page
+Code = Annotated[str, Query(max_length=20)]
+StationCode = Annotated[str, Query(max_length=60)]
 
 _NOTHING_TYPED = {"to": "", "at": "", "reason": "", "programme_id": ""}
 
@@ -68,18 +79,23 @@ def calendar(
     viewer: SignedIn,
     on: date | None = None,
     view: Annotated[str, Query(max_length=5)] = "week",
-    unit: Annotated[str, Query(max_length=20)] = "",
+    unit: Code = "",
+    station: StationCode = "",
+    air: bool = False,
 ) -> Response:
     hub = hub_of(request)
     span = Span.of(view if view in VIEWS else "week", on or hub.today())
-    scope, found = _entries(request, viewer, span.first, span.days, unit)
+    seen = _seen(request, viewer, span.first, span.days, Wish(unit, station, air))
     by_day: dict[date, list[Entry]] = {day: [] for day in span.dates}
-    for entry in found:
+    for entry in seen.entries:
         by_day[entry.occurrence.on].append(entry)
     return page(
-        request, "calendar.html", viewer=viewer, scope=scope, unit=unit, span=span,
+        request, "calendar.html", viewer=viewer, scope=seen.scope, unit=unit, span=span,
+        station=seen.station, stations=seen.stations, air=air, drafts=seen.drafts,
         on=on or hub.today(), by_day=by_day, views=VIEWS, may_plan=viewer.may(*PLANNERS),
-        collisions=sum(entry.collides for entry in found),
+        collisions=sum(entry.collides for entry in seen.entries),
+        audience=f"station:{station}" if station else f"unit:{unit}" if unit else "",
+        weekdays=WEEKDAYS,
     )  # fmt: skip
 
 
@@ -89,21 +105,23 @@ def calendar_data(
     viewer: SignedIn,
     start: datetime,
     end: datetime,
-    unit: Annotated[str, Query(max_length=20)] = "",
+    unit: Code = "",
+    station: StationCode = "",
+    air: bool = False,
 ) -> list[dict[str, Any]]:
     """What the calendar that can be dragged draws; the page itself needs it not."""
     zone = hub_of(request).settings.zone
     days = max(1, (end.date() - start.date()).days)
-    _, found = _entries(request, viewer, start.date(), days, unit)
+    seen = _seen(request, viewer, start.date(), days, Wish(unit, station, air))
     return [
         {
             "id": f"{entry.slot.id}/{entry.rule_day}",
             "title": entry.programme.title if entry.programme else entry.slot.title,
             "start": entry.starts_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
             "end": entry.ends_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"),
-            "classNames": [entry.slot.programme_class, *(["collides"] if entry.collides else [])],
+            "classNames": [entry.slot.programme_class, *_marks(entry)],
         }
-        for entry in found
+        for entry in seen.entries
     ]
 
 
@@ -162,13 +180,53 @@ def _decision(on: date, typed: Mapping[str, str]) -> Decision:
     return Decision(on, typed["reason"])
 
 
-def _entries(
-    request: Request, viewer: Viewer, first: date, days: int, unit: str
-) -> tuple[Scope, Sequence[Entry]]:
+def _marks(entry: Entry) -> Iterator[str]:
+    if entry.collides:
+        yield "collides"
+    if entry.is_draft:
+        yield "draft"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants to see: a unit or one station, and the draft or what airs."""
+
+    unit: str
+    station: str
+    air: bool
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a calendar shows, and what else it could show."""
+
+    scope: Scope
+    station: Station | None
+    stations: Sequence[Station]  # to choose from; none where they are too many for a list
+    entries: Sequence[Entry]
+    drafts: int  # lines that are not released, of all
+
+
+def _seen(request: Request, viewer: Viewer, first: date, days: int, wish: Wish) -> Seen:
+    """
+    Raises:
+        NotFound: no such unit or station.
+        OutsideUnit: it is not the person's to see.
+    """
     hub = hub_of(request)
     with hub.database.read() as session:
-        scope = scope_of(session, viewer.person, first, unit)
-        return scope, entries(hub, session, first, days, unit_ids=scope.unit_ids)
+        scope = scope_of(session, viewer.person, first, wish.unit)
+        known = [one for one in list_stations(session) if scope.covers(one.id)]
+        station = find_station(session, wish.station) if wish.station else None
+        if station is not None and not scope.covers(station.id):
+            unit = viewer.person.unit
+            raise OutsideUnit(who=viewer.person.full_name, unit=unit.name if unit else "")
+        found = entries(
+            hub, session, first, days, unit_ids=scope.unit_ids, released=wish.air,
+            station_id=station.id if station else None,
+        )  # fmt: skip
+        drafts = sum(1 for slot in every_slot(session) if is_draft(slot))
+    return Seen(scope, station, known if len(known) <= _LISTED else (), found, drafts)
 
 
 def _day_page(
@@ -181,7 +239,7 @@ def _day_page(
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
-        slot = _slot(list_slots(session), slot_id)
+        slot = find_slot(session, slot_id)
         scope = scope_of(session, viewer.person, hub.today(), None)
         usable = [
             one
@@ -195,12 +253,44 @@ def _day_page(
         slot=slot, on=on, typed={**_NOTHING_TYPED, **typed}, scope=scope, programmes=usable,
         decision=next((one for one in slot.exceptions if one.on == on), None),
         is_over=starts_at <= hub.clock.now(), may_plan=viewer.may(*PLANNERS),
+        every_day=_every_day(slot, on, typed, translator_of(request)),
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
 
 
-def _slot(slots: Sequence[Slot], slot_id: int) -> Slot:
-    found = next((one for one in slots if one.id == slot_id), None)
-    if found is None:
-        raise NotFound(what="slot", key=slot_id)
-    return found
+@dataclass(frozen=True)
+class EveryDay:
+    """The same change for the rule: the form of the line, filled in, and what it says."""
+
+    path: str
+    sentence: str
+    keeps_days: bool  # the rule does not name that weekday alone: only the time changes
+
+
+def _every_day(slot: Slot, on: date, typed: Mapping[str, str], tr: Translator) -> EveryDay:
+    """What a drag means when it is meant for every day; without a drag, the form as it is."""
+    path = f"/timetable/{slot.id}/edit"
+    back = {"back": f"/timetable/calendar?on={on}"}
+    try:
+        at, to = (
+            time.fromisoformat(typed.get("at", "")),
+            date.fromisoformat(typed.get("to") or str(on)),
+        )
+    except ValueError:
+        return EveryDay(f"{path}?{urlencode(back)}", describe(rule_of(slot), tr), False)
+    old, new = (WEEKDAYS[day.weekday()][0] for day in (on, to))
+    days = Typed.of(details_of(slot)).days
+    keeps = old != new and (old not in days or new in days)
+    moved = {"starts_at": f"{at:%H:%M}"}
+    rule = replace(rule_of(slot), starts_at=at)
+    if old != new and not keeps:
+        wanted = [day for day, _ in WEEKDAYS if (day in days and day != old) or day == new]
+        rule = replace(rule, rrule=Typed(days=wanted, every=_every(slot)).rrule())
+        query = urlencode({**moved, "days": wanted, **back}, doseq=True)
+    else:
+        query = urlencode({**moved, **back})
+    return EveryDay(f"{path}?{query}", describe(rule, tr), keeps)
+
+
+def _every(slot: Slot) -> str:
+    return Typed.of(details_of(slot)).every

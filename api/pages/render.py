@@ -59,6 +59,8 @@ DONE: Mapping[str, str] = {
     "rejected": mark("The programme was returned to its editor."),
     "withdrawn": mark("The programme was withdrawn. It will not air any more."),
     "slot_added": mark("The slot was added. It airs when the changes are released."),
+    "slot_changed": mark("The slot was changed. It airs so when the changes are released."),
+    "slot_theirs": mark("You took the other version. Here it is; nothing of it was changed."),
     "slot_removed": mark("The slot airs until the changes are released; what aired stays."),
     "timetable_released": mark("The changes are released. They air from the next planning on."),
     "timetable_restored": mark("The timetable is again as it was in that release."),

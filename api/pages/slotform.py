@@ -1,20 +1,37 @@
-"""The form for a line of the timetable: as it was typed and as the core wants it."""
+"""The page on which a line of the timetable is written, with what stands in its way."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from datetime import date, time
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
-from fastapi import Form
+from fastapi import Request, Response
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.orm import Session
 
 from api.airwords import fix_in_words
-from api.fields import MAX_ID
-from api.i18n import Translator, mark
-from scheduler import slots
-from scheduler.errors import InputInvalid, SlotRefused
+from api.auth import Viewer, hub_of
+from api.errors import status_of
+from api.i18n import LoaError, Translator, mark
+from api.pages.render import page, translator_of
+from api.pages.slottyped import LIST, NTH, REPEATS, Typed, typed_date
+from api.rulewords import describe, notice_sentences
+from api.scope import scope_of
+from scheduler import series
+from scheduler.errors import CoreError, InputInvalid, SlotRefused
+from scheduler.hearing import rule_of
+from scheduler.lunar import lunar_date
+from scheduler.programmes import list_programmes
+from scheduler.registry import list_stations
 from scheduler.slotfixes import Fix
+from scheduler.slots import SlotDetails, target_code
+from scheduler.slottrial import Trial, try_line
+from scheduler.slotversions import version_of
+from scheduler.store.models import Programme, Slot
+from scheduler.store.states import ProgrammeState
+from scheduler.units import find_unit, unit_path
 
 WEEKDAYS = (
     ("MO", mark("Mon")),
@@ -25,149 +42,113 @@ WEEKDAYS = (
     ("SA", mark("Sat")),
     ("SU", mark("Sun")),
 )
-REPEATS = (
-    ("weekly", mark("on days of the week")),
-    ("nth", mark("on a weekday of the month")),
-    ("monthly", mark("on a day of the month")),
-    ("moon", mark("on days of the moon")),
-    ("rule", mark("by a rule of RFC 5545")),
-)
-NTH = (
-    ("1", mark("first")),
-    ("2", mark("second")),
-    ("3", mark("third")),
-    ("4", mark("fourth")),
-    ("5", mark("fifth, if there is one")),
-    ("-1", mark("last")),
-)
+_USABLE = (ProgrammeState.READY, ProgrammeState.APPROVED)
+_EMPTY_ROWS = 2  # of a list: more come when these are filled
+_details = TypeAdapter(SlotDetails)
 
 
 @dataclass(frozen=True)
-class Typed:
-    """What somebody typed into the form for a new slot; kept when it cannot be taken."""
+class Writing:
+    """A line that somebody writes: a new one, or one that stands and the version that was read."""
 
-    title: str = ""
-    programme_id: str = ""  # a number, or series:NAME, or theme:NAME
-    audience: str = ""
-    more: str = ""  # further units and stations
-    exclude: str = ""
-    starts_at: str = ""
-    minutes: str = ""  # none: as long as the programme
-    late_minutes: str = "10"
-    kind: str = "programme"
-    programme_class: str = "normal"
-    repeats: str = "weekly"
-    every: str = "1"
-    days: Sequence[str] = field(default=())  # none: every day
-    nth: str = "1"
-    nth_day: str = "MO"
-    month_day: str = ""
-    moon_days: str = ""
-    rule: str = ""
-    valid_from: str = ""
-    valid_to: str = ""
+    typed: Typed
+    slot: Slot | None = None
+    version: str = ""
+    opened: str = ""  # its content as it was read: who changed what is seen from it
+    back: str = ""  # where the person came from
 
-    def details(self, unit_code: str) -> slots.SlotDetails:
+    @classmethod
+    def of(cls, slot: Slot, details: SlotDetails, back: str = "") -> Writing:
+        opened = _details.dump_json(details).decode()
+        return cls(Typed.of(details), slot, version_of(slot), opened, back)
+
+    @property
+    def path(self) -> str:
+        return "/timetable" if self.slot is None else f"/timetable/{self.slot.id}/edit"
+
+    @property
+    def do(self) -> str:
+        return "add" if self.slot is None else "save"
+
+    def details(self, session: Session, viewer: Viewer, request: Request) -> SlotDetails:
         """
-        As the core wants it.
+        What was typed as the core wants it.
 
         Raises:
-            InputInvalid: a time, a date or a choice is missing or not one.
+            InputInvalid: it is no line, or it begins or ends in the past.
         """
-        audience = [self.audience, *self.more.replace(",", " ").split()]
-        return slots.SlotDetails(
-            title=self.title,
-            unit_code=unit_code,
-            audience=tuple(one for one in audience if one),
-            exclude=tuple(self.exclude.replace(",", " ").split()),
-            **_content(self.programme_id),
-            starts_at=typed_time(self.starts_at),
-            seconds=_whole(self.minutes, "the length") * 60 if self.minutes.strip() else None,
-            late_ok_s=_whole(self.late_minutes or "0", "how late it may begin") * 60,
-            kind=self.kind,
-            rrule=self.rrule(),
-            programme_class=self.programme_class,
-            valid_from=typed_date(self.valid_from),
-            valid_to=typed_date(self.valid_to),
-        )
-
-    def rrule(self) -> str:
-        if self.repeats == "nth":
-            return f"FREQ=MONTHLY;BYDAY={self.nth}{self.nth_day}"
-        if self.repeats == "monthly":
-            return f"FREQ=MONTHLY;BYMONTHDAY={self.month_day.strip()}"
-        if self.repeats == "moon":
-            return f"LUNAR;DAY={','.join(self.moon_days.replace(',', ' ').split())}"
-        if self.repeats == "rule":
-            return self.rule.strip().upper().removeprefix("RRULE:")
-        return self._weekly()
-
-    def _weekly(self) -> str:
-        known = [day for day, _ in WEEKDAYS if day in self.days]
-        every = _whole(self.every or "1", "every how many weeks")
-        if every == 1 and (not known or len(known) == len(WEEKDAYS)):
-            return "FREQ=DAILY"
-        named = ",".join(known or [day for day, _ in WEEKDAYS])
-        interval = f"INTERVAL={every};" if every > 1 else ""
-        return f"FREQ=WEEKLY;{interval}BYDAY={named}"
-
-    def taking(self, fix: Fix) -> Typed:
-        """As it would stand in the form with a proposal taken."""
-        changes: dict[str, str] = {}
-        for name, value in fix.changes.items():
-            if name == "starts_at" and isinstance(value, time):
-                changes["starts_at"] = f"{value:%H:%M}"
-            elif name == "seconds" and isinstance(value, int):
-                changes["minutes"] = str(value // 60)
-            elif name == "rrule":
-                changes |= {"repeats": "rule", "rule": str(value)}
-            elif name == "exclude" and isinstance(value, tuple):
-                changes["exclude"] = " ".join([*self.exclude.split(), *value])
-        return replace(self, **changes)
-
-    def fields(self) -> list[tuple[str, str]]:
-        """Name and value of every field, for a form that is sent again."""
-        pairs: list[tuple[str, str]] = []
-        for one in fields(self):
-            value = getattr(self, one.name)
-            pairs += [(one.name, value)] if isinstance(value, str) else [
-                (one.name, part) for part in value
-            ]  # fmt: skip
-        return pairs
+        today = hub_of(request).today()
+        known: set[date | None] = set()
+        if self.slot is not None:
+            details = self.typed.details(self.slot.unit.code)
+            if details.valid_from is None:
+                raise InputInvalid(problem="a line that stands has a first day")
+            known = {self.slot.valid_from, self.slot.valid_to}
+        else:
+            on = typed_date(self.typed.valid_from) or today
+            owner = _owner(session, viewer, self.typed.audience, max(on, today))
+            details = self.typed.details(owner)
+        first, last = details.valid_from, details.valid_to
+        if first is not None and first < today and first not in known:
+            raise InputInvalid(problem="the first day is over already")
+        if last is not None and last < today and last not in known:
+            raise InputInvalid(problem="the last day is over already")
+        return details
 
 
-Short = Annotated[str, Form(max_length=20)]
-Codes = Annotated[str, Form(max_length=2000)]
+def opened_details(text: str) -> SlotDetails | None:
+    """What a person saw when the form was opened; none where that cannot be told."""
+    try:
+        return _details.validate_json(text)
+    except (ValidationError, CoreError):
+        return None
 
 
-def typed_form(
-    title: Annotated[str, Form(max_length=400)] = "",
-    programme_id: Annotated[str, Form(max_length=140)] = "",
-    audience: Annotated[str, Form(max_length=60)] = "",
-    more: Codes = "",
-    exclude: Codes = "",
-    starts_at: Short = "",
-    minutes: Short = "",
-    late_minutes: Short = "10",
-    kind: Short = "programme",
-    programme_class: Short = "normal",
-    repeats: Short = "weekly",
-    every: Short = "1",
-    days: Annotated[list[str], Form(max_length=7)] = [],  # noqa: B006 - FastAPI copies it
-    nth: Short = "1",
-    nth_day: Short = "MO",
-    month_day: Short = "",
-    moon_days: Annotated[str, Form(max_length=100)] = "",
-    rule: Annotated[str, Form(max_length=200)] = "",
-    valid_from: Short = "",
-    valid_to: Short = "",
-) -> Typed:
-    """A dependency: the form as it came."""
-    return Typed(
-        title, programme_id, audience, more, exclude, starts_at, minutes, late_minutes, kind,
-        programme_class, repeats, every, days, nth, nth_day, month_day, moon_days, rule,
-        valid_from, valid_to,
+def slot_page(
+    request: Request, viewer: Viewer, writing: Writing, error: LoaError | None = None, *,
+    trial: Trial | None = None,
+) -> Response:  # fmt: skip
+    """The form as it was typed, what was refused, and what would become of it."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        choices = _choices(request, session, viewer, writing)
+    return page(
+        request, "slot_edit.html", status=status_of(error) if error else 200, viewer=viewer,
+        writing=writing, typed=writing.typed, weekdays=WEEKDAYS, repeats=REPEATS, nth=NTH,
+        list_code=LIST, relay_hosts=hub.settings.relay.hosts,
+        rows=[*writing.typed.items, *[""] * _EMPTY_ROWS], **choices,
+        **told(request, writing, error, trial),
     )  # fmt: skip
+
+
+def told(
+    request: Request, writing: Writing, error: LoaError | None, trial: Trial | None
+) -> dict[str, Any]:
+    """What the page says about what was typed: refused when saved, or found while writing."""
+    tr = translator_of(request)
+    found = error or (trial.refused if trial else None)
+    return {
+        "error": tr.error(found) if found else None,
+        "problems": _problem_sentences(found, tr),
+        "proposals": _proposals(found, writing.typed, tr),
+        "proposal_does": "preview" if trial else writing.do,
+        "warnings": list(notice_sentences(tr, trial.notices)) if trial else [],
+        "preview": describe(rule_of(trial.line), tr) if trial and not found else None,
+        "coming_up": trial.coming if trial else (),
+        "lunar_date": lunar_date,
+    }
+
+
+def tried(request: Request, viewer: Viewer, writing: Writing) -> Trial:
+    """
+    Raises:
+        CoreError: what was typed is no line yet.
+    """
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        details = writing.details(session, viewer, request)
+        slot_id = writing.slot.id if writing.slot else None
+        return try_line(hub, session, details, by=viewer.person, slot_id=slot_id)
 
 
 @dataclass(frozen=True)
@@ -179,7 +160,7 @@ class Proposal:
     path: str | None = None
 
 
-def proposals(error: Exception | None, typed: Typed, tr: Translator) -> list[Proposal]:
+def _proposals(error: object, typed: Typed, tr: Translator) -> list[Proposal]:
     if not isinstance(error, SlotRefused):
         return []
     return [
@@ -192,53 +173,61 @@ def proposals(error: Exception | None, typed: Typed, tr: Translator) -> list[Pro
 
 
 def _page_of(fix: Fix) -> str | None:
+    if fix.kind == "move_other":
+        return f"/timetable/{fix.instead[2]}/edit"
     return f"/timetable/{fix.instead[2]}/remove" if fix.kind == "remove_other" else None
 
 
-def problem_sentences(error: Exception | None, tr: Translator) -> list[str]:
+def _problem_sentences(error: object, tr: Translator) -> list[str]:
     """All that stands in the way, the first one first."""
     if isinstance(error, SlotRefused) and error.problems:
         return [tr.error(one) for one in error.problems]
     return []
 
 
-def _content(chosen: str) -> dict[str, Any]:
-    """What of the list was chosen: a programme, a series or a theme."""
-    kind, _, name = chosen.partition(":")
-    if kind in ("series", "theme") and name:
-        return {"programme_id": None, kind: name}
-    return {"programme_id": programme_number(chosen)}
+# ── What may be chosen ─────────────────────────────────────────────────────────────────────────
 
 
-def programme_number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_ID:
-        raise InputInvalid(problem="choose a programme")
-    return int(text)
+def _choices(
+    request: Request, session: Session, viewer: Viewer, writing: Writing
+) -> dict[str, Any]:
+    today = hub_of(request).today()
+    scope = scope_of(session, viewer.person, today, None)
+    stations = [one for one in list_stations(session) if one.active and scope.covers(one.id)]
+    listed = {f"unit:{one.code}": one.name for one in scope.choices}
+    listed |= {f"station:{one.code}": one.name for one in stations}
+    return {
+        "scope": scope,
+        "stations": stations,
+        "listed": set(listed),
+        "place_names": {**_names_of(writing.slot), **listed},
+        "programmes": _programmes(session, writing.typed),
+        "series": series.list_series(session),
+        "themes": series.list_themes(session, today),
+    }
 
 
-def typed_time(text: str) -> time:
-    try:
-        return time.fromisoformat(text).replace(second=0, microsecond=0, tzinfo=None)
-    except ValueError:
-        raise InputInvalid(problem="the time is missing: write it as 05:00") from None
+def _programmes(session: Session, typed: Typed) -> list[Programme]:
+    """What may air, and what stands in the line already, even if it was withdrawn since."""
+    known = {typed.programme_id, typed.ident_id, typed.filler_id}
+    known |= {one.removeprefix("programme:") for one in typed.items}
+    return [one for one in list_programmes(session) if one.state in _USABLE or str(one.id) in known]
 
 
-def typed_date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise InputInvalid(problem="a day is not a date") from None
+def _names_of(slot: Slot | None) -> dict[str, str]:
+    """By the codes of its targets: a unit of a line may have ended, or be another one's, by now."""
+    places = {target_code(one): one.unit or one.station for one in (slot.targets if slot else ())}
+    return {code: place.name for code, place in places.items() if place is not None}
 
 
-_NO_NUMBER: Mapping[str, str] = {
-    "the length": mark("the length is a number of minutes"),
-    "how late it may begin": mark("how late it may begin is a number of minutes"),
-    "every how many weeks": mark("every how many weeks is a number"),
-}
-
-
-def _whole(text: str, what: str) -> int:
-    text = text.strip()
-    if not text.isascii() or not text.isdigit() or len(text) > 5:
-        raise InputInvalid(problem=_NO_NUMBER[what])
-    return int(text)
+def _owner(session: Session, viewer: Viewer, audience: str, on: date) -> str:
+    """Whose line it is: the person's own unit, or the province above those who hear it."""
+    if viewer.person.unit is not None:
+        return viewer.person.unit.code
+    kind, _, code = audience.partition(":")
+    if kind == "unit":
+        return unit_path(session, find_unit(session, code, on))[-1].code
+    choices = scope_of(session, viewer.person, on, None).choices
+    if not choices:
+        raise InputInvalid(problem="import the administrative units first")
+    return choices[0].code

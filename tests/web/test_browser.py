@@ -51,8 +51,11 @@ PAGES = (
     ("tuan", "/programmes/4"),
     ("huong", "/timetable"),
     ("huong", "/timetable/1/remove"),
+    ("huong", "/timetable/new"),
+    ("huong", "/timetable/2/edit?starts_at=05:05"),
     ("dao", "/clashes"),
     ("huong", "/timetable/calendar"),
+    ("huong", "/timetable/calendar?station=dai-13579&view=month"),
     ("huong", "/timetable/changes"),
     ("tuan", "/urgent"),
     ("huong", "/timetable/1/days/2022-10-18"),
@@ -226,8 +229,7 @@ def test_programme_is_uploaded_through_the_form(browser: Browser, site: Site) ->
 
 def test_what_was_typed_survives_the_back_button(browser: Browser, site: Site) -> None:
     """A clash, a look elsewhere, back: the form still holds what was typed."""
-    page = opened(browser, site, "huong", "/timetable").page
-    page.get_by_text("Thêm khung giờ", exact=True).click()
+    page = opened(browser, site, "huong", "/timetable/new").page
     page.get_by_label("Tên khung giờ").fill("Đang gõ dở")
     page.get_by_role("link", name="Hôm nay").click()
     page.wait_for_url(site.url + "/")

@@ -194,6 +194,26 @@ REASONS: Mapping[str, str] = {
 }
 
 # Why a delivery waits or ended, where no error of ours says it.
+ALERT_KINDS: Mapping[str, str] = {
+    "Alert": mark("Alert"),
+    "Update": mark("Update of an alert"),
+    "Cancel": mark("Cancellation of an alert"),
+}
+SEVERITIES: Mapping[str, str] = {
+    "Extreme": mark("extreme"),
+    "Severe": mark("severe"),
+    "Moderate": mark("moderate"),
+    "Minor": mark("minor"),
+    "Unknown": mark("severity not said"),
+}
+URGENCIES: Mapping[str, str] = {
+    "Immediate": mark("act at once"),
+    "Expected": mark("act within the hour"),
+    "Future": mark("act soon"),
+    "Past": mark("over already"),
+    "Unknown": mark("urgency not said"),
+}
+
 DELIVERY_REASONS: Mapping[str, str] = {
     "lost_at_station": mark("The files are gone from the station. They are sent again."),
     "window_over": mark("The time in which it still helped is over. Look why it was not sent."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,13 +12,15 @@ from sqlalchemy.orm import Session
 from scheduler import announce, bulletins, people
 from scheduler.cap import CapAlert
 from scheduler.clock import local_date
-from scheduler.errors import CapRefused
+from scheduler.errors import CapRefused, NotFound
 from scheduler.hub import Hub
 from scheduler.programmes import UPLOADERS, ProgrammeDetails
 from scheduler.store import ledger
 from scheduler.store.models import Bulletin, ForeignAlert, Person
 from scheduler.text import without_tones
 from scheduler.units import units_on
+
+PAGE = 30  # alerts shown at once
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,32 @@ def import_alert(
     if cap.expires_at is not None and cap.expires_at <= hub.clock.now():
         raise CapRefused(problem="it has expired")
     return _draft(hub, cap, earlier, by, progress)
+
+
+def get_alert(session: Session, alert_id: int) -> ForeignAlert:
+    """
+    Raises:
+        NotFound: there is no such alert.
+    """
+    found = session.get(ForeignAlert, alert_id)
+    if found is None:
+        raise NotFound(what="alert", key=alert_id)
+    return found
+
+
+def list_alerts(session: Session, limit: int = PAGE) -> list[ForeignAlert]:
+    """What was taken in, newest first."""
+    statement = select(ForeignAlert).order_by(ForeignAlert.id.desc()).limit(limit)
+    return list(session.scalars(statement))
+
+
+def minutes_left(alert: ForeignAlert, now: datetime, most: int) -> int:
+    """How long a bulletin made of it may be begun, in whole minutes; 0: no more."""
+    if alert.cancelled_at is not None:
+        return 0
+    if alert.expires_at is None:
+        return most
+    return max(0, min(most, int((alert.expires_at - now).total_seconds() // 60)))
 
 
 def find_alert(session: Session, sender: str, identifier: str) -> ForeignAlert | None:

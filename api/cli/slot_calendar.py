@@ -14,8 +14,10 @@ from api.i18n import mark as _
 from api.ics.bring import Brought, Defaults, bring, count
 from api.ics.write import desk_of, write_calendar
 from scheduler.errors import NotFound
-from scheduler.slots import list_slots, slots_heard_in
-from scheduler.units import find_unit
+from scheduler.hearing import audience_ids
+from scheduler.registry import find_station
+from scheduler.slots import list_slots
+from scheduler.units import find_unit, stations_by_unit
 
 _WHAT = {
     "added": _("new"),
@@ -29,30 +31,42 @@ _WHAT = {
     "export",
     "loa slot export > lich.ics",
     "loa slot export --unit 13579 --out dao-ly.ics",
+    "loa slot export --station dao-ly --out dao-ly.ics",
     "loa slot export --slot 3 --json",
 )
 @click.option("--unit", "code", metavar="CODE", help="Only what is heard in this unit.")
+@click.option("--station", "station_code", metavar="CODE", help="Only what this station hears.")
 @click.option("--slot", "slot_ids", type=int, multiple=True, metavar="ID", help="Only this line.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write it there instead of printing it.")  # fmt: skip
 @click.pass_obj
-def export(run: Run, code: str | None, slot_ids: tuple[int, ...], out: Path | None) -> None:
+def export(
+    run: Run, code: str | None, station_code: str | None, slot_ids: tuple[int, ...],
+    out: Path | None,
+) -> None:  # fmt: skip
     """
     Write the timetable as a calendar (.ics).
 
     Telephones, Outlook and Google Calendar read it; "loa slot import" reads it back.
     """
     with run.hub() as hub, hub.database.read() as session:
-        found = list_slots(session)
-        name = "Loa"
+        found, desk = list_slots(session), desk_of(hub, run.translator)
+        name, here = "Loa", None
+        inside = stations_by_unit(session, hub.today())
         if code:
             unit = find_unit(session, code, hub.today())
-            found, name = slots_heard_in(session, found, unit.id, hub.today()), unit.name
+            name, here = unit.name, inside.get(unit.id, set())
+        if station_code:
+            station = find_station(session, station_code)
+            name, here = station.name, {station.id} & (here if here is not None else {station.id})
+        if here is not None:
+            found = [slot for slot in found if audience_ids(slot.targets, inside) & here]
+            desk = desk.at(here, inside)
         for slot_id in slot_ids:
             if slot_id not in {slot.id for slot in found}:
                 raise NotFound(what="slot", key=slot_id)
         found = [slot for slot in found if not slot_ids or slot.id in slot_ids]
-        content = write_calendar(found, name, desk_of(hub, run.translator))
+        content = write_calendar(found, name, desk)
     if out is not None:
         out.write_bytes(content)
     document = {"slots": len(found), "out": out, "calendar": None if out else content.decode()}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.errors import EventProblem
 from api.i18n import mark
-from api.ics.read import CalendarLine, OtherDay, read_calendar, reason_of
+from api.ics.read import CalendarLine, Day, OtherDay, read_calendar, reason_of
 from api.ics.write import Desk, write_calendar
 from scheduler import people
 from scheduler.errors import CoreError, FileRefused, InputInvalid, RowProblem, said
@@ -38,7 +38,7 @@ class Brought:
     what: str  # added, changed, removed, unchanged
     slot_id: int | None
     changes: Mapping[str, tuple[object, object]]  # by the name of the value: before, after
-    days: tuple[date, ...]  # single days that are decided anew
+    days: tuple[date, ...]  # single days that are decided anew, for all or at one place
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,10 @@ class _Bringing:
                 changes["valid_to"] = None
             edit_slot_in(self.hub, self.session, slot.id, changes, by=self.by)
             self.session.flush()
-        days = tuple(self._decide(slot, before.other_days, line.other_days))
+        old_days = before.other_days
+        if "audience" not in line.facts:  # another program may have lost what it does not know
+            old_days = {day: one for day, one in old_days.items() if not day[1]}
+        days = tuple(self._decide(slot, old_days, line.other_days))
         what = "changed" if values or days else "unchanged"
         return Brought(line.uid, line.title, what, slot.id, values, days)
 
@@ -148,17 +151,44 @@ class _Bringing:
                            ("theme", "theme")):  # fmt: skip
             if fact in facts:
                 found[name] = facts[fact]
+        if line.items:
+            found["items"] = tuple(self._item(one) for one in line.items)
+        for fact, name in (("late", "late_ok_s"), ("no-repeat-days", "no_repeat_days")):
+            if facts.get(fact, "").isdecimal():
+                found[name] = int(facts[fact][:9])
+        for fact in ("ident", "filler"):
+            if fact in facts:
+                found[f"{fact}_id"] = self._needed(facts[fact])
         for name in ("audience", "exclude"):
             if name in facts:
                 found[name] = tuple(facts[name].split())
         if "audience" in facts:  # a calendar of ours: what it leaves out is not there
-            found.setdefault("exclude", ())
-            found.setdefault("stream", None)
-        if facts.get("late", "").isdigit():
-            found["late_ok_s"] = int(facts["late"])
-        programme_id = self._programme(facts.get("programme"))
-        if programme_id is not None:
-            found["programme_id"] = programme_id
+            for name, nothing in (("exclude", ()), ("stream", None), ("ident_id", None),
+                                  ("filler_id", None)):  # fmt: skip
+                found.setdefault(name, nothing)
+        if "programme" in facts:
+            known = self._programme(facts["programme"])
+            if known is None and self.defaults.programme_id is None:
+                self._needed(facts["programme"])
+            if known is not None:
+                found["programme_id"] = known
+        return found
+
+    def _item(self, text: str) -> str:
+        """One place of a list, as a person here would name it."""
+        kind, _, name = text.partition(":")
+        return f"programme:{self._needed(name)}" if kind == "programme" else text
+
+    def _needed(self, sha256: str) -> int:
+        """
+        Raises:
+            InputInvalid: this Loa does not have that recording.
+        """
+        found = self._programme(sha256)
+        if found is None:
+            problem = said("its programme {sha256}… is not here: bring it in first",
+                           sha256=sha256[:12])  # fmt: skip
+            raise InputInvalid(problem=problem)
         return found
 
     def _details(self, line: CalendarLine) -> SlotDetails:
@@ -166,7 +196,7 @@ class _Bringing:
                  "programme_id": self.defaults.programme_id} | self._facts(line)  # fmt: skip
         if known["unit_code"] is None:
             raise InputInvalid(problem="it does not say whose line it is: give --unit")
-        if known.get("series") or known.get("theme"):
+        if known.get("series") or known.get("theme") or known.get("items"):
             known["programme_id"] = self._facts(line).get("programme_id")
         elif known["programme_id"] is None:
             raise InputInvalid(problem="it does not say what airs: give --programme")
@@ -185,32 +215,34 @@ class _Bringing:
     # ── Single days ────────────────────────────────────────────────────────────────────────────
 
     def _decide(
-        self, slot: Slot, before: Mapping[date, OtherDay], after: Mapping[date, OtherDay]
+        self, slot: Slot, before: Mapping[Day, OtherDay], after: Mapping[Day, OtherDay]
     ) -> Iterator[date]:
         """Decide about single days as the calendar has them; what has begun stays as it was."""
         now, zone = self.hub.clock.now(), self.hub.settings.zone
-        for on in sorted(before.keys() | after.keys()):
-            old, new = before.get(on), after.get(on)
+        for day in sorted(before.keys() | after.keys()):
+            on, place = day
+            old, new = before.get(day), after.get(day)
             if old == new or to_utc(datetime.combine(on, slot.starts_at), zone) <= now:
                 continue
             if old is not None:
-                take_back_in(self.hub, self.session, slot.id, on, by=self.by)
+                take_back_in(self.hub, self.session, slot.id, on, by=self.by, place=place or None)
             if new is not None:
-                decision = self._decision(on, new)
+                decision = self._decision(on, place or None, new)
                 decide_in(self.hub, self.session, slot.id, decision, by=self.by)
             yield on
 
-    def _decision(self, on: date, new: OtherDay) -> Decision:
+    def _decision(self, on: date, place: str | None, new: OtherDay) -> Decision:
         reason = new.reason or self.desk.translator.text(mark("from a calendar"))
         if new.moved_to is not None:
-            return Decision(on, reason, new.moved_to.date(), new.moved_to.time())
+            to = new.moved_to
+            return Decision(on, reason, to.date(), to.time(), place=place)
         if new.programme_sha256 is None:
-            return Decision(on, reason)
+            return Decision(on, reason, place=place)
         programme_id = self._programme(new.programme_sha256)
         if programme_id is None:
             day = f"{on:%d/%m/%Y}"
             raise InputInvalid(problem=said("the programme of {day} is not here", day=day))
-        return Decision(on, reason, programme_id=programme_id)
+        return Decision(on, reason, programme_id=programme_id, place=place)
 
 
 def count(found: Sequence[Brought], what: str) -> int:

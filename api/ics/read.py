@@ -17,13 +17,18 @@ from scheduler.recurrence import WEEKDAYS, check_rule
 
 MAX_BYTES, MAX_EVENTS = 5 << 20, 2_000
 ONCE = "FREQ=DAILY;COUNT=1"
+Day = tuple[date, str]  # with the place at which alone it differs; empty: everywhere
 Event = Any  # the library's own types say that every property may be any of thirty kinds
+_DECISION = re.compile(
+    r"(\d{8}) (-|(?:unit|station):[A-Za-z0-9._-]{1,40}) "
+    r"(skip|move (\d{8}T\d{4})|replace ([0-9a-f]{64})) ?(.*)"
+)
 _ORDER = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "BYMONTH", "BYMONTHDAY", "BYDAY")
 
 
 @dataclass(frozen=True)
 class OtherDay:
-    """A day that differs from the rule."""
+    """A day that differs from the rule, for all or at one place."""
 
     moved_to: datetime | None = None  # local, without a zone
     programme_sha256: str | None = None
@@ -41,8 +46,9 @@ class CalendarLine:
     seconds: int
     rrule: str
     is_cancelled: bool = False
-    other_days: Mapping[date, OtherDay] = field(default_factory=dict)
+    other_days: Mapping[Day, OtherDay] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)  # x-loa-…, by the rest of the name
+    items: tuple[str, ...] = ()  # a list, one after the other: kind:NAME or programme:SHA-256
 
 
 def read_calendar(content: bytes, name: str, zone: ZoneInfo) -> list[CalendarLine]:
@@ -59,7 +65,11 @@ def read_calendar(content: bytes, name: str, zone: ZoneInfo) -> list[CalendarLin
         calendar = Calendar.from_ical(content)
         events = list(calendar.walk("VEVENT"))
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-        raise NoCalendar(name=name, detail=str(error).splitlines()[0][:120]) from error
+        detail = (str(error) or type(error).__name__).splitlines()[0][:120]
+        raise NoCalendar(name=name, detail=detail) from error
+    except RecursionError as error:
+        too_deep = said("its parts lie too deep in each other")
+        raise NoCalendar(name=name, detail=too_deep) from error
     if not events or len(events) > MAX_EVENTS:
         raise NoCalendar(name=name, detail=said("1 to {n} events are wanted", n=MAX_EVENTS))
     return _lines(events, name, zone)
@@ -68,8 +78,10 @@ def read_calendar(content: bytes, name: str, zone: ZoneInfo) -> list[CalendarLin
 def _lines(events: list[Event], name: str, zone: ZoneInfo) -> list[CalendarLine]:
     lines: dict[str, CalendarLine] = {}
     problems: list[RowProblem] = []
+    # What we write for people alone: what some places of a line hear on a day of their own.
+    events = [one for one in events if "X-LOA-PART-OF" not in one]
     mains = [one for one in events if "RECURRENCE-ID" not in one]
-    others = [one for one in events if "RECURRENCE-ID" in one]
+    others = [one for one in events if "RECURRENCE-ID" in one and "X-LOA-PLACE" not in one]
     for event in (*mains, *others):
         try:
             uid = _uid(event)
@@ -105,17 +117,27 @@ def _line(event: Event, uid: str, zone: ZoneInfo) -> CalendarLine:
     rule = facts.pop("rule", None)
     rrule = rule if rule is not None else _rrule(event, zone, starts_at.time())
     check_rule(rrule)
-    reasons = dict(_skipped(event))
-    skipped = {
-        day: OtherDay(reason=reasons.get(day, "")) for day in _exdates(event, zone, starts_at)
-    }
-    facts.pop("skipped", None)
+    for name in ("skipped", "decision", "item"):
+        facts.pop(name, None)
     return CalendarLine(
         uid=uid, title=_text(event, "SUMMARY"), first=starts_at.date(),
         starts_at=starts_at.time(), seconds=_seconds(event, starts_at, zone), rrule=rrule,
         is_cancelled=str(event.get("STATUS", "")).upper() == "CANCELLED",
-        other_days=skipped, facts=facts,
+        other_days=_single_days(event, zone, starts_at), facts=facts,
+        items=tuple(_plain(one) for one in _all(event, "X-LOA-ITEM")),
     )  # fmt: skip
+
+
+def _single_days(event: Event, zone: ZoneInfo, starts_at: datetime) -> dict[Day, OtherDay]:
+    """The days that are skipped, and what was decided for one place alone."""
+    reasons, places = dict(_skipped(event)), dict(_decisions(event))
+    elsewhere = {day for day, _ in places} - reasons.keys()
+    skipped = {
+        (day, ""): OtherDay(reason=reasons.get(day, ""))
+        for day in _exdates(event, zone, starts_at)
+        if day not in elsewhere  # shown so to that place, for whom the calendar was made
+    }
+    return {**skipped, **places}
 
 
 def _with_other_day(event: Event, line: CalendarLine | None, zone: ZoneInfo) -> CalendarLine:
@@ -134,7 +156,7 @@ def _with_other_day(event: Event, line: CalendarLine | None, zone: ZoneInfo) -> 
             return line  # another colour or note: nothing that we air
         other = OtherDay(starts_at if is_moved else None, None if is_moved else sha256,
                          _text(event, "COMMENT"))  # fmt: skip
-    days = {**line.other_days, on: other}
+    days = {**line.other_days, (on, ""): other}
     return CalendarLine(**{**vars(line), "other_days": days})
 
 
@@ -253,10 +275,35 @@ def _exdates(event: Event, zone: ZoneInfo, starts_at: datetime) -> Iterator[date
 
 
 def _skipped(event: Event) -> Iterator[tuple[date, str]]:
-    found = event.get("X-LOA-SKIPPED", [])
-    for one in found if isinstance(found, list) else [found]:
+    for one in _all(event, "X-LOA-SKIPPED"):
         day, _, reason = _plain(one).partition(" ")
         try:
             yield datetime.strptime(day, "%Y%m%d").date(), reason[:300]  # noqa: DTZ007 - local
         except ValueError:
             continue
+
+
+def _decisions(event: Event) -> Iterator[tuple[Day, OtherDay]]:
+    """
+    What ``write`` says beside what the calendar shows: day, place, and skip, move or replace.
+
+    Mostly what was decided for one place; "-" is what was decided for all, in the calendar of a
+    place for which something else counts.
+
+    Raises:
+        InputInvalid: one of them is not of that form.
+    """
+    for one in _all(event, "X-LOA-DECISION"):
+        parts = _DECISION.fullmatch(_plain(one))
+        if parts is None:
+            raise InputInvalid(problem=said('"{text}" is no decision', text=_plain(one)[:60]))
+        day, place, _, moved_to, sha256, reason = parts.groups()
+        on = datetime.strptime(day, "%Y%m%d").date()  # noqa: DTZ007 - local
+        to = datetime.strptime(moved_to, "%Y%m%dT%H%M") if moved_to else None  # noqa: DTZ007
+        yield (on, place.removeprefix("-")), OtherDay(to, sha256, reason[:300])
+
+
+def _all(event: Event, name: str) -> list[Any]:
+    """A property that may come several times, in its order."""
+    found = event.get(name, [])
+    return found if isinstance(found, list) else [found]

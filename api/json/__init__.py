@@ -12,6 +12,7 @@ from api.auth import SignedIn
 from api.bearer import API_PREFIX
 from api.json import (
     airings,
+    alerts,
     bulletins,
     links,
     programmes,
@@ -28,8 +29,8 @@ from api.json.problems import PROBLEM_RESPONSES, problem_schemas
 def api_router() -> APIRouter:
     router = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     for part in (
-        programmes, stationchanges, stations, links, units, timetable, releases, airings, bulletins,
-        ready,
+        programmes, stationchanges, stations, links, units, timetable, releases, airings, alerts,
+        bulletins, ready,
     ):  # fmt: skip
         router.include_router(part.router)
     router.add_api_route("/openapi.json", document, include_in_schema=False)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.pages import (
     account,
     airings,
+    alerts,
     approve,
     calendar,
     calendars,
@@ -39,6 +40,7 @@ from api.pages import (
 _PARTS = (
     account,
     airings,
+    alerts,
     approve,
     calendar,
     calendars,

@@ -17,6 +17,7 @@ from scheduler import feeds
 from scheduler.lines import lines_on_air
 from scheduler.slots import slots_heard_in
 from scheduler.store.models import Slot
+from scheduler.units import stations_by_unit
 
 router = APIRouter()
 
@@ -35,7 +36,9 @@ def read_feed(
         if feed is None:
             raise PageMissing()
         found = slots_heard_in(session, lines_on_air(session), feed.unit_id, hub.today())
-        content = write_calendar(found, feed.unit.name, desk_of(hub, translator_of(request)))
+        inside = stations_by_unit(session, hub.today())
+        desk = desk_of(hub, translator_of(request)).at(inside.get(feed.unit_id, set()), inside)
+        content = write_calendar(found, feed.unit.name, desk)
     feeds.note_read(hub, feed)
     return _answer(request, content, last_change(found, feed.created_at))
 

@@ -81,6 +81,8 @@ DONE: Mapping[str, str] = {
     "published": mark("The programme is on the public page."),
     "unpublished": mark("The programme was taken off the public page."),
     "urgent_sent": mark("It is on its way to the stations. Look again in half a minute."),
+    "alert": mark("The alert was taken in. Nothing is on air by it."),
+    "alert_known": mark("This alert was imported before. Nothing was changed."),
     "urgent_withdrawn": mark("It is being taken back at the stations."),
     "token_revoked": mark("The token was ended; what asks with it is refused from now on."),
     "closed": mark("The access was closed and every sign-in of this person ended."),

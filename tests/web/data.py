@@ -27,6 +27,7 @@ from scheduler.store.models import (
     ReleaseChange,
     Airing,
     Delivery,
+    ForeignAlert,
     Person,
     Programme,
     Rendition,
@@ -111,6 +112,7 @@ def fill(hub: Hub) -> Province:
         for slot in slots:
             slot.released = draft_of(slot)
             released.changes.append(ReleaseChange(slot_id=slot.id, after=slot.released))
+        session.add(_alert(programmes["ready"], hub.clock.now()))
         session.flush()
         for number, station in enumerate(stations.values()):
             _history(hub, session, number, station, slots, today)
@@ -202,6 +204,17 @@ def _programmes(
         session.add(programme)
         session.flush()
         yield name, programme
+
+
+def _alert(draft: Programme, now: datetime) -> ForeignAlert:
+    """A flood, taken in ten minutes ago, for one place on the map and one that is not."""
+    return ForeignAlert(
+        sender="nchmf@khituong.vn", identifier="NCHMF-2022-1016-07", sent_at=now - timedelta(minutes=12),
+        status="Actual", kind="Alert", headline="Lũ trên sông Châu Giang vượt báo động 3",
+        severity="Extreme", urgency="Immediate", expires_at=now + timedelta(hours=3),
+        units=["13579", "13573"], unknown_areas=["Vịnh Bắc Bộ"], programme_id=draft.id,
+        imported_by=draft.uploaded_by, imported_at=now - timedelta(minutes=10),
+    )  # fmt: skip
 
 
 def _slots(

@@ -34,6 +34,7 @@ def routes(site: Site) -> list[tuple[str, str]]:
                 ("{code}", "dai-13579"), ("{station}", "dai-13579"),
                 ("{planned_at}", "2022-10-16T04:15:00Z"), ("{upload_id}", "0" * 32), ("{username}", "lan"),
                 ("{bulletin_id}", "1"), ("{link_id}", "1"), ("{unit_id}", "1"),
+                ("{alert_id}", "1"),
             ):  # fmt: skip
                 path = path.replace(name, value)
             found += [(method, path) for method in sorted(route.methods)]

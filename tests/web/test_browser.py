@@ -58,6 +58,8 @@ PAGES = (
     ("huong", "/timetable/calendar?station=dai-13579&view=month"),
     ("huong", "/timetable/changes"),
     ("tuan", "/urgent"),
+    ("huong", "/alerts"),
+    ("tuan", "/alerts/1"),
     ("huong", "/timetable/1/days/2022-10-18"),
     ("admin", "/people"),
     ("lan", "/tokens"),

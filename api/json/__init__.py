@@ -18,6 +18,7 @@ from api.json import (
     programmes,
     ready,
     releases,
+    slotdays,
     stationchanges,
     stations,
     timetable,
@@ -29,8 +30,8 @@ from api.json.problems import PROBLEM_RESPONSES, problem_schemas
 def api_router() -> APIRouter:
     router = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
     for part in (
-        programmes, stationchanges, stations, links, units, timetable, releases, airings, alerts,
-        bulletins, ready,
+        programmes, stationchanges, stations, links, units, timetable, slotdays, releases, airings,
+        alerts, bulletins, ready,
     ):  # fmt: skip
         router.include_router(part.router)
     router.add_api_route("/openapi.json", document, include_in_schema=False)

@@ -16,6 +16,7 @@ from api.fields import PathId
 from api.i18n import LoaError, Translator
 from api.pages.render import page, redirect, translator_of
 from api.pages.slotform import WEEKDAYS
+from api.pages.slotplaces import day_places
 from api.pages.slottyped import Typed
 from api.pages.timetable import PLANNERS, Planner
 from api.rulewords import describe
@@ -133,9 +134,10 @@ def day(
     on: date,
     to: Annotated[str, Query(max_length=10)] = "",
     at: Annotated[str, Query(max_length=5)] = "",
+    place: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """One day of a slot; a drag in the calendar leads here with the new time filled in."""
-    return _day_page(request, viewer, slot_id, on, {"to": to, "at": at})
+    return _day_page(request, viewer, slot_id, on, {"to": to, "at": at, "place": place})
 
 
 @router.post("/{slot_id}/days/{on}", dependencies=[Depends(checked_form)])
@@ -149,12 +151,14 @@ def decide(
     to: Annotated[str, Form(max_length=10)] = "",
     at: Annotated[str, Form(max_length=8)] = "",
     programme_id: Annotated[str, Form(max_length=12)] = "",
+    place: Annotated[str, Form(max_length=60)] = "",
 ) -> Response:
-    typed = {"what": what, "reason": reason, "to": to, "at": at, "programme_id": programme_id}
+    typed = {"what": what, "reason": reason, "to": to, "at": at, "programme_id": programme_id,
+             "place": place}  # fmt: skip
     hub = hub_of(request)
     try:
         if what == "restore":
-            exceptions.take_back(hub, slot_id, on, by=viewer.person)
+            exceptions.take_back(hub, slot_id, on, by=viewer.person, place=place or None)
         else:
             exceptions.decide(hub, slot_id, _decision(on, typed), by=viewer.person)
     except CoreError as error:
@@ -169,15 +173,16 @@ def _decision(on: date, typed: Mapping[str, str]) -> Decision:
     Raises:
         InputInvalid: what was typed is no date, no time or no choice.
     """
+    reason, place = typed["reason"], typed["place"] or None
     try:
         if typed["what"] == "move":
             moved_on, moved_at = date.fromisoformat(typed["to"]), time.fromisoformat(typed["at"])
-            return Decision(on, typed["reason"], moved_on=moved_on, moved_at=moved_at)
+            return Decision(on, reason, moved_on=moved_on, moved_at=moved_at, place=place)
         if typed["what"] == "replace":
-            return Decision(on, typed["reason"], programme_id=int(typed["programme_id"]))
+            return Decision(on, reason, programme_id=int(typed["programme_id"]), place=place)
     except ValueError:
         raise InputInvalid(problem="choose a day, a time or a programme") from None
-    return Decision(on, typed["reason"])
+    return Decision(on, reason, place=place)
 
 
 def _marks(entry: Entry) -> Iterator[str]:
@@ -241,6 +246,7 @@ def _day_page(
     with hub.database.read() as session:
         slot = find_slot(session, slot_id)
         scope = scope_of(session, viewer.person, hub.today(), None)
+        places = day_places(session, slot, scope, on, typed.get("place", ""))
         usable = [
             one
             for one in list_programmes(session)
@@ -251,8 +257,7 @@ def _day_page(
     return page(
         request, "slot_day.html", status=status_of(error) if error else 200, viewer=viewer,
         slot=slot, on=on, typed={**_NOTHING_TYPED, **typed}, scope=scope, programmes=usable,
-        decision=next((one for one in slot.exceptions if one.on == on), None),
-        is_over=starts_at <= hub.clock.now(), may_plan=viewer.may(*PLANNERS),
+        places=places, is_over=starts_at <= hub.clock.now(), may_plan=viewer.may(*PLANNERS),
         every_day=_every_day(slot, on, typed, translator_of(request)),
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip

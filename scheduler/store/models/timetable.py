@@ -72,7 +72,9 @@ class Slot(Base):
     targets: Mapped[list[SlotTarget]] = relationship(
         back_populates="slot", cascade="all, delete-orphan"
     )
-    exceptions: Mapped[list[SlotException]] = relationship(order_by="SlotException.on")
+    exceptions: Mapped[list[SlotException]] = relationship(
+        order_by="(SlotException.on, SlotException.id)"
+    )
 
     def __str__(self) -> str:
         return f'"{self.title}"'

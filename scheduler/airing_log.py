@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
+from scheduler.store.among import among
 from scheduler.store.db import Database
 from scheduler.store.models import Airing, Programme, Station, StationUnit
 from scheduler.store.states import AiringState, Grade
-from scheduler.text import has_words
+from scheduler.text import has_words, without_tones
 from scheduler.units import valid_on
 
 PAGE_ROWS = 100
 _WHOLE_LOG_PAGE = 1000
 
 Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
-Cursor = tuple[datetime, int]  # planned_at, station_id of the last row of a page
+Cursor = tuple[date, datetime, int]  # broadcast_date, planned_at, station_id of a row
+
+_ORDER = (Airing.broadcast_date, Airing.planned_at, Airing.station_id)
 
 
 @dataclass(frozen=True)
@@ -31,23 +35,56 @@ class LogFilter:
     last: date
     unit_ids: Collection[int] | None = None  # None: everywhere
     station_id: int | None = None
+    programme_id: int | None = None
+    theme: str = ""  # a name, tones aside
     state: AiringState | None = None
     grade: Grade | None = None
     words: str = ""  # of the programme's title, its theme or the station's name, tones aside
 
 
+@dataclass(frozen=True)
+class LogCounts:
+    """How many airings ended how, and how well we know; what there is none of is left out."""
+
+    by_state: Mapping[AiringState, int]
+    by_grade: Mapping[Grade, int]  # never added together; cancelled airings need no proof
+
+
+def cursor_of(airing: Airing) -> Cursor:
+    """Where the log goes on behind this row, or before it."""
+    return airing.broadcast_date, airing.planned_at, airing.station_id
+
+
 def airing_log(
-    session: Session, wanted: LogFilter, *, after: Cursor | None = None, limit: int = PAGE_ROWS
+    session: Session,
+    wanted: LogFilter,
+    *,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    limit: int = PAGE_ROWS,
 ) -> list[Airing]:
-    """Rows of the log, newest first; ``after`` is the last row of the page before."""
-    statement = with_names(select(Airing)).order_by(
-        Airing.planned_at.desc(), Airing.station_id.desc()
-    )
+    """
+    Rows of the log, newest first.
+
+    ``after`` is the last row of the page before this one; ``before`` the first row of the page
+    behind it: of all that is newer the nearest rows.
+    """
+    backwards = before is not None
+    order = [column.asc() if backwards else column.desc() for column in _ORDER]
+    # The keys first, from an index that holds all that is asked for: sorting a province's month
+    # would read each of its 56,000 rows, of which a page shows fifty.
+    keys = select(Airing.station_id, Airing.planned_at).where(*narrowing(session, wanted))
     if after is not None:
-        # In UTC: inside a tuple the instant goes to SQLite as it is, and is compared as a text.
-        key = tuple_(after[0].astimezone(UTC), after[1])
-        statement = statement.where(tuple_(Airing.planned_at, Airing.station_id) < key)
-    return list(session.scalars(_narrowed(session, statement, wanted).limit(limit)))
+        keys = keys.where(tuple_(*_ORDER) < _key(after))
+    if before is not None:
+        keys = keys.where(tuple_(*_ORDER) > _key(before))
+    found = keys.order_by(*order).limit(limit).subquery()
+    statement = with_names(select(Airing)).join(
+        found,
+        and_(Airing.station_id == found.c.station_id, Airing.planned_at == found.c.planned_at),
+    )
+    rows = list(session.scalars(statement.order_by(*order)))
+    return rows[::-1] if backwards else rows
 
 
 def whole_log(database: Database, wanted: LogFilter) -> Iterator[Airing]:
@@ -63,25 +100,29 @@ def whole_log(database: Database, wanted: LogFilter) -> Iterator[Airing]:
         yield from page
         if len(page) < _WHOLE_LOG_PAGE:
             return
-        after = (page[-1].planned_at, page[-1].station_id)
+        after = cursor_of(page[-1])
 
 
-def count_by_state(session: Session, wanted: LogFilter) -> dict[AiringState, int]:
-    """How many airings ended how; states without any are left out."""
-    statement = select(Airing.state, func.count()).group_by(Airing.state)
-    rows = session.execute(_narrowed(session, statement, wanted))
-    return {AiringState(state): count for state, count in rows}
+def count_log(session: Session, wanted: LogFilter) -> LogCounts:
+    """Count the rows themselves, in one look, so that both counts are of the same moment."""
+    columns = (Airing.state, Airing.grade)
+    statement = select(*columns, func.count()).where(*narrowing(session, wanted))
+    by_state: Counter[AiringState] = Counter()
+    by_grade: Counter[Grade] = Counter()
+    for state, grade, count in session.execute(statement.group_by(*columns)):
+        by_state[state] += count
+        if state is not AiringState.CANCELLED:
+            by_grade[grade] += count
+    return LogCounts(by_state, by_grade)
 
 
-def count_by_grade(session: Session, wanted: LogFilter) -> dict[Grade, int]:
-    """How well we know; the grades are never added together."""
-    statement = select(Airing.grade, func.count()).group_by(Airing.grade)
-    statement = statement.where(Airing.state != AiringState.CANCELLED)
-    rows = session.execute(_narrowed(session, statement, wanted))
-    return {Grade(grade): count for grade, count in rows}
+def themes_in_use(session: Session) -> list[str]:
+    """What programmes are said to be about, each once; also themes that the list has no more."""
+    statement = select(Programme.theme).where(Programme.theme.is_not(None)).distinct()
+    return [one for one in session.scalars(statement) if one]
 
 
-def with_names(statement: Select[tuple[Airing]]) -> Select[tuple[Airing]]:
+def with_names(statement: Select[Airing]) -> Select[Airing]:
     return statement.options(
         joinedload(Airing.station), joinedload(Airing.programme), joinedload(Airing.slot)
     )
@@ -91,23 +132,38 @@ def below(statement: Query, unit_ids: Collection[int] | None, on: date) -> Query
     """Only stations that serve one of these units on that day; ``None`` means all."""
     if unit_ids is None:
         return statement
-    serving = select(StationUnit.station_id).where(
-        StationUnit.unit_id.in_(sorted(unit_ids)), *valid_on(StationUnit, on)
+    return statement.where(Airing.station_id.in_(_serving(unit_ids, on)))
+
+
+def _serving(unit_ids: Collection[int], on: date) -> Select[int]:
+    return select(StationUnit.station_id).where(
+        among(StationUnit.unit_id, unit_ids), *valid_on(StationUnit, on)
     )
-    return statement.where(Airing.station_id.in_(serving))
 
 
-def _narrowed(session: Session, statement: Query, wanted: LogFilter) -> Query:
-    statement = statement.where(Airing.broadcast_date.between(wanted.first, wanted.last))
+def narrowing(session: Session, wanted: LogFilter) -> Iterator[ColumnElement[bool]]:
+    """The conditions for a row of the log to be wanted."""
+    yield Airing.broadcast_date.between(wanted.first, wanted.last)
     if wanted.station_id is not None:
-        statement = statement.where(Airing.station_id == wanted.station_id)
+        yield Airing.station_id == wanted.station_id
+    if wanted.unit_ids is not None:
+        # As ids, not as a subquery: so the database knows how few they are, and goes to each.
+        yield among(Airing.station_id, session.scalars(_serving(wanted.unit_ids, wanted.last)))
+    if wanted.programme_id is not None:
+        yield Airing.programme_id == wanted.programme_id
+    if wanted.theme.strip():
+        yield among(Airing.programme_id, session.scalars(_about(session, wanted.theme)))
     if wanted.state is not None:
-        statement = statement.where(Airing.state == wanted.state)
+        yield Airing.state == wanted.state
     if wanted.grade is not None:
-        statement = statement.where(Airing.grade == wanted.grade)
+        yield Airing.grade == wanted.grade
     if wanted.words.strip():
-        statement = statement.where(_named(session, wanted.words))
-    return below(statement, wanted.unit_ids, wanted.last)
+        yield _named(session, wanted.words)
+
+
+def _about(session: Session, theme: str) -> Select[int]:
+    same = [one for one in themes_in_use(session) if without_tones(one) == without_tones(theme)]
+    return select(Programme.id).where(Programme.theme.in_(same))
 
 
 def _named(session: Session, words: str) -> ColumnElement[bool]:
@@ -115,6 +171,12 @@ def _named(session: Session, words: str) -> ColumnElement[bool]:
     programmes = session.execute(select(Programme.id, Programme.title, Programme.theme))
     stations = session.execute(select(Station.id, Station.name))
     return or_(
-        Airing.programme_id.in_([i for i, *texts in programmes if has_words(texts, words)]),
-        Airing.station_id.in_([i for i, name in stations if has_words([name], words)]),
+        among(Airing.programme_id, [i for i, *texts in programmes if has_words(texts, words)]),
+        among(Airing.station_id, [i for i, name in stations if has_words([name], words)]),
     )
+
+
+def _key(cursor: Cursor) -> Any:
+    # In UTC: inside a tuple the instant goes to SQLite as it is, and is compared as a text.
+    on, planned_at, station_id = cursor
+    return tuple_(on, planned_at.astimezone(UTC), station_id)

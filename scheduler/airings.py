@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select, tuple_
 from sqlalchemy.orm import Session
 
 from scheduler import people
-from scheduler.airing_log import below, with_names
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit
+from scheduler.airing_log import LogFilter, below, narrowing, with_names
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hub import Hub
 from scheduler.store import ledger
+from scheduler.store.among import among
+from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, Person, Station, StationUnit
-from scheduler.store.states import OPEN_AIRINGS, AiringState, Grade, move
+from scheduler.store.states import OPEN_AIRINGS, AiringState, Grade, move, moving
 from scheduler.text import one_line
 from scheduler.units import unit_ids_below, valid_on
+
+MAX_CONFIRMED = 100_000  # at once: a province's month and a half
+
+Key = tuple[int, datetime]  # station, planned_at
 
 
 def day_schedule(
@@ -74,10 +80,101 @@ def confirm_airing(
         airing.reason = one_line(note, 80) or None
         ledger.record(
             session, at=now, who=by.username, what="airing_confirmed",
-            subject=f"station {station_id} {planned_at.isoformat()}", aired=aired,
+            subject=_subject((station_id, planned_at)), aired=aired,
             note=one_line(note, 500),
         )  # fmt: skip
     return airing
+
+
+def confirm_airings(hub: Hub, wanted: LogFilter, *, by: Person, aired: bool, note: str = "") -> int:
+    """
+    A named person's word (grade B) for every airing of a choice that still waits for one.
+
+    What is not over, what a log or a person has told already, and what lies outside of the
+    person's own unit stays as it is. Each airing has its own entry in the ledger; all or nothing
+    is written. Gives their number.
+
+    Raises:
+        InputInvalid: more than can be answered for at once; nothing was written.
+    """
+    people.require_role(by, "editor", "approver", "district", "commune")
+    now = hub.clock.now()
+    with hub.database.write() as session:
+        keys = waiting_for_a_word(session, wanted, now, by=by)
+        if len(keys) > MAX_CONFIRMED:
+            raise InputInvalid(
+                problem=said("that are {count} airings; choose {limit} at the most",
+                             count=len(keys), limit=MAX_CONFIRMED)
+            )  # fmt: skip
+        _lock_stations(session, {station_id for station_id, _ in keys})
+        told = _tell(session, keys, by=by, aired=aired, note=note, now=now)
+        entries = ((_subject(key), {"aired": aired, "note": one_line(note, 500)}) for key in told)
+        ledger.record_all(session, entries, at=now, who=by.username, what="airing_confirmed")
+    return len(told)
+
+
+def waiting_for_a_word(
+    session: Session, wanted: LogFilter, now: datetime, *, by: Person
+) -> list[Key]:
+    """Of a choice: what is over, what nothing has told of, and what this person may tell of."""
+    columns = (Airing.station_id, Airing.planned_at, Airing.ms)
+    statement = select(*columns).where(*narrowing(session, wanted), _is_untold())
+    statement = statement.where(Airing.planned_at <= now)
+    if by.unit_id is not None:
+        mine = {
+            one
+            for on in (wanted.first, wanted.last)
+            for one in unit_ids_below(session, by.unit_id, on) or ()
+        }
+        serves = exists().where(
+            StationUnit.station_id == Airing.station_id,
+            among(StationUnit.unit_id, mine),
+            *valid_on(StationUnit, Airing.broadcast_date),
+        )
+        statement = statement.where(serves)
+    rows = session.execute(statement.order_by(Airing.station_id, Airing.planned_at))
+    return [
+        (station_id, planned_at)
+        for station_id, planned_at, ms in rows
+        if planned_at + timedelta(milliseconds=ms) <= now
+    ]
+
+
+def _is_untold() -> ColumnElement[bool]:
+    return Airing.state.in_((*OPEN_AIRINGS, AiringState.UNKNOWN))
+
+
+def _lock_stations(session: Session, station_ids: Collection[int]) -> None:
+    """In the order in which workers and collectors lock: the station, then what belongs to it."""
+    for batch in in_batches(sorted(station_ids)):
+        session.execute(
+            select(Station.id).where(Station.id.in_(batch)).order_by(Station.id).with_for_update()
+        )
+
+
+def _tell(
+    session: Session, keys: Sequence[Key], *, by: Person, aired: bool, note: str, now: datetime
+) -> list[Key]:
+    """Write the word down; a log that came meanwhile is better proof and stays."""
+    evidence = {"source": "person", "who": by.username, "at": now.isoformat()}
+    statement = (
+        moving(Airing, AiringState.AIRED if aired else AiringState.MISSED)
+        .where(_is_untold())
+        .values(grade=Grade.B, evidence=evidence, reason=one_line(note, 80) or None)
+        .returning(Airing.station_id, Airing.planned_at)
+    )
+    told: list[Key] = []
+    for batch in in_batches(keys):
+        key = tuple_(Airing.station_id, Airing.planned_at)
+        chosen = statement.where(key.in_(list(batch)))
+        rows = session.execute(chosen, execution_options={"synchronize_session": False})
+        told += [(station_id, planned_at) for station_id, planned_at in rows]
+    return told
+
+
+def _subject(key: Key) -> str:
+    station_id, planned_at = key
+    return f"station {station_id} {planned_at.isoformat()}"
 
 
 def _refuse_foreign(session: Session, airing: Airing, by: Person) -> None:

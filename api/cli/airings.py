@@ -22,11 +22,12 @@ from scheduler.airings import day_schedule
 from scheduler.hub import Hub
 from scheduler.registry import find_station
 from scheduler.store.models import Airing
-from scheduler.store.states import AiringState
+from scheduler.store.states import AiringState, Grade
 from scheduler.units import find_unit, unit_ids_below
 
 _unit = click.option("--unit", metavar="CODE", help="Only stations of this unit and below it.")
 _STATES = click.Choice([state.value for state in AiringState])
+_GRADES = click.Choice([grade.value for grade in Grade], case_sensitive=False)
 
 
 @command("today", "loa today", "loa today --unit 353", "loa today --json")
@@ -46,13 +47,20 @@ def today(run: Run, unit: str | None) -> None:
     "loa airings",
     "loa airings --from 01/10/2022 --to 31/10/2022 --unit 353 --state missed",
     "loa airings --station dao-ly --json",
+    'loa airings --theme "gương điển hình" --grade A',
     "loa airings --from 01/10/2022 --to 31/10/2022 --table thang-10.xlsx",
 )
 @click.option("--from", "first", type=DATE, help="The first day; a week ago when not given.")
 @click.option("--to", "last", type=DATE, help="The last day; today when not given.")
 @click.option("--station", "code", metavar="CODE", help="Only this station.")
 @_unit
+@click.option("--programme", "programme_id", type=click.IntRange(1), metavar="ID",
+              help="Only this programme.")  # fmt: skip
+@click.option(
+    "--theme", metavar="NAME", default="", help="Only programmes about it; tones are not needed."
+)
 @click.option("--state", type=_STATES, help="Only airings in this state.")
+@click.option("--grade", type=_GRADES, help="Only what is known so well: A, B, C or D.")
 @click.option(
     "--words",
     metavar="TEXT",
@@ -74,7 +82,10 @@ def airings(
     last: date | None,
     code: str | None,
     unit: str | None,
+    programme_id: int | None,
+    theme: str,
     state: str | None,
+    grade: str | None,
     words: str,
     table: Path | None,
     limit: int,
@@ -93,7 +104,10 @@ def airings(
             last,
             station_id=find_station(session, code).id if code else None,
             unit_ids=_units(session, unit, last),
+            programme_id=programme_id,
+            theme=theme,
             state=AiringState(state) if state else None,
+            grade=Grade(grade.upper()) if grade else None,
             words=words,
         )
         if table is not None:

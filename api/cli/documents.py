@@ -138,5 +138,6 @@ def airing_document(airing: Airing) -> Document:
     return {
         "station": airing.station.code,
         "programme_title": airing.programme.title,
+        "theme": airing.programme.theme,
         **{name: getattr(airing, name) for name in columns},
     }

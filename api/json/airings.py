@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
+from api.fields import MAX_ID
 from api.json.idempotency import IdempotentRoute
-from api.pages.airings import check_days, cursor_of, cursor_text
+from api.pages.airings import check_days, cursor_from, cursor_text
 from api.pages.render import translator_of
 from api.pages.why import seen_station
 from api.scope import scope_of
@@ -39,6 +40,7 @@ class AiringOut(BaseModel):
                 "programme_id": 7,
                 "programme_title": "Gương thoát nghèo: chị Lan nuôi bò",
                 "programme_class": "normal",
+                "theme": "Gương điển hình",
                 "ms": 840000,
                 "state": "aired",
                 "grade": "A",
@@ -56,6 +58,7 @@ class AiringOut(BaseModel):
     programme_id: int
     programme_title: str
     programme_class: str
+    theme: str | None
     ms: int
     state: AiringState
     grade: Grade
@@ -73,6 +76,7 @@ class AiringOut(BaseModel):
             programme_id=airing.programme_id,
             programme_title=airing.programme.title,
             programme_class=airing.programme_class,
+            theme=airing.programme.theme,
             ms=airing.ms,
             state=airing.state,
             grade=airing.grade,
@@ -108,21 +112,26 @@ def list_airings(
     first: date,
     last: date,
     unit: Annotated[str, Query(max_length=20, description="code; with all below it")] = "",
+    programme: Annotated[int | None, Query(ge=1, le=MAX_ID, description="its id")] = None,
+    theme: Annotated[
+        str, Query(max_length=80, description="that the programme is about; tones aside")
+    ] = "",
     state: AiringState | None = None,
     grade: Grade | None = None,
     words: Annotated[
         str, Query(max_length=100, description="of programme, theme or station; tones aside")
     ] = "",
-    after: Annotated[str, Query(max_length=60)] = "",
+    after: Annotated[str, Query(max_length=90, description="the ``next`` of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> AiringPage:
     check_days(first, last)
     with hub_of(request).database.read() as session:
         scope = scope_of(session, viewer.person, last, unit)
         wanted = LogFilter(
-            first, last, unit_ids=scope.unit_ids, state=state, grade=grade, words=words
-        )
-        rows = airing_log(session, wanted, after=cursor_of(after), limit=limit + 1)
+            first, last, unit_ids=scope.unit_ids, programme_id=programme, theme=theme, state=state,
+            grade=grade, words=words,
+        )  # fmt: skip
+        rows = airing_log(session, wanted, after=cursor_from(after), limit=limit + 1)
         shown = [AiringOut.of(row) for row in rows[:limit]]
     return AiringPage(
         airings=shown, next=cursor_text(rows[limit - 1]) if len(rows) > limit else None

@@ -20,16 +20,19 @@ from api.i18n import Translator
 from api.pages.render import page, translator_of
 from api.reports.log_table import csv_parts, write_xlsx
 from api.scope import Scope, scope_of
+from api.vietnamese import sort_key
 from scheduler.airing_log import (
+    Cursor,
     LogFilter,
     airing_log,
-    count_by_grade,
-    count_by_state,
+    count_log,
+    cursor_of,
+    themes_in_use,
     whole_log,
 )
 from scheduler.errors import InputInvalid
 from scheduler.hub import Hub
-from scheduler.store.models import Airing
+from scheduler.store.models import Airing, Programme
 from scheduler.store.states import AiringState, Grade
 
 router = APIRouter()
@@ -48,6 +51,8 @@ class LogQuery:
     first: date
     last: date
     unit: str
+    programme: int | None
+    theme: str
     state: str
     grade: str
     words: str
@@ -55,6 +60,10 @@ class LogQuery:
     @property
     def address(self) -> str:
         return urlencode({name: str(value) for name, value in asdict(self).items() if value})
+
+    @property
+    def without_programme(self) -> str:
+        return replace(self, programme=None).address
 
     def scope(self, session: Session, viewer: Viewer) -> Scope:
         return scope_of(session, viewer.person, self.last, self.unit)
@@ -64,6 +73,8 @@ class LogQuery:
             self.first,
             self.last,
             unit_ids=scope.unit_ids,
+            programme_id=self.programme,
+            theme=self.theme,
             state=AiringState(self.state) if self.state in set(AiringState) else None,
             grade=Grade(self.grade) if self.grade in set(Grade) else None,
             words=self.words,
@@ -75,6 +86,8 @@ def log_query(
     first: Annotated[str, Query(max_length=10)] = "",
     last: Annotated[str, Query(max_length=10)] = "",
     unit: Annotated[str, Query(max_length=20)] = "",
+    programme: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    theme: Annotated[str, Query(max_length=80)] = "",
     state: Annotated[str, Query(max_length=20)] = "",
     grade: Annotated[str, Query(max_length=1)] = "",
     words: Annotated[str, Query(max_length=100)] = "",
@@ -88,7 +101,9 @@ def log_query(
     last_day = _day(last) or hub_of(request).today()
     first_day = _day(first) or last_day - timedelta(days=DAYS_AT_FIRST - 1)
     check_days(first_day, last_day)
-    return LogQuery(first_day, last_day, unit, state, grade, words.strip())
+    return LogQuery(
+        first_day, last_day, unit, programme, theme.strip(), state, grade, words.strip()
+    )
 
 
 Chosen = Annotated[LogQuery, Depends(log_query)]
@@ -99,21 +114,48 @@ def airings(
     request: Request,
     viewer: SignedIn,
     chosen: Chosen,
-    after: Annotated[str, Query(max_length=60)] = "",
+    after: Annotated[str, Query(max_length=90)] = "",
+    before: Annotated[str, Query(max_length=90)] = "",
 ) -> Response:
     with hub_of(request).database.read() as session:
         scope = chosen.scope(session, viewer)
         wanted = chosen.wanted(scope)
-        rows = airing_log(session, wanted, after=cursor_of(after), limit=PAGE_ROWS + 1)
-        everything = replace(wanted, state=None, grade=None)
-        by_state = count_by_state(session, everything)
-        by_grade = count_by_grade(session, everything)
+        shown = _shown(session, wanted, cursor_from(after), cursor_from(before))
+        counts = count_log(session, replace(wanted, state=None, grade=None))
+        themes = sorted(themes_in_use(session), key=sort_key)
+        programme = session.get(Programme, chosen.programme) if chosen.programme else None
     return page(
-        request, "airings.html", viewer=viewer, scope=scope, chosen=chosen,
-        rows=rows[:PAGE_ROWS], by_state=by_state, by_grade=by_grade,
-        all_states=list(AiringState), all_grades=list(Grade), next_page=_next_page(rows, chosen),
-        is_later_page=bool(after),
+        request, "airings.html", viewer=viewer, scope=scope, chosen=chosen, shown=shown,
+        counts=counts, themes=themes, programme=programme, all_states=list(AiringState),
+        all_grades=list(Grade),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A page of the log, and whence its neighbours begin; none where there is no neighbour."""
+
+    rows: list[Airing]
+    newer: str | None  # before the first row
+    older: str | None  # after the last one
+
+
+def _shown(
+    session: Session, wanted: LogFilter, after: Cursor | None, before: Cursor | None
+) -> _Shown:
+    """One row more than is shown was asked for, to know whether the way goes on."""
+    if before is not None:
+        rows = airing_log(session, wanted, before=before, limit=PAGE_ROWS + 1)
+        if len(rows) <= PAGE_ROWS:  # the newest page, which is full whatever came meanwhile
+            after = before = None
+    if before is None:
+        rows = airing_log(session, wanted, after=after, limit=PAGE_ROWS + 1)
+    has_more, rows = len(rows) > PAGE_ROWS, rows[-PAGE_ROWS:] if before else rows[:PAGE_ROWS]
+    return _Shown(
+        rows,
+        newer=cursor_text(rows[0]) if rows and (after or before) else None,
+        older=cursor_text(rows[-1]) if rows and (has_more or before) else None,
+    )
 
 
 @router.get("/airings.csv")
@@ -170,35 +212,29 @@ def check_days(first: date, last: date) -> None:
         raise InputInvalid(problem="choose a year at the most")
 
 
-def cursor_of(text: str) -> tuple[datetime, int] | None:
+def cursor_from(text: str) -> Cursor | None:
     """
-    The last row of the page before, as the address holds it: ``2022-03-12T22:00:00+00:00,7``.
+    A row of the log, as an address holds it: ``2022-03-13,2022-03-12T22:00:00+00:00,7``.
 
     Raises:
         InputInvalid: somebody changed the address.
     """
     if not text:
         return None
-    moment, _, station_id = text.partition(",")
     try:
-        planned_at = datetime.fromisoformat(moment)
+        day, moment, station_id = text.split(",")
+        on, planned_at = date.fromisoformat(day), datetime.fromisoformat(moment)
         number = int(station_id)
     except ValueError:
         raise InputInvalid(problem="this page of the log does not exist") from None
     if planned_at.tzinfo is None or not 0 <= number <= MAX_ID:
         raise InputInvalid(problem="this page of the log does not exist")
-    return planned_at, number
+    return on, planned_at, number
 
 
 def cursor_text(airing: Airing) -> str:
-    return f"{airing.planned_at.isoformat()},{airing.station_id}"
-
-
-def _next_page(rows: list[Airing], chosen: LogQuery) -> str | None:
-    """The address of the older rows; one row more than shown was asked for to know of them."""
-    if len(rows) <= PAGE_ROWS:
-        return None
-    return f"/airings?{chosen.address}&{urlencode({'after': cursor_text(rows[PAGE_ROWS - 1])})}"
+    on, planned_at, station_id = cursor_of(airing)
+    return f"{on},{planned_at.isoformat()},{station_id}"
 
 
 def _day(text: str) -> date | None:

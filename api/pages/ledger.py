@@ -40,10 +40,7 @@ def show(
     with hub_of(request).database.read() as session:
         entries = list(session.scalars(statement))
         words = sorted(session.scalars(select(LedgerEntry.what).distinct()))
-        broken = None
-        if check:
-            chain = select(LedgerEntry).order_by(LedgerEntry.seq)
-            broken = ledger.first_break(session.scalars(chain.execution_options(yield_per=1000)))
+        broken = ledger.verify(session) if check else None
     return page(
         request, "ledger.html", viewer=viewer, entries=entries[:ROWS], whats=words,
         older=entries[ROWS - 1].seq if len(entries) > ROWS else None, who=who, what=what,

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import insert
+from psycopg.types.json import Json
+from sqlalchemy import JSON, insert
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from scheduler.store.db import BATCH_ROWS
@@ -20,7 +21,7 @@ def bulk_insert(
     Add rows as they come, holding none of them; values in the order of the columns.
 
     Columns that are not named are empty or as the database fills them. An enum is given by its
-    value, a document not at all.
+    value.
     """
     session.flush()
     if session.get_bind().dialect.name == "postgresql":
@@ -37,9 +38,18 @@ def _copy(
 ) -> None:  # fmt: skip
     driver: Any = session.connection().connection.driver_connection
     names = ", ".join(f'"{name}"' for name in columns)
+    kinds = [model.__table__.c[name].type for name in columns]
+    documents = [at for at, kind in enumerate(kinds) if isinstance(kind, JSON)]
     with (
         driver.cursor() as cursor,
         cursor.copy(f'COPY "{model.__tablename__}" ({names}) FROM STDIN') as copy,
     ):
         for row in rows:
-            copy.write_row(row)
+            copy.write_row(_with_documents(row, documents) if documents else row)
+
+
+def _with_documents(row: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
+    cells = list(row)
+    for at in places:
+        cells[at] = None if cells[at] is None else Json(cells[at])
+    return cells

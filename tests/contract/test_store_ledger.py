@@ -53,6 +53,25 @@ def test_what_was_written_verifies_as_it_comes_back(database: Database) -> None:
     assert ledger.first_break([]) is None
 
 
+def test_many_entries_at_once_are_links_of_the_same_chain(database: Database) -> None:
+    """Whether one by one or together: each follows the one before, and a changed one is found."""
+    write(database, 2)
+    with database.write() as session:
+        many = ((f"station {n}", {"aired": n > 0, "note": 'nghe "rõ"\t'}) for n in range(3))
+        ledger.record_all(session, many, at=AT, who="Nguyễn Văn Ái", what="airing_confirmed")
+        ledger.record_all(session, (), at=AT, who="nobody", what="nothing")
+    write(database, 1)
+
+    entries = chain(database)
+
+    assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5, 6]
+    assert entries[2].detail == {"aired": False, "note": 'nghe "rõ"\t'}
+    with database.write() as session:
+        assert ledger.verify(session) is None
+        session.execute(update(LedgerEntry).where(LedgerEntry.seq == 4).values(detail={}))
+        assert ledger.verify(session) == 4
+
+
 CHANGES = {
     "who": "Somebody else",
     "what": "programme_rejected",

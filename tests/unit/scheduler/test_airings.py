@@ -12,13 +12,15 @@ from scheduler.airing_log import (
     Cursor,
     LogFilter,
     airing_log,
-    count_by_grade,
-    count_by_state,
+    count_log,
+    cursor_of,
+    themes_in_use,
     whole_log,
 )
-from scheduler.airings import confirm_airing, day_schedule
+from scheduler.airings import confirm_airing, confirm_airings, day_schedule
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, WrongState
-from scheduler.store.models import Airing, LedgerEntry, Person
+from scheduler.store import ledger
+from scheduler.store.models import Airing, LedgerEntry, Person, Programme
 from scheduler.store.states import AiringState, Grade
 from scheduler.units import find_unit, unit_ids_below
 from tests.builders import programme, someone
@@ -57,8 +59,8 @@ def pages(scene: Scene, size: int, zone: timezone | None = None) -> list[tuple[d
         if not rows:
             break
         found += [(row.planned_at, row.station_id) for row in rows]
-        last_at = rows[-1].planned_at.astimezone(zone) if zone else rows[-1].planned_at
-        after = (last_at, rows[-1].station_id)
+        on, last_at, station_id = cursor_of(rows[-1])
+        after = (on, last_at.astimezone(zone) if zone else last_at, station_id)
     return found
 
 
@@ -79,6 +81,42 @@ def test_a_page_may_begin_at_an_instant_in_any_zone(scene: Scene) -> None:
     three_days(scene)
 
     assert len(pages(scene, 5, timezone(timedelta(hours=7)))) == 12
+
+
+@pytest.mark.parametrize("size", [1, 5, 12])
+def test_the_way_back_leads_over_the_same_rows(scene: Scene, size: int) -> None:
+    """Before the oldest row lie all the others, newest first, page before page."""
+    three_days(scene)
+    forth = pages(scene, 100)
+    back: list[tuple[datetime, int]] = []
+    with scene.base.database.read() as session:
+        before = cursor_of(airing_log(session, LogFilter(MONDAY, LAST))[-1])
+        while rows := airing_log(session, LogFilter(MONDAY, LAST), before=before, limit=size):
+            back = [(row.planned_at, row.station_id) for row in rows] + back
+            before = cursor_of(rows[0])
+
+    assert back == forth[:-1]
+
+
+def test_a_theme_and_a_programme_narrow_rows_and_counts(scene: Scene) -> None:
+    """The theme is the programme's, by any spelling; what nothing is about finds nothing."""
+    three_days(scene)
+    with scene.base.database.write() as session:
+        noon = session.query(Programme).filter_by(title="Tin trưa").one()
+        noon.theme = "Kinh nghiệm sản xuất"
+
+    def found(**narrow: object) -> tuple[set[int], int]:
+        wanted = LogFilter(MONDAY, LAST, **narrow)  # type: ignore[arg-type]
+        with scene.base.database.read() as session:
+            rows = airing_log(session, wanted)
+            counted = sum(count_log(session, wanted).by_state.values())
+        return {row.programme_id for row in rows}, counted
+
+    assert found(theme="kinh nghiem san xuat") == found(programme_id=noon.id) == ({noon.id}, 6)
+    assert found(theme="Chủ đề khác") == (set(), 0)
+    assert found(theme="Kinh nghiệm sản xuất", words="không có gì") == (set(), 0)
+    with scene.base.database.read() as session:
+        assert themes_in_use(session) == ["Kinh nghiệm sản xuất"]
 
 
 def test_the_log_is_narrowed_by_place_state_and_grade(scene: Scene) -> None:
@@ -141,13 +179,12 @@ def test_counts_keep_states_and_grades_apart(scene: Scene) -> None:
         scene.change(row, state=state, grade=grade)
 
     with scene.base.database.read() as session:
-        states = count_by_state(session, LogFilter(MONDAY, LAST))
-        grades = count_by_grade(session, LogFilter(MONDAY, LAST))
-        nobody = count_by_state(session, LogFilter(date(2021, 1, 1), date(2021, 1, 31)))
+        counted = count_log(session, LogFilter(MONDAY, LAST))
+        nothing = count_log(session, LogFilter(date(2021, 1, 1), date(2021, 1, 31)))
 
-    assert states == {A.AIRED: 1, A.MISSED: 1, A.CANCELLED: 1, A.PLANNED: 9}
-    assert grades == {Grade.A: 1, Grade.B: 1, Grade.D: 9}
-    assert nobody == {}
+    assert counted.by_state == {A.AIRED: 1, A.MISSED: 1, A.CANCELLED: 1, A.PLANNED: 9}
+    assert counted.by_grade == {Grade.A: 1, Grade.B: 1, Grade.D: 9}
+    assert (nothing.by_state, nothing.by_grade) == ({}, {})
 
 
 def test_a_days_schedule_leaves_out_what_was_cancelled(scene: Scene) -> None:
@@ -217,6 +254,51 @@ def test_who_may_not_confirm_changes_nothing(scene: Scene) -> None:
 
     [after] = scene.airings()
     assert (after.state, after.grade, after.evidence) == (A.PARTIAL, Grade.A, None)
+
+
+def test_a_persons_word_for_a_whole_choice_is_an_entry_for_each_airing(scene: Scene) -> None:
+    """What is over and untold is told, in the person's own unit; the rest is left as it was."""
+    three_days(scene)
+    scene.clock.move_to(local("11:02", MONDAY + timedelta(days=1)))  # the noon of that day sounds
+    officer = of_district(scene, "lynhan", "353")
+    mine = [row for row in scene.airings("s13579") if row.planned_at < scene.clock.now()]
+    scene.change(mine[0], state=A.LATE, grade=Grade.A)
+    scene.change(mine[1], state=A.UNKNOWN, grade=Grade.D)
+    week = LogFilter(MONDAY, LAST)
+
+    told = confirm_airings(scene.base, week, by=officer, aired=True, note="nghe rõ")
+    again = confirm_airings(scene.base, week, by=officer, aired=False)
+
+    assert (told, again) == (2, 0)
+    rows = scene.airings("s13579")
+    assert [(row.state, row.grade) for row in rows[:4]] == [
+        (A.LATE, Grade.A), (A.AIRED, Grade.B), (A.AIRED, Grade.B), (A.PLANNED, Grade.D)
+    ]  # fmt: skip
+    assert rows[1].evidence is not None
+    assert (rows[1].evidence["who"], rows[1].reason) == ("lynhan", "nghe rõ")
+    assert {row.state for row in scene.airings("s13285")} == {A.PLANNED}
+    with scene.base.database.read() as session:
+        entries = session.query(LedgerEntry).filter_by(what="airing_confirmed").all()
+        assert {one.subject for one in entries} == {
+            f"station {row.station_id} {row.planned_at.isoformat()}" for row in rows[1:3]
+        }
+        assert ledger.verify(session) is None
+
+
+def test_more_than_can_be_answered_for_is_refused_whole(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two airings wait, one may be told of at once: nothing is written."""
+    scene.night("13579", "13285")
+    scene.clock.move_to(AT + timedelta(hours=1))
+    monkeypatch.setattr("scheduler.airings.MAX_CONFIRMED", 1)
+
+    with pytest.raises(InputInvalid):
+        confirm_airings(
+            scene.base, LogFilter(MONDAY, MONDAY), by=someone(scene.base, "editor"), aired=True
+        )
+
+    assert {row.grade for row in scene.airings()} == {Grade.D}
 
 
 def test_two_people_at_once_are_both_in_the_ledger(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.store.among import among
@@ -152,28 +152,54 @@ def narrowing(session: Session, wanted: LogFilter) -> Iterator[ColumnElement[boo
     if wanted.programme_id is not None:
         yield Airing.programme_id == wanted.programme_id
     if wanted.theme.strip():
-        yield among(Airing.programme_id, session.scalars(_about(session, wanted.theme)))
+        yield among(Airing.programme_id, _about(session, wanted))
     if wanted.state is not None:
         yield Airing.state == wanted.state
     if wanted.grade is not None:
         yield Airing.grade == wanted.grade
     if wanted.words.strip():
-        yield _named(session, wanted.words)
+        yield _named(session, wanted)
 
 
-def _about(session: Session, theme: str) -> Select[int]:
-    same = [one for one in themes_in_use(session) if without_tones(one) == without_tones(theme)]
-    return select(Programme.id).where(Programme.theme.in_(same))
+def _about(session: Session, wanted: LogFilter) -> Collection[int]:
+    theme = without_tones(wanted.theme.strip())
+    same = [one for one in themes_in_use(session) if without_tones(one) == theme]
+    return _aired_then(session, wanted, Programme.theme.in_(same))
 
 
-def _named(session: Session, words: str) -> ColumnElement[bool]:
+def _named(session: Session, wanted: LogFilter) -> ColumnElement[bool]:
     """What the words mean: no database of ours folds Vietnamese, and names are few beside rows."""
+    words = wanted.words
     programmes = session.execute(select(Programme.id, Programme.title, Programme.theme))
     stations = session.execute(select(Station.id, Station.name))
-    return or_(
-        among(Airing.programme_id, [i for i, *texts in programmes if has_words(texts, words)]),
-        among(Airing.station_id, [i for i, name in stations if has_words([name], words)]),
+    titled = [i for i, *texts in programmes if has_words(texts, words)]
+    places = [i for i, name in stations if has_words([name], words)]
+    aired = _aired_then(session, wanted, among(Programme.id, titled)) if titled else ()
+    # Where one of the two has nothing to say, the other alone can be looked up in an index.
+    kinds = [(Airing.programme_id, aired), (Airing.station_id, places)]
+    return or_(false(), *(among(column, ids) for column, ids in kinds if ids))
+
+
+def _aired_then(
+    session: Session, wanted: LogFilter, chosen: ColumnElement[bool]
+) -> Collection[int]:
+    """
+    Programmes of which these days have an airing.
+
+    A programme airs in few days of a year. Looking for those of others, the database would go
+    through every row of the days, because it expects to meet one soon.
+    """
+    one = (
+        select(Airing.station_id)
+        .where(
+            Airing.programme_id == Programme.id,
+            Airing.broadcast_date.between(wanted.first, wanted.last),
+        )
+        .limit(1)
+        .correlate(Programme)
+        .scalar_subquery()
     )
+    return session.scalars(select(Programme.id).where(chosen, one.is_not(None))).all()
 
 
 def _key(cursor: Cursor) -> Any:

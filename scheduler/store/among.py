@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     bindparam,
+    false,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -59,4 +60,7 @@ def _on_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 
 def among(column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
     """Whether the column is one of these ids; of none, never."""
-    return _Among(column, bindparam(None, sorted(ids), type_=_Ids(), unique=True))
+    wanted = sorted(ids)
+    if not wanted:
+        return false()
+    return _Among(column, bindparam(None, wanted, type_=_Ids(), unique=True))

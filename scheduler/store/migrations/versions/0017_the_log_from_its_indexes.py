@@ -1,0 +1,37 @@
+"""Two indexes that hold all that the airing log is asked for, and one of what aired when."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0017"
+down_revision = "0016"
+
+
+def upgrade() -> None:
+    op.create_index(
+        "ix_airing_log",
+        "airing",
+        ["broadcast_date", "planned_at", "station_id", "programme_id", "state", "grade"],
+    )
+    op.create_index(
+        "ix_airing_log_of_station",
+        "airing",
+        ["station_id", "broadcast_date", "planned_at", "programme_id", "state", "grade"],
+    )
+    op.create_index(
+        "ix_airing_programme_id_broadcast_date", "airing", ["programme_id", "broadcast_date"]
+    )
+    # What they were for is answered by these.
+    op.drop_index("ix_airing_broadcast_date_station_id", "airing")
+    op.drop_index("ix_airing_programme_id", "airing")
+
+
+def downgrade() -> None:
+    op.create_index("ix_airing_programme_id", "airing", ["programme_id"])
+    op.create_index(
+        "ix_airing_broadcast_date_station_id", "airing", ["broadcast_date", "station_id"]
+    )
+    op.drop_index("ix_airing_programme_id_broadcast_date", "airing")
+    op.drop_index("ix_airing_log_of_station", "airing")
+    op.drop_index("ix_airing_log", "airing")

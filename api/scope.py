@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from api.vietnamese import sort_key
 from scheduler.errors import OutsideUnit
+from scheduler.store.among import among
 from scheduler.store.models import Person, Station, StationUnit, Unit
-from scheduler.units import find_unit, unit_ids_below, units_on, valid_on
+from scheduler.units import find_unit, unit_ids_below, unit_path, valid_on
+
 
 # A list of ten thousand communes is 800 kB and no help; the page of units leads to each of them.
 _MOST_CHOICES = 300
@@ -42,6 +45,15 @@ class Place:
         return ", ".join([*parts, self.above] if self.above else parts)
 
 
+class _Named(NamedTuple):
+    """What is shown of a unit; a country's 10,600 as objects of the session take a second."""
+
+    id: int
+    parent_id: int | None
+    code: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Scope:
     """What a person may choose from, what was chosen, and the units that this covers."""
@@ -49,7 +61,7 @@ class Scope:
     choices: tuple[UnitChoice, ...]
     chosen: Unit | None
     unit_ids: frozenset[int] | None  # None: everywhere
-    places: Mapping[int, Place]  # of all stations, by their id
+    places: Mapping[int, Place]  # of the stations in these units, by their id
 
     def where(self, station: Station) -> str:
         """Where a station stands, as far as its name does not say it."""
@@ -64,35 +76,66 @@ class Scope:
         return place is not None and place.unit_id in self.unit_ids
 
 
-def scope_of(session: Session, person: Person, on: date, unit_code: str | None) -> Scope:
+def scope_of(
+    session: Session,
+    person: Person,
+    on: date,
+    unit_code: str | None,
+    *,
+    most_choices: int | None = None,
+) -> Scope:
     """
     The part of a day's map that a person sees, narrowed to one unit when a code is given.
+
+    Where there would be more than ``most_choices``, the deeper units stand below the chosen one
+    only: a country's communes make a list of a megabyte.
 
     Raises:
         NotFound: no unit has this code on that day.
         OutsideUnit: it lies outside the person's own unit.
     """
-    units = units_on(session, on)
     mine = unit_ids_below(session, person.unit_id, on)
     chosen = find_unit(session, unit_code, on) if unit_code else None
     if chosen is not None and mine is not None and chosen.id not in mine:
         raise OutsideUnit(who=person.full_name, unit=person.unit.name if person.unit else "")
     seen = unit_ids_below(session, chosen.id, on) if chosen else mine
+    opened = {unit.id for unit in unit_path(session, chosen)} if chosen else set()
     return Scope(
-        choices=tuple(_tree(units, mine)),
+        choices=tuple(_tree(_units(session, person.unit_id, on, opened, most_choices))),
         chosen=chosen,
         unit_ids=None if seen is None else frozenset(seen),
-        places=_places(session, units, on),
+        places=_places(session, seen, on),
     )
 
 
-def _tree(units: list[Unit], mine: set[int] | None) -> Iterator[UnitChoice]:
+def _units(
+    session: Session, top: int | None, on: date, opened: Collection[int], most: int | None
+) -> list[_Named]:
+    """The units that a person may choose, level by level."""
+    columns = (Unit.id, Unit.parent_id, Unit.code, Unit.name)
+    above = aliased(Unit)
+    has_none_above = ~exists().where(above.id == Unit.parent_id, *valid_on(above, on))
+    highest = has_none_above if top is None else Unit.id == top
+    level = session.execute(select(*columns).where(highest, *valid_on(Unit, on))).all()
+    found: list[_Named] = []
+    while level:
+        found += [_Named(*row) for row in level]
+        ids = [row.id for row in level]
+        below = (among(Unit.parent_id, ids), *valid_on(Unit, on))
+        if most is not None:
+            count = session.scalar(select(func.count()).select_from(Unit).where(*below)) or 0
+            if len(found) + count > most:
+                below = (among(Unit.parent_id, set(ids) & set(opened)), *valid_on(Unit, on))
+        level = session.execute(select(*columns).where(*below)).all()
+    return found
+
+
+def _tree(units: Sequence[_Named]) -> Iterator[UnitChoice]:
     """Each unit before those below it, in Vietnamese order."""
-    shown = {unit.id for unit in units if mine is None or unit.id in mine}
-    below: dict[int | None, list[Unit]] = defaultdict(list)
+    shown = {unit.id for unit in units}
+    below: dict[int | None, list[_Named]] = defaultdict(list)
     for unit in units:
-        if unit.id in shown:
-            below[unit.parent_id if unit.parent_id in shown else None].append(unit)
+        below[unit.parent_id if unit.parent_id in shown else None].append(unit)
     pending = [(unit, 0) for unit in _sorted_down(below[None])]
     while pending:
         unit, depth = pending.pop()
@@ -100,21 +143,22 @@ def _tree(units: list[Unit], mine: set[int] | None) -> Iterator[UnitChoice]:
         pending += [(child, depth + 1) for child in _sorted_down(below[unit.id])]
 
 
-def _sorted_down(units: list[Unit]) -> list[Unit]:
+def _sorted_down(units: Sequence[_Named]) -> list[_Named]:
     return sorted(units, key=lambda unit: sort_key(unit.name), reverse=True)
 
 
-def _places(session: Session, units: list[Unit], on: date) -> dict[int, Place]:
-    by_id = {unit.id: unit for unit in units}
-    places: dict[int, Place] = {}
-    for station_id, unit_id in session.execute(
-        select(StationUnit.station_id, StationUnit.unit_id).where(*valid_on(StationUnit, on))
-    ):
-        unit = by_id.get(unit_id)
-        if unit is not None:
-            above = by_id.get(unit.parent_id) if unit.parent_id else None
-            places[station_id] = Place(unit.id, unit.name, above.name if above else None)
-    return places
+def _places(session: Session, unit_ids: Collection[int] | None, on: date) -> dict[int, Place]:
+    above = aliased(Unit)
+    statement = (
+        select(StationUnit.station_id, Unit.id, Unit.name, above.name)
+        .join(Unit, Unit.id == StationUnit.unit_id)
+        .outerjoin(above, and_(above.id == Unit.parent_id, *valid_on(above, on)))
+        .where(*valid_on(StationUnit, on), *valid_on(Unit, on))
+    )
+    if unit_ids is not None:
+        statement = statement.where(among(StationUnit.unit_id, unit_ids))
+    rows = session.execute(statement)
+    return {row[0]: Place(row[1], row[2], row[3]) for row in rows}
 
 
 def bounded(scope: Scope) -> list[UnitChoice]:

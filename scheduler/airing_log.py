@@ -55,36 +55,68 @@ def cursor_of(airing: Airing) -> Cursor:
     return airing.broadcast_date, airing.planned_at, airing.station_id
 
 
-def airing_log(
-    session: Session,
-    wanted: LogFilter,
-    *,
-    after: Cursor | None = None,
-    before: Cursor | None = None,
-    limit: int = PAGE_ROWS,
-) -> list[Airing]:
-    """
-    Rows of the log, newest first.
+class Log:
+    """The log by one filter; what its words and names mean is looked up once."""
 
-    ``after`` is the last row of the page before this one; ``before`` the first row of the page
-    behind it: of all that is newer the nearest rows.
-    """
-    backwards = before is not None
-    order = [column.asc() if backwards else column.desc() for column in _ORDER]
-    # The keys first, from an index that holds all that is asked for: sorting a province's month
-    # would read each of its 56,000 rows, of which a page shows fifty.
-    keys = select(Airing.station_id, Airing.planned_at).where(*narrowing(session, wanted))
-    if after is not None:
-        keys = keys.where(tuple_(*_ORDER) < _key(after))
-    if before is not None:
-        keys = keys.where(tuple_(*_ORDER) > _key(before))
-    found = keys.order_by(*order).limit(limit).subquery()
-    statement = with_names(select(Airing)).join(
-        found,
-        and_(Airing.station_id == found.c.station_id, Airing.planned_at == found.c.planned_at),
-    )
-    rows = list(session.scalars(statement.order_by(*order)))
-    return rows[::-1] if backwards else rows
+    def __init__(self, session: Session, wanted: LogFilter) -> None:
+        self._session = session
+        self._conditions = tuple(_narrowing(session, wanted))
+        self._kinds = tuple(_of_kind(wanted))
+
+    def rows(
+        self,
+        *,
+        after: Cursor | None = None,
+        before: Cursor | None = None,
+        limit: int = PAGE_ROWS,
+    ) -> list[Airing]:
+        """
+        Rows, newest first.
+
+        ``after`` is the last row of the page before this one; ``before`` the first row of the page
+        behind it: of all that is newer the nearest rows.
+        """
+        backwards = before is not None
+        order = [column.asc() if backwards else column.desc() for column in _ORDER]
+        # The keys first, from an index that holds all that is asked for: sorting a province's
+        # month would read each of its 56,000 rows, of which a page shows fifty.
+        keys = select(Airing.station_id, Airing.planned_at).where(*self._conditions, *self._kinds)
+        if after is not None:
+            keys = keys.where(tuple_(*_ORDER) < _key(after))
+        if before is not None:
+            keys = keys.where(tuple_(*_ORDER) > _key(before))
+        found = keys.order_by(*order).limit(limit).subquery()
+        statement = with_names(select(Airing)).join(
+            found,
+            and_(Airing.station_id == found.c.station_id, Airing.planned_at == found.c.planned_at),
+        )
+        rows = list(self._session.scalars(statement.order_by(*order)))
+        return rows[::-1] if backwards else rows
+
+    def counts(self, *, every_kind: bool = False) -> LogCounts:
+        """
+        Count the rows themselves, in one look, so that both counts are of the same moment.
+
+        ``every_kind``: also those of other states and grades than the filter's.
+        """
+        columns = (Airing.state, Airing.grade)
+        statement = select(*columns, func.count()).where(*self._conditions).group_by(*columns)
+        if not every_kind:
+            statement = statement.where(*self._kinds)
+        by_state: Counter[AiringState] = Counter()
+        by_grade: Counter[Grade] = Counter()
+        for state, grade, count in self._session.execute(statement):
+            by_state[state] += count
+            if state is not AiringState.CANCELLED:
+                by_grade[grade] += count
+        return LogCounts(by_state, by_grade)
+
+
+def airing_log(
+    session: Session, wanted: LogFilter, *, after: Cursor | None = None, limit: int = PAGE_ROWS
+) -> list[Airing]:
+    """Rows of the log, newest first; ``after`` is the last row of the page before."""
+    return Log(session, wanted).rows(after=after, limit=limit)
 
 
 def whole_log(database: Database, wanted: LogFilter) -> Iterator[Airing]:
@@ -104,16 +136,8 @@ def whole_log(database: Database, wanted: LogFilter) -> Iterator[Airing]:
 
 
 def count_log(session: Session, wanted: LogFilter) -> LogCounts:
-    """Count the rows themselves, in one look, so that both counts are of the same moment."""
-    columns = (Airing.state, Airing.grade)
-    statement = select(*columns, func.count()).where(*narrowing(session, wanted))
-    by_state: Counter[AiringState] = Counter()
-    by_grade: Counter[Grade] = Counter()
-    for state, grade, count in session.execute(statement.group_by(*columns)):
-        by_state[state] += count
-        if state is not AiringState.CANCELLED:
-            by_grade[grade] += count
-    return LogCounts(by_state, by_grade)
+    """How many rows of the log ended how, and how well we know."""
+    return Log(session, wanted).counts()
 
 
 def themes_in_use(session: Session) -> list[str]:
@@ -143,6 +167,11 @@ def _serving(unit_ids: Collection[int], on: date) -> Select[int]:
 
 def narrowing(session: Session, wanted: LogFilter) -> Iterator[ColumnElement[bool]]:
     """The conditions for a row of the log to be wanted."""
+    yield from _narrowing(session, wanted)
+    yield from _of_kind(wanted)
+
+
+def _narrowing(session: Session, wanted: LogFilter) -> Iterator[ColumnElement[bool]]:
     yield Airing.broadcast_date.between(wanted.first, wanted.last)
     if wanted.station_id is not None:
         yield Airing.station_id == wanted.station_id
@@ -153,12 +182,15 @@ def narrowing(session: Session, wanted: LogFilter) -> Iterator[ColumnElement[boo
         yield Airing.programme_id == wanted.programme_id
     if wanted.theme.strip():
         yield among(Airing.programme_id, _about(session, wanted))
+    if wanted.words.strip():
+        yield _named(session, wanted)
+
+
+def _of_kind(wanted: LogFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.state is not None:
         yield Airing.state == wanted.state
     if wanted.grade is not None:
         yield Airing.grade == wanted.grade
-    if wanted.words.strip():
-        yield _named(session, wanted)
 
 
 def _about(session: Session, wanted: LogFilter) -> Collection[int]:
@@ -171,13 +203,19 @@ def _named(session: Session, wanted: LogFilter) -> ColumnElement[bool]:
     """What the words mean: no database of ours folds Vietnamese, and names are few beside rows."""
     words = wanted.words
     programmes = session.execute(select(Programme.id, Programme.title, Programme.theme))
-    stations = session.execute(select(Station.id, Station.name))
+    stations = session.execute(_seen(select(Station.id, Station.name), wanted))
     titled = [i for i, *texts in programmes if has_words(texts, words)]
     places = [i for i, name in stations if has_words([name], words)]
     aired = _aired_then(session, wanted, among(Programme.id, titled)) if titled else ()
     # Where one of the two has nothing to say, the other alone can be looked up in an index.
     kinds = [(Airing.programme_id, aired), (Airing.station_id, places)]
     return or_(false(), *(among(column, ids) for column, ids in kinds if ids))
+
+
+def _seen(stations: Query, wanted: LogFilter) -> Query:
+    if wanted.unit_ids is None:
+        return stations
+    return stations.where(Station.id.in_(_serving(wanted.unit_ids, wanted.last)))
 
 
 def _aired_then(

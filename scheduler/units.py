@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -103,15 +103,12 @@ def unit_ids_below(session: Session, unit_id: int | None, on: date) -> set[int] 
     """The unit and all below it on that day; ``None`` (everywhere) stays ``None``."""
     if unit_id is None:
         return None
-    children: dict[int | None, list[int]] = defaultdict(list)
-    for unit in units_on(session, on):
-        children[unit.parent_id].append(unit.id)
-    found, open_ids = {unit_id}, [unit_id]
-    while open_ids:
-        below = children[open_ids.pop()]
-        found.update(below)
-        open_ids.extend(below)
-    return found
+    # The database goes down: of a country's 10,600 units a province has three hundred.
+    found = select(literal(unit_id).label("id")).cte("found", recursive=True)
+    found = found.union(
+        select(Unit.id).join(found, Unit.parent_id == found.c.id).where(*valid_on(Unit, on))
+    )
+    return set(session.scalars(select(found.c.id)))
 
 
 def stations_by_unit(session: Session, on: date) -> dict[int, set[int]]:

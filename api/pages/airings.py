@@ -23,9 +23,8 @@ from api.scope import Scope, scope_of
 from api.vietnamese import sort_key
 from scheduler.airing_log import (
     Cursor,
+    Log,
     LogFilter,
-    airing_log,
-    count_log,
     cursor_of,
     themes_in_use,
     whole_log,
@@ -40,6 +39,7 @@ router = APIRouter()
 DAYS_AT_FIRST = 7
 PAGE_ROWS = 50  # a page of a hundred is twenty metres of thumb on a phone
 MAX_DAYS = 366
+MAX_CHOICES = 500  # units in the list of the form: 60 KiB
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -66,7 +66,7 @@ class LogQuery:
         return replace(self, programme=None).address
 
     def scope(self, session: Session, viewer: Viewer) -> Scope:
-        return scope_of(session, viewer.person, self.last, self.unit)
+        return scope_of(session, viewer.person, self.last, self.unit, most_choices=MAX_CHOICES)
 
     def wanted(self, scope: Scope) -> LogFilter:
         return LogFilter(
@@ -119,9 +119,9 @@ def airings(
 ) -> Response:
     with hub_of(request).database.read() as session:
         scope = chosen.scope(session, viewer)
-        wanted = chosen.wanted(scope)
-        shown = _shown(session, wanted, cursor_from(after), cursor_from(before))
-        counts = count_log(session, replace(wanted, state=None, grade=None))
+        log = Log(session, chosen.wanted(scope))
+        shown = _shown(log, cursor_from(after), cursor_from(before))
+        counts = log.counts(every_kind=True)
         themes = sorted(themes_in_use(session), key=sort_key)
         programme = session.get(Programme, chosen.programme) if chosen.programme else None
     return page(
@@ -140,16 +140,14 @@ class _Shown:
     older: str | None  # after the last one
 
 
-def _shown(
-    session: Session, wanted: LogFilter, after: Cursor | None, before: Cursor | None
-) -> _Shown:
+def _shown(log: Log, after: Cursor | None, before: Cursor | None) -> _Shown:
     """One row more than is shown was asked for, to know whether the way goes on."""
     if before is not None:
-        rows = airing_log(session, wanted, before=before, limit=PAGE_ROWS + 1)
+        rows = log.rows(before=before, limit=PAGE_ROWS + 1)
         if len(rows) <= PAGE_ROWS:  # the newest page, which is full whatever came meanwhile
             after = before = None
     if before is None:
-        rows = airing_log(session, wanted, after=after, limit=PAGE_ROWS + 1)
+        rows = log.rows(after=after, limit=PAGE_ROWS + 1)
     has_more, rows = len(rows) > PAGE_ROWS, rows[-PAGE_ROWS:] if before else rows[:PAGE_ROWS]
     return _Shown(
         rows,

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from scheduler import people
 from scheduler.airing_log import (
     Cursor,
+    Log,
     LogFilter,
     airing_log,
     count_log,
@@ -91,7 +92,7 @@ def test_the_way_back_leads_over_the_same_rows(scene: Scene, size: int) -> None:
     back: list[tuple[datetime, int]] = []
     with scene.base.database.read() as session:
         before = cursor_of(airing_log(session, LogFilter(MONDAY, LAST))[-1])
-        while rows := airing_log(session, LogFilter(MONDAY, LAST), before=before, limit=size):
+        while rows := Log(session, LogFilter(MONDAY, LAST)).rows(before=before, limit=size):
             back = [(row.planned_at, row.station_id) for row in rows] + back
             before = cursor_of(rows[0])
 

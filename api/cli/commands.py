@@ -241,6 +241,10 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
     "notice": _NOTICE,
     "today": Lazy("api.cli.airings:today", "Show what airs today."),
     "airings": Lazy("api.cli.airings:airings", "Show the airing log with its proofs."),
+    "confirm": Lazy(
+        "api.cli.confirm:confirm",
+        "Tell of all airings that are over and wait for a person's word (grade B).",
+    ),
     "why": Lazy("api.cli.why:why_", "Tell why an airing went as it did."),
     "serve": Lazy("api.cli.serve:serve", "Run the web pages, the clock and the workers."),
     "worker": Lazy("api.cli.serve:worker", "Run workers only, next to a loa serve elsewhere."),

@@ -17,7 +17,7 @@ from api.pages.why import seen_station
 from api.scope import scope_of
 from api.whywords import story_document
 from scheduler.airing_log import LogFilter, airing_log
-from scheduler.airings import confirm_airing
+from scheduler.airings import confirm_airing, confirm_airings
 from scheduler.errors import NotFound
 from scheduler.registry import find_station
 from scheduler.store.models import Airing
@@ -149,6 +149,53 @@ def confirm(
     confirm_airing(hub, station_id, planned_at, by=viewer.person, aired=body.aired, note=body.note)
     with hub.database.read() as session:
         return AiringOut.of(session.get_one(Airing, (station_id, planned_at)))
+
+
+class ConfirmManyIn(ConfirmIn):
+    """What a named person heard of everything that waits for a word in these days."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "first": "2022-03-01", "last": "2022-03-07", "unit": "13579", "aired": True,
+                "note": "Cán bộ xã nghe đủ cả tuần.",
+            }
+        },
+    )  # fmt: skip
+
+    first: date
+    last: date
+    unit: str = Field("", max_length=20, description="code; with all below it")
+    programme: int | None = Field(None, ge=1, le=MAX_ID)
+    theme: str = Field("", max_length=80)
+    words: str = Field("", max_length=100)
+
+
+class ConfirmedOut(BaseModel):
+    """For how many airings the word was written down."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"confirmed": 42}})
+
+    confirmed: int
+
+
+@router.post("/confirm")
+def confirm_many(request: Request, viewer: SignedIn, body: ConfirmManyIn) -> ConfirmedOut:
+    """
+    A person's word (grade B) for all airings of a choice that are over and that nothing has told
+    of; each gets its own entry in the ledger.
+    """
+    hub = hub_of(request)
+    check_days(body.first, body.last)
+    with hub.database.read() as session:
+        scope = scope_of(session, viewer.person, body.last, body.unit)
+    wanted = LogFilter(
+        body.first, body.last, unit_ids=scope.unit_ids, programme_id=body.programme,
+        theme=body.theme, words=body.words,
+    )  # fmt: skip
+    told = confirm_airings(hub, wanted, by=viewer.person, aired=body.aired, note=body.note)
+    return ConfirmedOut(confirmed=told)
 
 
 class DetailOut(BaseModel):

@@ -18,6 +18,7 @@ from api.auth import SignedIn, Viewer, hub_of
 from api.fields import MAX_ID
 from api.i18n import Translator
 from api.pages.render import page, translator_of
+from api.pages.wall import CONFIRMERS
 from api.reports.log_table import csv_parts, write_xlsx
 from api.scope import Scope, scope_of
 from api.vietnamese import sort_key
@@ -126,8 +127,8 @@ def airings(
         programme = session.get(Programme, chosen.programme) if chosen.programme else None
     return page(
         request, "airings.html", viewer=viewer, scope=scope, chosen=chosen, shown=shown,
-        counts=counts, themes=themes, programme=programme, all_states=list(AiringState),
-        all_grades=list(Grade),
+        counts=counts, themes=themes, programme=programme, may_confirm=viewer.may(*CONFIRMERS),
+        all_states=list(AiringState), all_grades=list(Grade),
     )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ PAGES = (
     ("lan", "/why?station=dai-13573&at=06:00"),
     ("lan", "/airings/dai-13573/2022-10-15T22:00:00Z"),
     ("lan", "/airings?state=missed"),
+    ("dao", "/airings/confirm"),
     ("admin", "/stations/dai-13579"),
     ("ky", "/stations/dai-13573"),
     ("ky", "/stations/dai-13579/edit"),

@@ -41,6 +41,7 @@ def test_both_tables_hold_every_row_of_the_choice(shared_site: Site) -> None:
     assert rows[0][:4] == ["Ngày", "Giờ", "Mã đài", "Đài"]
     assert len(rows) == len(cells) == 301
     assert [row[2] for row in rows] == [row[2] for row in cells]
+    assert rows[0][7] == "Chuyên đề"
     assert cells[1][0].strftime("%d/%m/%Y") == rows[1][0] == "16/10/2022"
     assert [row[3] for row in missed[1:]] == ["Đài truyền thanh xã Chính Lý"]
     assert list(shared_site.hub.tmp.iterdir()) == []

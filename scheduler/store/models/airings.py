@@ -32,8 +32,8 @@ class Airing(Base):
 
     __tablename__ = "airing"
     __table_args__ = (
-        # The log's own two: whatever it is asked, one of them holds the answer, and the rows stay
-        # unread. By time for everybody's days, by station for a province's; both in its order.
+        # Whatever the log is asked, one of these two holds the answer, and the rows stay unread:
+        # by time for everybody's days, by station for a province's. Both are in its order.
         Index("ix_airing_log", *_LOG_ORDER, *_LOG_FILTERS),
         Index("ix_airing_log_of_station", "station_id", *_LOG_ORDER[:2], *_LOG_FILTERS),
         Index("ix_airing_programme_id_broadcast_date", "programme_id", "broadcast_date"),

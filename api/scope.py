@@ -17,7 +17,6 @@ from scheduler.store.among import among
 from scheduler.store.models import Person, Station, StationUnit, Unit
 from scheduler.units import find_unit, unit_ids_below, unit_path, valid_on
 
-
 # A list of ten thousand communes is 800 kB and no help; the page of units leads to each of them.
 _MOST_CHOICES = 300
 

@@ -8,7 +8,7 @@ revision = "0019"
 down_revision = "0018"
 
 
-# An index alone answers for pages that a VACUUM has seen since they changed. Asked for after a fifth
+# An index alone answers for pages that a VACUUM has seen since they changed. Done after a fifth
 # of the table, as usual, it would not have seen a nation's last month.
 _VACUUM = (
     "autovacuum_vacuum_scale_factor", "autovacuum_vacuum_insert_scale_factor",

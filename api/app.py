@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from api import health, live, tus
+from api import aside, health, live, tus
 from api.auth import same_origin
 from api.bearer import API_PREFIX
 from api.errors import (
@@ -126,17 +126,25 @@ def _told_unexpected(request: Request, error: Exception) -> Response:
 
 
 def _error_page(request: Request, error: LoaError) -> Response:
-    return page(
+    """Why it did not work, and the way back; to a form that still holds what was typed."""
+    token = getattr(request.state, "kept", None)
+    response = page(
         request,
         "error.html",
         status=status_of(error),
         viewer=getattr(request.state, "viewer", None),
         sentence=translator_of(request).error(error),
         code=error.code,
+        back=aside.page_before(request) if request.method == "POST" else "",
+        is_kept=token is not None,
     )
+    if token is not None:
+        aside.set_cookie(request, response, token)
+    return response
 
 
 def _came_from(request: Request) -> str:
-    """Where to go on after signing in; a form that was being sent cannot be sent again."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    return f"{request.url.path}{query}" if request.method == "GET" else ""
+    """Where to go on after signing in: the page that was asked for, or on which the form stood."""
+    if request.method != "GET":
+        return aside.page_before(request)
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path

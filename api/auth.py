@@ -152,16 +152,45 @@ def same_origin(request: Request) -> None:
         raise ForeignForm()
 
 
-def form_token(viewer: Viewer) -> str:
-    """A token for one form; it differs on every page, so a compressed page leaks nothing of it."""
+def form_token(viewer: Viewer, key: bytes = b"") -> str:
+    """
+    A token for one form; it differs on every page, so a compressed page leaks nothing of it.
+
+    With the key of the house it also says for whom the form was drawn, which outlives the sign-in.
+    """
     salt = secrets.token_hex(8)
-    return f"{salt}.{_form_mac(viewer, salt)}"
+    token = f"{salt}.{_form_mac(viewer, salt)}"
+    return f"{token}.{viewer.person.id}.{_owner_mac(key, salt, viewer.person.id)}" if key else token
+
+
+def token_for(request: Request, viewer: Viewer) -> str:
+    """What a page draws into its forms."""
+    return form_token(viewer, form_key(request))
 
 
 def check_form_token(viewer: Viewer, sent: str) -> None:
-    salt, _, mac = sent.partition(".")
+    salt, _, rest = sent.partition(".")
+    mac = rest.partition(".")[0]
     if not hmac.compare_digest(mac.encode(), _form_mac(viewer, salt).encode()):
         raise ForeignForm()
+
+
+def drawn_for(sent: str, key: bytes) -> int | None:
+    """The id of the person for whom a form was drawn, also when that sign-in is over."""
+    salt, *_, owner, mac = sent.split(".") if sent.count(".") == 3 else ("", "", "")
+    if not owner.isascii() or not owner.isdigit() or len(owner) > 10:
+        return None
+    is_ours = hmac.compare_digest(mac.encode(), _owner_mac(key, salt, int(owner)).encode())
+    return int(owner) if is_ours else None
+
+
+def form_key(request: Request) -> bytes:
+    """The key of the house for forms; read once."""
+    state = request.app.state
+    if not hasattr(state, "form_key"):
+        state.form_key = hmac.digest(hub_of(request).master_secret(), b"forms", "sha256")
+    key: bytes = state.form_key
+    return key
 
 
 def checked_form(
@@ -173,3 +202,7 @@ def checked_form(
 
 def _form_mac(viewer: Viewer, salt: str) -> str:
     return hmac.digest(viewer.token.encode(), f"form:{salt}".encode(), "sha256").hex()
+
+
+def _owner_mac(key: bytes, salt: str, person_id: int) -> str:
+    return hmac.digest(key, f"owner:{salt}:{person_id}".encode(), "sha256").hex()[:32]

@@ -63,6 +63,12 @@ class FormUnreadable(CoreError):
     code = "form_unreadable"
 
 
+class FormTooLarge(CoreError):
+    """This form holds more than {limit}. Shorten what you typed, or send it in parts."""
+
+    code = "form_too_large"
+
+
 class EventProblem(RowProblem):
     """{event}: {reason}"""
 
@@ -102,6 +108,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UploadOffsetWrong: HTTPStatus.CONFLICT,
     UploadVersionUnknown: HTTPStatus.PRECONDITION_FAILED,
+    FormTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     FormUnreadable: HTTPStatus.BAD_REQUEST,
     SlotGone: HTTPStatus.GONE,
     PageMissing: HTTPStatus.NOT_FOUND,

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from scheduler.errors import AnswerPending, KeyTaken
 from scheduler.store.db import Database
-from scheduler.store.models import Answer, Person
+from scheduler.store.models import Answer, FormAnswer, Person
 
 KEPT_FOR = timedelta(hours=24)
 # A program that died in the middle of an answer leaves its key behind; then it may ask again.
@@ -33,20 +34,33 @@ def begin_answer(
     with database.write() as session:
         session.execute(delete(Answer).where(Answer.at < now - KEPT_FOR))
         known = session.get(Answer, (person.id, key), with_for_update=True)
-        if known is None or (known.status is None and known.at < now - PENDING_FOR):
-            try:
-                with session.begin_nested():
-                    session.merge(
-                        Answer(person_id=person.id, key=key, asked=asked, at=now, status=None)
-                    )
-            except IntegrityError:  # another process took it between the look and the write
-                raise AnswerPending() from None
+        if known is None or (known.status is None and is_abandoned(known.at, now)):
+            take(session, Answer(person_id=person.id, key=key, asked=asked, at=now, status=None))
             return None
         if known.asked != asked:
             raise KeyTaken(key=key)
         if known.status is None:
             raise AnswerPending()
         return known
+
+
+def is_abandoned(begun_at: datetime, now: datetime) -> bool:
+    """Whether who began to answer must have died over it."""
+    return begun_at < now - PENDING_FOR
+
+
+def take(session: Session, row: Answer | FormAnswer) -> None:
+    """
+    Write down that this is being answered.
+
+    Raises:
+        AnswerPending: another process took it between the look and the write.
+    """
+    try:
+        with session.begin_nested():
+            session.merge(row)
+    except IntegrityError:
+        raise AnswerPending() from None
 
 
 def keep_answer(database: Database, person: Person, key: str, status: int, body: str) -> None:

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from scheduler import people, second_factor
 from scheduler.errors import CodeRefused, CoreError
 from scheduler.store.models import Person
 
-router = APIRouter(prefix="/account")
+router = APIRouter(prefix="/account", route_class=FormRoute)
 
 Code = Annotated[str, Form(max_length=40)]
 

@@ -14,6 +14,7 @@ from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError, Translator
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.pages.slotform import WEEKDAYS
 from api.pages.slotplaces import day_places
@@ -34,7 +35,7 @@ from scheduler.store.models import Slot, Station
 from scheduler.store.states import ProgrammeState
 from scheduler.timetable import to_utc
 
-router = APIRouter(prefix="/timetable")
+router = APIRouter(prefix="/timetable", route_class=FormRoute)
 
 VIEWS = ("day", "week", "month")
 

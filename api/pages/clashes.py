@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, checked_form, hub_of
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.pages.timetable import PLANNERS, Planner
 from api.scope import scope_of
 from scheduler.precedence import Collision, collisions, decide_order
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 _DAYS = 7  # shown ahead
 

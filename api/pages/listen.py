@@ -12,6 +12,7 @@ from feedgen.feed import FeedGenerator
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import PageMissing
 from api.fields import MAX_ID, PathId
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from scheduler.hub import Hub
 from scheduler.publishing import (
@@ -43,7 +44,7 @@ def only_if_open(request: Request) -> None:
         raise PageMissing()
 
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 open_to_all = APIRouter(prefix="/listen", dependencies=[Depends(only_if_open)])
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Path, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import status_of
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.scope import scope_of
 from api.vietnamese import sort_key
@@ -17,7 +18,7 @@ from scheduler import invitations, people, second_factor
 from scheduler.errors import CoreError
 from scheduler.units import find_unit
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 Administrator = Annotated[Viewer, Depends(needs("administrator"))]
 Username = Annotated[str, Form(max_length=64)]

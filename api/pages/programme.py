@@ -15,6 +15,7 @@ from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError
 from api.outline import Outline, outline
+from api.pages.forms import FormRoute
 from api.pages.programmes import details_of
 from api.pages.render import page, redirect, translator_of
 from api.spans import read_span, written_span
@@ -24,7 +25,7 @@ from scheduler.errors import CoreError, NotFound
 from scheduler.store.models import Programme, Rendition
 from scheduler.store.states import ProgrammeState, RenditionState
 
-router = APIRouter(prefix="/programmes/{programme_id}")
+router = APIRouter(prefix="/programmes/{programme_id}", route_class=FormRoute)
 
 Approver = Annotated[Viewer, Depends(needs("approver"))]
 Uploader = Annotated[Viewer, Depends(needs(*programmes.UPLOADERS))]

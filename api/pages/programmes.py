@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from api.auth import SignedIn, Viewer, check_form_token, checked_form, hub_of, needs
 from api.errors import status_of
 from api.i18n import LoaError
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.uploads import Upload, receive
 from audio.errors import AudioError, EmptyFile
@@ -23,7 +24,7 @@ from scheduler.hub import Hub
 from scheduler.store.models import PartialUpload, Programme
 from scheduler.store.states import ProgrammeState
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 UPLOADERS = programmes.UPLOADERS
 Uploader = Annotated[Viewer, Depends(needs(*UPLOADERS))]

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.pages.stations import RETRIERS
 from api.readywords import LEVELS, reason_of, step_of
@@ -16,7 +17,7 @@ from scheduler.readiness import Level, Readiness, by_moment, readiness, worst
 from scheduler.retries import retry
 from scheduler.watch import unconfirmed
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 
 @router.get("/ready")

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.errors import status_of
 from api.i18n import LoaError
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.releasewords import shown_changes
 from scheduler import releases
 from scheduler.errors import CoreError
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 Releaser = Annotated[Viewer, Depends(needs(*releases.ROLES))]
 _SHOWN = 10

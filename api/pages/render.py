@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,8 +15,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api import words
-from api.auth import Viewer, form_token, hub_of
+from api import aside, words
+from api.auth import Viewer, hub_of, token_for
 from api.i18n import LANGUAGES, Translator, mark, translator
 from scheduler.people import ROLES
 
@@ -117,9 +118,13 @@ def page(
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         done=DONE.get(request.query_params.get("done", "")),
-        form_token=form_token(viewer) if viewer else "",
+        form_token=token_for(request, viewer) if viewer else secrets.token_hex(8),
+        is_typed_kept=aside.is_waiting(request),
         **context,
     )  # fmt: skip
+    if viewer and request.method == "GET" and aside.is_waiting(request):
+        note = draw(request, "kept_note.html")
+        content = aside.refilled(request, viewer.person.id, content, note) or content
     return HTMLResponse(content, status)
 
 

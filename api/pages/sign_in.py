@@ -18,6 +18,7 @@ from api.auth import (
 )
 from api.errors import status_of
 from api.i18n import mark
+from api.pages.forms import FormRoute
 from api.pages.render import LANGUAGE_COOKIE, local_path, page, redirect, translator_of
 from scheduler import invitations, people, second_factor
 from scheduler.errors import (
@@ -30,7 +31,7 @@ from scheduler.errors import (
 )
 from scheduler.store.models import Person
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 HalfSignedIn = Annotated[Viewer, Depends(half_signed_in)]
 Invited = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{20,64}$")]

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.pages.stations import RETRIERS
 from api.pages.wall import seen_station
@@ -28,7 +29,7 @@ from scheduler.store.models import Station
 from stations.errors import StationError
 from stations.hostkey import HostKey
 
-router = APIRouter(prefix="/stations/{code}")
+router = APIRouter(prefix="/stations/{code}", route_class=FormRoute)
 
 
 @router.get("")

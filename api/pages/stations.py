@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.scope import bounded, scope_of
 from api.stationforms import CHANGERS, outside
@@ -18,7 +19,7 @@ from scheduler.retries import retry
 from scheduler.stationlist import Spot, Standing, StationPage, StationQuery, page_of, spots_on
 from scheduler.store.states import DeliveryState
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 RETRIERS = ("editor", "approver", "technician", "district")
 

@@ -10,6 +10,7 @@ from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.rulewords import describe
 from api.slotwords import content_in_words
@@ -19,7 +20,7 @@ from scheduler.hearing import rule_of
 from scheduler.lines import every_slot, is_draft
 from scheduler.slotversions import version_of
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 PLANNERS = ("editor", "district", "commune")
 Planner = Annotated[Viewer, Depends(needs(*PLANNERS))]

@@ -10,12 +10,13 @@ from fastapi.responses import HTMLResponse
 
 from api.auth import SignedIn, checked_form, hub_of
 from api.fields import MAX_ID, FormId
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.pages.tonight import days_around, look_at, tonight
 from scheduler.airings import confirm_airing
 from scheduler.store.states import Grade
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 Unit = Annotated[str, Query(max_length=20)]
 Opened = Annotated[int | None, Query(ge=1, le=MAX_ID)]

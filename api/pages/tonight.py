@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from markupsafe import Markup
 
-from api.auth import Viewer, form_token, hub_of
+from api.auth import Viewer, hub_of, token_for
 from api.looks import looks_of
 from api.pages.render import draw, environment, translator_of
 from api.pages.stations import RETRIERS, has_problem
@@ -96,7 +96,7 @@ def tonight(request: Request, viewer: Viewer, on: date, unit: str, opened: int |
     drawn = looks_of(request.app).get(key, make)
     if _WAITING in drawn:
         drawn = drawn.replace(_WAITING, _waiting(request, viewer, on, unit, opened))
-    return Markup(drawn.replace(_FORM_TOKEN, form_token(viewer)))  # noqa: S704 - drawn by our templates
+    return Markup(drawn.replace(_FORM_TOKEN, token_for(request, viewer)))  # noqa: S704 - drawn by our templates
 
 
 def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> str:

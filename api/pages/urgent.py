@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.bulletinwords import steps_of
 from api.json.bulletins import bring
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.scope import scope_of
 from scheduler import bulletins, people, programmes
@@ -18,7 +19,7 @@ from scheduler.hub import Hub
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState
 
-router = APIRouter(prefix="/urgent")
+router = APIRouter(prefix="/urgent", route_class=FormRoute)
 
 _SENDABLE = (ProgrammeState.APPROVED, ProgrammeState.READY)
 

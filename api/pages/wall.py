@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.scope import Scope, scope_of
 from scheduler.airings import confirm_airing, day_schedule, is_confirmable
@@ -18,7 +19,7 @@ from scheduler.errors import OutsideUnit
 from scheduler.registry import find_station
 from scheduler.store.models import Station
 
-router = APIRouter(prefix="/stations/{code}")
+router = APIRouter(prefix="/stations/{code}", route_class=FormRoute)
 
 CONFIRMERS = ("editor", "approver", "district", "commune")
 DAYS = 7

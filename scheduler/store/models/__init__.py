@@ -4,6 +4,7 @@ from scheduler.store.models.airings import Airing, AsrunFile, Forecast
 from scheduler.store.models.base import Base, BigKey, OptionalJson, words
 from scheduler.store.models.bulletins import Bulletin, BulletinStation, ForeignAlert
 from scheduler.store.models.deliveries import Attempt, Delivery
+from scheduler.store.models.forms import FormAnswer, KeptForm
 from scheduler.store.models.notices import LedgerEntry, Notice, Told
 from scheduler.store.models.people import (
     Answer,
@@ -52,8 +53,10 @@ __all__ = [
     "Feed",
     "Forecast",
     "ForeignAlert",
+    "FormAnswer",
     "Invitation",
     "Jump",
+    "KeptForm",
     "LedgerEntry",
     "Link",
     "LoginSession",

@@ -1,0 +1,152 @@
+"""A form of our pages, as it comes: bounded, done once, and not lost when it cannot be taken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from api import aside
+from api.auth import (
+    cookie_name,
+    drawn_for,
+    form_key,
+    hub_of,
+    same_origin,
+    viewer_of,
+)
+from api.errors import ForeignForm, FormTooLarge, NotSignedIn
+from api.once import Sent, once
+from api.pages.render import redirect, translator_of
+from audio.errors import AudioError
+from scheduler.errors import CoreError
+from stations.errors import StationError
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+# The largest form of ours is a list of stations; what is longer comes as a file.
+MAX_FORM_BYTES = 4 << 20
+# Takes its two gigabytes apart itself, while they come.
+STREAMED = frozenset({"/programmes"})
+# Here nobody is signed in yet.
+_OPEN = ("/sign-in", "/second", "/welcome/")
+
+_TOKEN_IN_MULTIPART = re.compile(rb'name="form_token"\r\n\r\n([0-9a-f.]+)\r\n')
+_BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
+_SALT = re.compile("[0-9a-f]{16}")
+
+
+class FormRoute(APIRoute):
+    """A route of a page: a form that is sent twice is done once, and what was typed is kept."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            if request.method != "POST" or self.path in STREAMED:
+                return await handle(request)
+            same_origin(request)  # before anything is read
+            form = await read_form(request)
+            take = partial(_take, request, form, handle)
+            if not _SALT.match(form.token):
+                return await take()  # drawn by no page of ours: it is refused, or asks a program
+            sent = Sent(form.identity(request))
+            is_known = await run_in_threadpool(viewer_of, request) is not None
+            is_begun = is_known or request.url.path.startswith(_OPEN)
+            return await once(request, sent, take, is_begun=is_begun)
+
+        return guarded
+
+
+@dataclass(frozen=True)
+class Form:
+    """What came: the fields (none of a form with a file), and its bytes."""
+
+    token: str
+    fields: list[tuple[str, str]]
+    body: bytes
+
+    def identity(self, request: Request) -> bytes:
+        """What makes this form this one: who sends what to where. A secret, as its cookie is."""
+        cookie = request.cookies.get(cookie_name(hub_of(request)), "")
+        where = f"{cookie}\n{request.url.path}?{request.url.query}\n"
+        return where.encode() + self.body
+
+
+async def read_form(request: Request) -> Form:
+    """
+    Read a form into memory; the framework finds it there.
+
+    Raises:
+        FormTooLarge: no form of ours is so long.
+    """
+    body = bytearray()
+    announced = request.headers.get("content-length", "")
+    too_long = announced.isdigit() and int(announced) > MAX_FORM_BYTES
+    if not too_long:
+        async for chunk in request.stream():
+            body += chunk
+            if too_long := len(body) > MAX_FORM_BYTES:
+                break
+    if too_long:
+        raise FormTooLarge(limit=translator_of(request).size(MAX_FORM_BYTES))
+    request._body = bytes(body)  # as request.body() leaves it, which has no limit
+    return _form(request.headers.get("content-type", ""), bytes(body))
+
+
+def _form(content_type: str, body: bytes) -> Form:
+    if content_type.startswith("multipart/"):
+        found = _TOKEN_IN_MULTIPART.search(body)
+        boundary = _BOUNDARY.search(content_type)
+        if boundary:  # a browser makes up another one for every click
+            body = body.replace(boundary[1].encode(), b"")
+        return Form(found[1].decode() if found else "", [], body)
+    text = body.decode("ascii", "replace")
+    fields = parse_qsl(text, keep_blank_values=True, max_num_fields=None)
+    return Form(dict(fields).get("form_token", ""), fields, body)
+
+
+async def _take(request: Request, form: Form, handle: Handler) -> Response:
+    try:
+        response = await handle(request)
+    except (NotSignedIn, ForeignForm):
+        back = await run_in_threadpool(_kept_for_later, request, form)
+        if back is None:
+            raise
+        return back
+    except (CoreError, AudioError, StationError, RequestValidationError):
+        # The page that says why leads back to the form, and the form holds what was typed.
+        await run_in_threadpool(_kept_for_error, request, form)
+        raise
+    if aside.is_waiting(request):
+        await run_in_threadpool(aside.let_go, request, response)
+    return response
+
+
+def _kept_for_later(request: Request, form: Form) -> Response | None:
+    """The sign-in ended or was renewed while somebody typed: the way back to the form."""
+    owner = drawn_for(form.token, form_key(request))
+    viewer = viewer_of(request)
+    if owner is None or (viewer is not None and viewer.person.id != owner):
+        return None
+    token = aside.lay_aside(request, owner, form.fields)
+    page = aside.page_before(request)
+    if token is None or (viewer is not None and not page):
+        return None
+    response = redirect(page) if viewer else redirect("/sign-in", next=page)
+    aside.set_cookie(request, response, token)
+    return response
+
+
+def _kept_for_error(request: Request, form: Form) -> None:
+    viewer = getattr(request.state, "viewer", None)
+    if viewer is not None and aside.page_before(request):
+        request.state.kept = aside.lay_aside(request, viewer.person.id, form.fields)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -14,6 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from api.auth import SignedIn, Viewer, check_form_token, checked_form, hub_of, needs
 from api.errors import status_of
 from api.i18n import LoaError
+from api.once import Sent, once
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.uploads import Upload, receive
@@ -58,10 +61,21 @@ async def upload(request: Request, viewer: Uploader) -> Response:
         ) as form:
             if form.file is None:
                 ours(form.fields)
-            programme = await run_in_threadpool(keep, request, viewer, form)
+            return await once(request, _sent(viewer, form), partial(_kept, request, viewer, form))
     except (CoreError, AudioError) as error:
         return await run_in_threadpool(_list_page, request, viewer, error=error, typed=typed)
+
+
+async def _kept(request: Request, viewer: Viewer, form: Upload) -> Response:
+    programme = await run_in_threadpool(keep, request, viewer, form)
     return redirect(f"/programmes/{programme.id}", done="uploaded")
+
+
+def _sent(viewer: Viewer, form: Upload) -> Sent:
+    """The form as one that may come twice; its file by name and length, not by two gigabytes."""
+    size = form.file.stat().st_size if form.file else 0
+    told = [viewer.token, sorted(form.fields.items()), form.file_name, size]
+    return Sent(json.dumps(told).encode())
 
 
 @router.post("/programmes/uploads/{upload_id}/discard", dependencies=[Depends(checked_form)])

@@ -206,7 +206,7 @@ def choose_language(
 
 def _welcome_page(request: Request, token: str, person: Person, error: str | None) -> Response:
     response = page(
-        request, "welcome.html", status=422 if error else 200, token=token, person=person,
+        request, "welcome.html", status=422 if error else 200, invitation=token, person=person,
         error=error, at_least=people.MIN_PASSWORD,
     )  # fmt: skip
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -18,7 +18,8 @@ _NOT_WALKED = re.compile(
 )
 # Two of a kind show what a hundred would: the second one may stand in another state.
 _OF_A_KIND = 2
-_MOST_PAGES = 120
+_OF_MANY_STATES = {"/programmes/…": 6, "/timetable/calendar": 4}
+_MOST_PAGES = 500
 
 
 @dataclass
@@ -33,6 +34,7 @@ class FoundForm:
     options: dict[str, list[str]] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
     has_file: bool = False
+    drawn_by: str = ""  # the answer that it came in, if it stands on no page of its own
 
     @property
     def signature(self) -> tuple[str, ...]:
@@ -44,12 +46,13 @@ class FoundForm:
         """Its fields with other values in those that a person fills in."""
         changed = [(name, values.get(name, value)) for name, value in self.fields]
         there = {name for name, _ in self.fields}
-        ticked = [(name, values[name]) for name in self.typed if name in values and name not in there]
+        ticked = [(name, values[name]) for name in self.typed if name in values.keys() - there]
         return changed + ticked + self.buttons[:1]
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
-        return [pair for pair in self.fields if pair[0] not in self.typed and pair[0] != "form_token"]
+        known = {"form_token", *self.typed}
+        return [pair for pair in self.fields if pair[0] not in known]
 
 
 class _Page(HTMLParser):
@@ -89,7 +92,7 @@ class _Page(HTMLParser):
             if kind not in ("checkbox", "radio") or "checked" in given:
                 form.fields.append((name, given.get("value", "")))
             if kind != "hidden":
-                form.typed.setdefault(name, given.get("value", "on") if kind in ("checkbox", "radio") else kind)
+                form.typed.setdefault(name, kind)
         elif tag == "textarea":
             form.fields.append((name, ""))
             form.typed[name] = "text"
@@ -115,13 +118,14 @@ def read_page(path: str, text: str) -> _Page:
     return _Page(path, text)
 
 
-def walk(client: Client, start: str = "/") -> Iterator[tuple[str, str]]:
-    """Each page that the links lead to from ``start``: its address and its text."""
-    waiting, seen, kinds = [start], {start}, dict[str, int]()
-    while waiting and len(seen) < _MOST_PAGES * 4:
+def walk(client: Client, starts: Sequence[str] = ("/",)) -> Iterator[tuple[str, str]]:
+    """Each page that the links lead to from ``starts``: its address and its text."""
+    waiting, seen, kinds = list(starts), set(starts), dict[str, int]()
+    while waiting and len(seen) < _MOST_PAGES:
         path = waiting.pop(0)
         kind = kind_of(path)
-        if kinds.get(kind, 0) >= _OF_A_KIND:
+        most = _OF_MANY_STATES.get(kind, _OF_A_KIND)
+        if kinds.get(kind, 0) >= most and path not in starts:
             continue
         kinds[kind] = kinds.get(kind, 0) + 1
         answer = client.get(path)
@@ -139,21 +143,26 @@ def walk(client: Client, start: str = "/") -> Iterator[tuple[str, str]]:
                 waiting.append(target)
 
 
-def forms_of(client: Client, start: str = "/") -> list[FoundForm]:
-    """One of each kind of form that sends something, the milder ones first."""
+def forms_of(client: Client, starts: Sequence[str] = ("/",)) -> list[FoundForm]:
+    """One of each kind of form that sends something."""
     found: dict[tuple[str, ...], FoundForm] = {}
-    for path, text in walk(client, start):
+    for path, text in walk(client, starts):
         for form in read_page(path, text).forms:
             if form.method == "post" and not form.has_file:
                 found.setdefault(form.signature, form)
-    return sorted(found.values(), key=lambda one: (one.action in ("/sign-out", "/password"), one.action == "/sign-out"))
+    return list(found.values())
 
 
 def redrawn(client: Client, form: FoundForm) -> FoundForm | None:
     """The same form on a fresh draw of its page, if it is still there."""
+    if form.drawn_by:
+        return form
     answer = client.get(form.page)
     for one in read_page(form.page, answer.text).forms:
-        if (one.action, one.hidden) == (form.action, form.hidden) and one.signature == form.signature:
+        if (one.action, one.hidden) == (
+            form.action,
+            form.hidden,
+        ) and one.signature == form.signature:
             return one
     return None
 

@@ -1,15 +1,307 @@
-"""Every form of every page, sent twice: nothing is done twice."""
+"""Every form of every page, sent twice at once and once more: nothing is done twice."""
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import time, timedelta
+from typing import Any
+
+import httpx
+import pyotp
 import pytest
+from fastapi.routing import iter_route_contexts
+from sqlalchemy import select
+from sqlalchemy.orm import Session, make_transient
 
-from tests.web.crawl import forms_of
-from tests.web.site import Site
+from api.pages import page_router
+from api.pages.forms import STREAMED, FormRoute
+from scheduler import uploads
+from scheduler.hub import Hub
+from scheduler.lines import draft_of
+from scheduler.store.models import (
+    Base,
+    LedgerEntry,
+    LoginSession,
+    Person,
+    Programme,
+    Slot,
+    SlotTarget,
+)
+from scheduler.store.states import ProgrammeState
+from tests.web.crawl import FoundForm, forms_of, kind_of, read_page, redrawn, send
+from tests.web.data import PASSWORD, tone
+from tests.web.site import Client, Site
+from tests.web.test_accounts import code, sign_in, with_factor
+from tests.web.test_browser import PAGES
+
+NEW_PASSWORD = "hoa súng tím 1986"
+
+# What a person fills in, by the name of the field; choices take the first real one.
+TYPED = {
+    "title": "Bản tin thử", "starts_at": "20:30", "minutes": "15", "valid_from": "2022-10-20",
+    "valid_to": "2022-12-31", "reason": "Vì đổi lịch", "note": "Nghe rõ", "name": "Phần mềm",
+    "scope": "*:read", "full_name": "Người Mới", "username": "moi", "old": PASSWORD,
+    "new": NEW_PASSWORD, "again": NEW_PASSWORD, "start": "0:10", "end": "9:00", "to": "2022-10-21",
+    "at": "20:45", "theme": "Giảm nghèo", "genre": "bản tin", "expires_on": "2022-12-31",
+    "word": "yes",
+}  # fmt: skip
+
+# They end a sign-in, so what comes after them has to sign in anew.
+ENDING = ("/people/access", "/people/end", "/account/end", "/password", "/sign-out")
+# Nobody is signed in yet; walked by the tests of their own below.
+OPEN = {"/sign-in", "/second", "/welcome/…"}
+
+# What of a row says nothing about what was done.
+_VOLATILE = ("id", "at", "seq", "hash", "prev_hash", "token_hash")
+_OUR_OWN = {"form_answer", "kept_form"}
 
 
-def test_show(site: Site) -> None:
-    for who in ("admin","huong","tuan","lan","dao"):
-        with site.client(who) as client:
-            for form in forms_of(client):
-                print(who, form.page, form.signature, {n:k for n,k in form.typed.items()}, form.buttons)
+def dump(hub: Hub) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table but those in which forms are remembered."""
+    with hub.database.read() as session:
+        return {
+            name: sorted((dict(row._mapping) for row in session.execute(select(table))), key=str)
+            for name, table in Base.metadata.tables.items()
+            if name not in _OUR_OWN
+        }
+
+
+def done_twice(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> list[str]:
+    """New rows that say the same as another new row."""
+    found = []
+    for name, rows in after.items():
+        new = [row for row in rows if row not in before[name]]
+        said = Counter(
+            str({k: v for k, v in row.items() if k not in _VOLATILE and not k.endswith("_at")})
+            for row in new
+        )
+        found += [f"{name}: {text}" for text, count in said.items() if count > 1]
+    return found
+
+
+def same(one: httpx.Response, other: httpx.Response) -> bool:
+    return (one.status_code, one.headers.get("location"), one.text) == (
+        other.status_code, other.headers.get("location"), other.text
+    )  # fmt: skip
+
+
+@pytest.fixture
+def busy_site(site: Site) -> Site:
+    """The province with one of everything that can be decided: a clash, an unfinished upload …"""
+    hub, people = site.hub, site.province.people
+    with hub.database.write() as session:
+        _more_programmes(hub, session)
+        for title, starts_at in (("Dịch bệnh", time(19, 0)), ("Xả lũ", time(19, 5))):
+            slot = _copied(session, session.get_one(Slot, 3))
+            slot.title, slot.starts_at, slot.programme_class = title, starts_at, "priority"
+            slot.unit_id = people["lan"].unit_id or 0
+            slot.targets = [SlotTarget(unit_id=slot.unit_id)]
+            session.flush()
+            slot.released = draft_of(slot)
+    for username in ("admin", "dao"):
+        uploads.begin(hub, by=people[username], file_name="dở dang.wav", size_bytes=1000)
+    return site
+
+
+def _more_programmes(hub: Hub, session: Session) -> None:
+    """Enough of each state for every decision."""
+    for number, state in enumerate([ProgrammeState.READY] * 4 + [ProgrammeState.REJECTED] * 2):
+        programme = _copied(session, session.get_one(Programme, 4))
+        programme.title, programme.state = f"Chương trình {number}", state
+        programme.sha256 = f"{number + 500:064x}"
+        (hub.masters / programme.sha256).write_bytes(tone(200))
+
+
+def _copied(session: Session, row: Any) -> Any:
+    list(getattr(row, "targets", ())), list(getattr(row, "renditions", ()))
+    session.expunge(row)
+    make_transient(row)
+    row.id = None
+    for name in ("renditions", "targets", "exceptions"):
+        if hasattr(row, name):
+            setattr(row, name, [])
+    session.add(row)
+    return row
+
+
+def filled(site: Site, username: str, form: FoundForm) -> list[tuple[str, str]]:
+    """As a person would fill it in."""
+    given = dict(form.fields)
+    values = {name: text for name, text in TYPED.items() if name in form.typed}
+    for name, choices in form.options.items():
+        if name == "programme_id" or not given.get(name):
+            # The first programme is one whose encodings are there.
+            values[name] = "1" if "1" in choices else next((one for one in choices if one), "")
+    if "code" in form.typed:
+        with site.hub.database.read() as session:
+            secret = session.get_one(Person, site.province.people[username].id).totp_pending
+        values["code"] = pyotp.TOTP(secret or "").at(site.hub.clock.now())
+    return form.filled(values)
+
+
+def pair_of_clients(site: Site, username: str) -> Iterator[tuple[Client, Client]]:
+    with site.client(username) as one, site.client(username) as other:
+        yield one, other
+
+
+def at_once(clients: tuple[Client, Client], form: FoundForm, fields: list[tuple[str, str]]) -> Any:
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda client: send(client, form, fields), clients))
+
+
+def test_every_form_sent_twice_is_done_once(busy_site: Site) -> None:
+    """Two clicks at once, a third one later: one answer for all three, and nothing done again."""
+    site, reached, refused = busy_site, set[str](), dict[str, tuple[Any, ...]]()
+    seen: set[tuple[str, ...]] = set()
+    for username in ("admin", "tuan", "huong", "dao"):
+        starts = ["/", *(path for name, path in PAGES if name == username)]
+        for _ in range(3):  # what was done draws forms that were not there before
+            with site.client(username) as client:
+                found = [one for one in forms_of(client, starts) if one.signature not in seen]
+            found.sort(key=lambda one: one.action.startswith(ENDING))
+            if not found:
+                break
+            while found:
+                form = found.pop(0)
+                for clients in pair_of_clients(site, username):
+                    fresh = redrawn(clients[0], form)
+                    if fresh is None or form.signature in seen:
+                        continue
+                    seen.add(form.signature)
+                    answer = _sent_three_times(site, username, clients, fresh)
+                    reached.add(kind_of(form.action))
+                    if answer.status_code >= 400:
+                        told = re.findall(r'role="alert">(.*?)</div>', answer.text)
+                        refused[kind_of(form.action)] = (answer.status_code, *told)
+                    forms = read_page(form.action, answer.text).forms
+                    found[:0] = [
+                        dataclasses.replace(one, drawn_by=answer.text)
+                        for one in forms
+                        if one.method == "post"
+                        and one.signature not in seen
+                        and not one.has_file
+                        and answer.status_code < 400
+                    ]
+                    if form.action.startswith(ENDING):
+                        site.tokens.pop(username, None)
+    assert refused == {}  # each of them did something, once
+    assert _post_routes(site) - reached == OPEN | STREAMED
+
+
+def _sent_three_times(
+    site: Site, username: str, clients: tuple[Client, Client], form: FoundForm
+) -> httpx.Response:
+    fields = filled(site, username, form)
+    cookies = dict(clients[1].cookies)
+    before = dump(site.hub)
+    first, second = at_once(clients, form, fields)
+    after = dump(site.hub)
+    with site.client() as late:  # a click that was on its way when the answer came
+        late.cookies.update(cookies)
+        third = send(late, form, fields)
+    if first.status_code < 400:
+        assert same(first, second), (form.action, first.status_code, second.status_code)
+        assert same(first, third), (form.action, first.status_code, third.status_code)
+    assert done_twice(before, after) == [], form.action
+    assert dump(site.hub) == after, form.action
+    return first
+
+
+def _post_routes(site: Site) -> set[str]:
+    """Every address of ours that takes a form, by its kind."""
+    return {
+        re.sub(r"\{[^}]+\}", "…", route.path or "")
+        for route in iter_route_contexts(page_router().routes)
+        if route.methods and "POST" in route.methods
+    }
+
+
+def test_every_route_that_takes_a_form_guards_it() -> None:
+    """A page that is added later cannot forget it."""
+    for route in iter_route_contexts(page_router().routes):
+        if route.methods and "POST" in route.methods:
+            assert isinstance(route.original_route, FormRoute), route.path
+
+
+def test_a_sign_in_clicked_twice_is_one_sign_in(site: Site) -> None:
+    """Both clicks get the same cookie; a wrong password is counted as often as it was sent."""
+    with site.client() as one, site.client() as other:
+        form = read_page("/sign-in", one.get("/sign-in").text).forms[0]
+        fields = form.filled({"username": "lan", "password": PASSWORD})
+        first, second = at_once((one, other), form, fields)
+    assert first.status_code == 303
+    assert first.headers["set-cookie"] == second.headers["set-cookie"]
+    assert sign_ins(site, "lan") == 1
+
+
+def test_an_invitation_and_a_code_clicked_twice_open_once(site: Site) -> None:
+    """The address of an invitation and a code of the app work once, and so does a double click."""
+    with site.client("admin") as client:
+        fields = {"username": "moi", "full_name": "Người Mới", "role": "editor", "unit": ""}
+        address = re.findall(r"/welcome/[\w-]+", client.submit("/people", **fields).text)[0]
+    with site.client() as one, site.client() as other:
+        form = read_page(address, one.get(address).text).forms[0]
+        fields_typed = form.filled({"new": NEW_PASSWORD, "again": NEW_PASSWORD})
+        first, second = at_once((one, other), form, fields_typed)
+        assert (first.status_code, first.headers["location"]) == (303, "/?done=password")
+        assert first.headers["set-cookie"] == second.headers["set-cookie"]
+    assert sign_ins(site, "moi") == 1
+
+    app, _ = with_factor(site, "lan")
+    site.hub.clock.advance(timedelta(minutes=5))  # type: ignore[attr-defined]
+    with site.client() as one, site.client() as other:
+        answer = sign_in(one, "lan")
+        assert answer.headers["location"] == "/second"
+        other.cookies.update(one.cookies)
+        form = read_page("/second", one.get("/second").text).forms[0]
+        first, second = at_once((one, other), form, form.filled({"code": code(site, app)}))
+        assert first.headers["set-cookie"] == second.headers["set-cookie"]
+    assert first.status_code == 303
+
+
+def test_an_upload_clicked_twice_is_one_programme(site: Site) -> None:
+    """Without a script the file comes twice, and the second one leads to the same programme."""
+    with site.client("huong") as one, site.client("huong") as other:
+        form = next(
+            form for form in read_page("/programmes", one.get("/programmes").text).forms
+            if form.has_file
+        )  # fmt: skip
+        fields = dict(form.filled({"title": "Hai lần"}))
+
+        def post(client: Client) -> httpx.Response:
+            sound = {"file": ("bài.wav", tone(333), "audio/wav")}
+            return client.post("/programmes", data=fields, files=sound)
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = list(pool.map(post, (one, other)))
+        third = post(one)
+    assert first.status_code == 303
+    assert same(first, second)
+    assert same(first, third)
+    with site.hub.database.read() as session:
+        assert session.query(Programme).filter_by(title="Hai lần").count() == 1
+
+
+def test_another_form_of_the_same_page_is_another_form(site: Site) -> None:
+    """Sent again to this station, then to that one: two things, though the page was drawn once."""
+    with site.client("huong") as client:
+        codes = [
+            form for form in read_page("/stations", client.get("/stations").text).forms
+            if form.action == "/stations/retry"
+        ]  # fmt: skip
+        assert len(codes) > 1
+        for form in codes[:2]:
+            assert send(client, form, form.fields).status_code == 303
+    with site.hub.database.read() as session:
+        entries = session.query(LedgerEntry).filter(LedgerEntry.who == "huong").all()
+    assert len({entry.subject for entry in entries}) == 2
+
+
+def sign_ins(site: Site, username: str) -> int:
+    with site.hub.database.read() as session:
+        person = session.query(Person).filter_by(username=username).one()
+        return session.query(LoginSession).filter_by(person_id=person.id).count()

@@ -52,6 +52,12 @@ TYPED = {
 
 # They end a sign-in, so what comes after them has to sign in anew.
 ENDING = ("/people/access", "/people/end", "/account/end", "/password", "/sign-out")
+# Pages to which few links lead, in the state that draws their forms.
+MORE_PAGES = {
+    "admin": ("/stations/dai-13501", "/timetable/2/days/2022-10-18", "/people/tuan"),
+}
+# It asks the station, which does not answer here; tests/web/test_station_card.py has one that does.
+REFUSED = {"/stations/…/host-key"}
 # Nobody is signed in yet; walked by the tests of their own below.
 OPEN = {"/sign-in", "/second", "/welcome/…"}
 
@@ -102,6 +108,7 @@ def busy_site(site: Site) -> Site:
             slot.targets = [SlotTarget(unit_id=slot.unit_id)]
             session.flush()
             slot.released = draft_of(slot)
+        session.get_one(Person, people["tuan"].id).totp_secret = pyotp.random_base32()
     for username in ("admin", "dao"):
         uploads.begin(hub, by=people[username], file_name="dở dang.wav", size_bytes=1000)
     return site
@@ -158,11 +165,12 @@ def test_every_form_sent_twice_is_done_once(busy_site: Site) -> None:
     site, reached, refused = busy_site, set[str](), dict[str, tuple[Any, ...]]()
     seen: set[tuple[str, ...]] = set()
     for username in ("admin", "tuan", "huong", "dao"):
-        starts = ["/", *(path for name, path in PAGES if name == username)]
+        starts = [path for name, path in PAGES if name == username]
+        starts = ["/", *MORE_PAGES.get(username, ()), *starts]
         for _ in range(3):  # what was done draws forms that were not there before
             with site.client(username) as client:
                 found = [one for one in forms_of(client, starts) if one.signature not in seen]
-            found.sort(key=lambda one: one.action.startswith(ENDING))
+            found.sort(key=lambda one: (one.action.startswith(ENDING), "remove" in one.action))
             if not found:
                 break
             while found:
@@ -188,7 +196,7 @@ def test_every_form_sent_twice_is_done_once(busy_site: Site) -> None:
                     ]
                     if form.action.startswith(ENDING):
                         site.tokens.pop(username, None)
-    assert refused == {}  # each of them did something, once
+    assert set(refused) <= REFUSED, refused  # each of the others did something, once
     assert _post_routes(site) - reached == OPEN | STREAMED
 
 

@@ -15,6 +15,9 @@ Fields = Sequence[tuple[str, str]]
 
 # Chosen anew on every page, and no part of what a form is about.
 _DRAWN_ANEW = frozenset({"form_token"})
+# What the person had before their eyes while they typed: told again as it was, so that whoever
+# changed the same thing meanwhile is still noticed.
+_SEEN = re.compile("version|seen|was_.*")
 _NOT_TYPED = frozenset({"hidden", "password", "file", "submit", "button", "image", "reset"})
 _TICKED = frozenset({"checkbox", "radio"})
 
@@ -37,6 +40,7 @@ class FoundForm:
     folds: list[Edit]  # what it is folded away in, opened
     hidden: list[tuple[str, str]] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
+    seen: list[Edit] = field(default_factory=list)
 
 
 def refill(html: str, action: str, fields: Fields, note: str) -> str | None:
@@ -51,7 +55,8 @@ def refill(html: str, action: str, fields: Fields, note: str) -> str | None:
     for form in reader.forms:
         is_it = form.action == action and all(pair in fields for pair in form.hidden)
         if is_it and form.edits:
-            return _edited(html, [Edit(form.start, form.start, note), *form.folds, *form.edits])
+            before = Edit(form.start, form.start, note)
+            return _edited(html, [before, *form.folds, *form.edits, *form.seen])
     return None
 
 
@@ -109,7 +114,9 @@ class _Reader(HTMLParser):
     def _field(self, form: FoundForm, tag: str, values: dict[str, str]) -> None:
         name = values.get("name", "")
         if tag == "input" and values.get("type") == "hidden":
-            if name and name not in _DRAWN_ANEW:
+            if _SEEN.fullmatch(name) and self._left.get(name):
+                form.seen.append(self._tag("input", values, value=self._left[name].pop(0)))
+            elif name and name not in _DRAWN_ANEW:
                 form.hidden.append((name, values.get("value", "")))
         elif tag == "input" and values.get("type", "text") not in _NOT_TYPED:
             self._input(form, name, values)

@@ -11,6 +11,7 @@ from api.auth import SignedIn, Viewer, check_form_token, hub_of
 from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.uploads import receive
 from audio.errors import AudioError
@@ -21,7 +22,7 @@ from scheduler.errors import CoreError, InputInvalid
 from scheduler.store.models import ForeignAlert, Programme
 from scheduler.units import units_on
 
-router = APIRouter(prefix="/alerts")
+router = APIRouter(prefix="/alerts", route_class=FormRoute)
 
 
 def _allowed(request: Request, viewer: SignedIn) -> Viewer:

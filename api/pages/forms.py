@@ -32,8 +32,8 @@ from stations.errors import StationError
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-# The largest form of ours is a list of stations; what is longer comes as a file.
-MAX_FORM_BYTES = 4 << 20
+# The largest form of ours holds a table of stations (8 MiB).
+MAX_FORM_BYTES = 10 << 20
 # Takes its two gigabytes apart itself, while they come.
 STREAMED = frozenset({"/programmes"})
 # Here nobody is signed in yet.

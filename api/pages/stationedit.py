@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Viewer, checked_form, hub_of
 from api.errors import status_of
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.pages.wall import seen_station
 from api.scope import scope_of
@@ -31,7 +32,7 @@ from scheduler.stationedit import (
 )
 from scheduler.store.models import Jump, Link
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 NEW = {"technology": "ip", "kind": "player", "port": "22", "username": "loa", "root": ".",
        "profile": "loa-48"}  # fmt: skip

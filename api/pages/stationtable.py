@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFil
 from api.auth import Viewer, checked_form, hub_of
 from api.errors import FormUnreadable, status_of
 from api.i18n import mark
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.stationforms import Changer, own_unit_ids, profile_names
 from api.stationwords import FIELD_WORDS, OUTCOME_WORDS
@@ -20,7 +21,7 @@ from scheduler.errors import CoreError, FileRefused, InputInvalid, PreviewOutdat
 from scheduler.stationimport import OUTCOMES, ImportPlan, import_stations, plan_import
 from scheduler.stationrows import STATION_COLUMNS, template_csv
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 SHOWN_ROWS = 200  # of each outcome; the command and the JSON show all of them
 _NAME_LETTERS = 120

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.fields import MAX_ID, PathId
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.scope import scope_of
 from api.stationforms import CHANGERS, Changer
@@ -24,7 +25,7 @@ from scheduler.store.models import Station, StationUnit, Unit
 from scheduler.units import unit_path
 from scheduler.unittree import Branch, find_units, tree_on
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 
 @router.get("/units")

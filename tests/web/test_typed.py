@@ -170,9 +170,9 @@ def test_a_refusal_leads_back_to_a_form_that_holds_what_was_typed(site: Site) ->
 
 
 def test_what_is_far_too_long_is_refused_before_it_is_read(site: Site) -> None:
-    """A form of five megabytes is none of ours."""
+    """A form of eleven megabytes is none of ours."""
     with site.client("lan") as client:
         form = form_on(client, "/timetable", "/timetable")
-        answer = send(client, form, form.filled({"title": "x" * (5 << 20)}))
+        answer = send(client, form, form.filled({"title": "x" * (11 << 20)}))
     assert answer.status_code == 413
     assert "Biểu mẫu dài quá" in answer.text

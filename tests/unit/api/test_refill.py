@@ -56,3 +56,11 @@ def test_a_note_about_one_station_never_lands_in_the_form_of_another() -> None:
 def test_a_page_that_needs_nothing_is_left_alone(fields: list[tuple[str, str]]) -> None:
     assert refill(PAGE, "/confirm", fields, "<p>note</p>") is None
     assert refill(PAGE, "/elsewhere", TYPED, "<p>note</p>") is None
+
+
+def test_what_was_seen_while_typing_is_told_again() -> None:
+    """A slot that somebody else changed meanwhile: the words come with the version they meant."""
+    page = PAGE.replace('name="station" value="2">', 'name="version" value="8">')
+    shown = refill(page, "/confirm", [("version", "7"), ("note", "x")], "")
+    assert shown is not None
+    assert 'name="version" value="7"' in shown

@@ -7,8 +7,8 @@ from alembic import op
 
 from scheduler.store.db import UTCDateTime
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 
 def upgrade() -> None:

@@ -15,6 +15,7 @@ from api.slotfields import FIELDS
 from scheduler import releases
 from scheduler.hub import Hub
 from scheduler.releases import Effect, SlotChange
+from scheduler.slotversions import version_of
 from scheduler.store.db import in_batches
 from scheduler.store.models import Slot, Station, Unit
 from scheduler.units import station_units
@@ -36,6 +37,7 @@ class ChangeShown:
     counts: Effect
     units: tuple[str, ...]
     stations: tuple[str, ...]  # codes
+    version: str  # of the draft
 
     @property
     def slot_id(self) -> int:
@@ -64,6 +66,7 @@ def change_document(one: ChangeShown) -> dict[str, Any]:
         "airings_changed": one.counts.changed,
         "stations": list(one.stations),
         "units": list(one.units),
+        "version": one.version,
     }
 
 
@@ -82,6 +85,7 @@ def _shown(
                 added=effect.added, removed=effect.removed, changed=effect.changed),
         _whom(tr, names, len(stations)),
         effect, tuple(names), tuple(sorted(one.code for one in stations)),
+        version_of(session.get_one(Slot, change.slot_id)),
     )  # fmt: skip
 
 

@@ -274,6 +274,12 @@ class SlotsOverlap(SlotRefused):
     code = "slots_overlap"
 
 
+class ReleaseOverlaps(SlotRefused):
+    """Released, "{slot}" overlaps "{other}" on air at {station} on {on}: {starts}-{ends}."""
+
+    code = "release_overlaps"
+
+
 class OutsideWindow(SlotRefused):
     """At {station} programmes air only at {windows}; this would air on {on}: {starts}-{ends}."""
 

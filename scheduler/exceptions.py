@@ -14,8 +14,10 @@ from scheduler import people
 from scheduler.errors import AlreadyExists, InputInvalid, NotFound, OutsideUnit, WrongState, said
 from scheduler.hearing import audience_ids, rule_of
 from scheduler.hub import Hub
+from scheduler.lines import every_slot, is_draft, on_air
 from scheduler.programmes import get_programme
 from scheduler.registry import find_station
+from scheduler.releasecheck import airing, refuse_overlap_on_air
 from scheduler.slots import (
     SLOT_LOCK,
     refuse_foreign_unit,
@@ -92,10 +94,12 @@ def decide_in(
         created_at=hub.clock.now(),
     )  # fmt: skip
     slot.exceptions.append(made)
-    if decision.kind == "move":
+    if decision.kind == "move" and slot.removed_at is None:
         refuse_problems(hub, session, slot, moved_on=decision.moved_on)
     elif decision.kind == "replace" and decision.place and slot.programme_class != "urgent":
         refuse_overlap(hub, session, slot)  # the time may be free only because all others moved
+    if decision.kind != "skip" and slot.programme_class != "urgent":
+        _refuse_on_air(hub, session, slot)
     session.flush()
     _note(hub, session, "slot_day_changed", slot, made, by)
     return made
@@ -125,7 +129,9 @@ def take_back_in(
     session.delete(found)
     session.flush()
     if slot.programme_class != "urgent":
-        refuse_overlap(hub, session, slot)
+        if slot.removed_at is None:
+            refuse_overlap(hub, session, slot)
+        _refuse_on_air(hub, session, slot)
     _note(hub, session, "slot_day_restored", slot, found, by)
     return found
 
@@ -137,11 +143,38 @@ def place_of(one: SlotException) -> str | None:
     return None if one.station is None else f"station:{one.station.code}"
 
 
+def line_on(session: Session, slot_id: int, on: date) -> Slot:
+    """
+    The slot as a decision about that day meets it: as it airs, else as its draft would.
+
+    Raises:
+        NotFound: it neither airs nor waits for a release.
+    """
+    slot = _slot(session, slot_id)
+    lines = _lines(session, slot)
+    return next((one for one in lines if airs_on(rule_of(one), on)), lines[0])
+
+
 def _slot(session: Session, slot_id: int) -> Slot:
     slot = session.get(Slot, slot_id)
-    if slot is None or slot.removed_at is not None:
+    if slot is None or (slot.removed_at is not None and slot.released is None):
         raise NotFound(what="slot", key=slot_id)
     return slot
+
+
+def _lines(session: Session, slot: Slot) -> list[Slot]:
+    """As it airs, and as it will: a decision holds at once, and also after the next release."""
+    lines = [] if slot.released is None else [on_air(session, slot)]
+    if slot.removed_at is None and (is_draft(slot) or not lines):
+        lines.append(slot)
+    return lines
+
+
+def _refuse_on_air(hub: Hub, session: Session, slot: Slot) -> None:
+    """The draft was looked at; where it is not what airs, what airs is looked at too."""
+    air = airing(session)
+    if slot.id in air and any(is_draft(one) for one in every_slot(session)):
+        refuse_overlap_on_air(hub, session, air, slot.id)
 
 
 def _place(
@@ -196,12 +229,13 @@ def _check(
     hub: Hub, session: Session, slot: Slot, decision: Decision, unit: Unit | None,
     station: Station | None,
 ) -> None:  # fmt: skip
-    if not airs_on(rule_of(slot), decision.on):
+    lines = [one for one in _lines(session, slot) if airs_on(rule_of(one), decision.on)]
+    if not lines:
         day = f"{decision.on:%d/%m/%Y}"
         raise InputInvalid(problem=said("this slot does not air on {day}", day=day))
     if _decided(slot, decision.on, unit, station) is not None:
         raise AlreadyExists(what="decision", key=f"{decision.on:%d/%m/%Y}")
-    moments = [datetime.combine(decision.on, slot.starts_at)]
+    moments = [datetime.combine(decision.on, lines[0].starts_at)]  # what airs comes first
     if decision.moved_on is not None and decision.moved_at is not None:
         moments.append(datetime.combine(decision.moved_on, decision.moved_at))
     if any(to_utc(at, hub.settings.zone) <= hub.clock.now() for at in moments):
@@ -212,7 +246,7 @@ def _check(
         instead = get_programme(session, decision.programme_id)
         if instead.state not in (ProgrammeState.READY, ProgrammeState.APPROVED):
             raise WrongState(what=str(instead), state=instead.state.value)
-        if (instead.ms or 0) > slot.seconds * 1000:
+        if (instead.ms or 0) > min(one.seconds for one in lines) * 1000:
             raise InputInvalid(problem="the programme is longer than the slot")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -10,11 +10,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler import people
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
+from scheduler.errors import InputInvalid, NotFound, said
 from scheduler.hearing import Maps, days_looked_at, hearers, soundings
 from scheduler.hub import Hub
 from scheduler.lines import Content, draft_of, every_slot, is_draft, made_of, normal, write
+from scheduler.releasefixes import may_release, refuse_overlaps, refuse_release
 from scheduler.slots import SLOT_LOCK, refuse_foreign_unit
+from scheduler.slotversions import refuse_changed
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Release, ReleaseChange, Slot
@@ -83,14 +85,24 @@ def effects(
 
 
 def release(
-    hub: Hub, *, by: Person, note: str = "", slot_ids: Collection[int] | None = None
+    hub: Hub,
+    *,
+    by: Person,
+    note: str = "",
+    slot_ids: Collection[int] | None = None,
+    seen: Mapping[int, str] | None = None,
 ) -> Release:
     """
     Let the draft air from the next planning on: all that the person may change, or these slots.
 
+    Args:
+        seen: the version (``slotversions.version_of``) of each draft that the person looked at.
+
     Raises:
         InputInvalid: nothing has changed.
         OutsideUnit, NotFound: of a slot that was named.
+        SlotChanged: a draft is not as it was looked at; the person looks again.
+        ReleaseOverlaps: beside what stays on air it cannot air so; it carries what would help.
     """
     people.require_role(by, *ROLES)
     with hub.database.write() as session:
@@ -102,10 +114,13 @@ def release(
             refuse_foreign_unit(session, drafts[slot_id], by)
         chosen = [
             slot for slot in drafts.values()
-            if (slot.id in slot_ids if slot_ids is not None else _may(session, slot, by))
+            if (slot.id in slot_ids if slot_ids is not None else may_release(session, slot, by))
         ]  # fmt: skip
         if not chosen:
             raise InputInvalid(problem="nothing has changed since the last release")
+        for slot in chosen:
+            refuse_changed(hub, session, slot, None if seen is None else seen.get(slot.id, ""))
+        refuse_release(hub, session, chosen, by)
         made = _new(hub, session, by, note)
         for slot in chosen:
             _bring(session, made, slot, draft_of(slot))
@@ -123,6 +138,7 @@ def restore(hub: Hub, version: int | None = None, *, by: Person, note: str = "")
     Raises:
         NotFound: there is no such version.
         InputInvalid: it is what airs already.
+        ReleaseOverlaps: what the person may bring back overlaps what others have on air.
     """
     people.require_role(by, *ROLES)
     with hub.database.write() as session:
@@ -135,10 +151,16 @@ def restore(hub: Hub, version: int | None = None, *, by: Person, note: str = "")
         back = {
             slot_id: content for slot_id, content in _contents_at(session, wanted).items()
             if normal(slots[slot_id].released) != normal(content)
-            and _may(session, slots[slot_id], by)
+            and may_release(session, slots[slot_id], by)
         }  # fmt: skip
         if not back:
             raise InputInvalid(problem=said("release {version} is what airs", version=wanted))
+        # As a whole it aired like that once; beside what others keep, a part of it never did.
+        if any(not may_release(session, slot, by) for slot in slots.values()):
+            refuse_overlaps(hub, session, {
+                slot_id: made_of(session, slots[slot_id], content) if content else None
+                for slot_id, content in back.items()
+            })  # fmt: skip
         made = _new(hub, session, by, note, restores=wanted or None)
         for slot_id, content in back.items():
             slot = slots[slot_id]
@@ -207,14 +229,6 @@ def _moments(
 
 
 # ── Changing ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _may(session: Session, slot: Slot, by: Person) -> bool:
-    try:
-        refuse_foreign_unit(session, slot, by)
-    except OutsideUnit:
-        return False
-    return True
 
 
 def _new(hub: Hub, session: Session, by: Person, note: str, restores: int | None = None) -> Release:

@@ -20,6 +20,9 @@ router = APIRouter(prefix="/timetable", tags=["timetable"])
 Releaser = Annotated[Viewer, Depends(needs(*releases.ROLES))]
 
 
+Version = Annotated[str, Field(max_length=40)]
+
+
 class FieldChange(BaseModel):
     name: str
     before: str
@@ -38,6 +41,7 @@ class ChangeOut(BaseModel):
     airings_changed: int
     stations: list[str]
     units: list[str]
+    version: str = Field(description="of the draft; goes into `seen` of the release")
 
 
 class DiffOut(BaseModel):
@@ -52,6 +56,11 @@ class ReleaseIn(BaseModel):
     slot_ids: list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None = Field(
         None, min_length=1, max_length=1000, description="none: all that the person may change"
     )
+    seen: dict[Annotated[int, Field(ge=1, le=MAX_ID)], Version] | None = Field(
+        None, max_length=1000,
+        description="the version of each draft that was looked at, by slot; with it a release of "
+        "a draft that changed since is refused with 412 slot_changed",
+    )  # fmt: skip
 
 
 class RestoreIn(BaseModel):
@@ -92,7 +101,7 @@ def list_releases(request: Request, viewer: SignedIn) -> list[ReleaseOut]:
 def release(request: Request, viewer: Releaser, body: ReleaseIn) -> ReleaseOut:
     """Let the draft air from the next planning on."""
     made = releases.release(
-        hub_of(request), by=viewer.person, note=body.note, slot_ids=body.slot_ids
+        hub_of(request), by=viewer.person, note=body.note, slot_ids=body.slot_ids, seen=body.seen
     )
     return _planned(request, made)
 

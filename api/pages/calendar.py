@@ -30,7 +30,7 @@ from scheduler.hearing import rule_of
 from scheduler.lines import every_slot, is_draft
 from scheduler.programmes import list_programmes
 from scheduler.registry import find_station, list_stations
-from scheduler.slots import details_of, find_slot
+from scheduler.slots import details_of
 from scheduler.store.models import Slot, Station
 from scheduler.store.states import ProgrammeState
 from scheduler.timetable import to_utc
@@ -245,7 +245,11 @@ def _day_page(
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
-        slot = find_slot(session, slot_id)
+        slot = exceptions.line_on(session, slot_id, on)
+        draft = session.get_one(Slot, slot_id)  # what its form would change
+        every_day = (
+            _every_day(draft, on, typed, translator_of(request)) if not draft.removed_at else None
+        )
         scope = scope_of(session, viewer.person, hub.today(), None)
         places = day_places(session, slot, scope, on, typed.get("place", ""))
         usable = [
@@ -259,7 +263,7 @@ def _day_page(
         request, "slot_day.html", status=status_of(error) if error else 200, viewer=viewer,
         slot=slot, on=on, typed={**_NOTHING_TYPED, **typed}, scope=scope, programmes=usable,
         places=places, is_over=starts_at <= hub.clock.now(), may_plan=viewer.may(*PLANNERS),
-        every_day=_every_day(slot, on, typed, translator_of(request)),
+        every_day=every_day,
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
 

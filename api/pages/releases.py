@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
+from pydantic import Field
 
+from api.airwords import fix_in_words
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.errors import status_of
+from api.fields import MAX_ID
 from api.i18n import LoaError
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.releasewords import shown_changes
 from scheduler import releases
-from scheduler.errors import CoreError
+from scheduler.errors import CoreError, InputInvalid, SlotRefused
+from scheduler.releasefixes import may_release
+from scheduler.slotversions import version_of
+from scheduler.store.models import Slot
 
 router = APIRouter(route_class=FormRoute)
 
 Releaser = Annotated[Viewer, Depends(needs(*releases.ROLES))]
+Numbers = Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Form(max_length=1000)]
+Seen = Annotated[list[Annotated[str, Field(max_length=40)]], Form(max_length=1000)]
 _SHOWN = 10
 
 
@@ -28,13 +37,26 @@ def show(request: Request, viewer: SignedIn) -> Response:
 
 @router.post("/timetable/release", dependencies=[Depends(checked_form)])
 def release(
-    request: Request, viewer: Releaser, note: Annotated[str, Form(max_length=400)] = ""
-) -> Response:
+    request: Request, viewer: Releaser, note: Annotated[str, Form(max_length=400)] = "",
+    slot_ids: Numbers = [],  # noqa: B006 - FastAPI copies it
+    seen: Seen = [],  # noqa: B006
+) -> Response:  # fmt: skip
+    """Release what is ticked, as it was looked at; a page of before that says neither, nothing."""
     try:
-        releases.release(hub_of(request), by=viewer.person, note=note)
+        if not slot_ids:
+            raise InputInvalid(problem="choose at least one change to release")
+        releases.release(
+            hub_of(request), by=viewer.person, note=note, slot_ids=slot_ids, seen=_versions(seen)
+        )
     except CoreError as error:
-        return _page(request, viewer, error)
+        return _page(request, viewer, error, note, slot_ids)
     return _planned(request, "timetable_released")
+
+
+def _versions(seen: Sequence[str]) -> dict[int, str]:
+    """``7:0f3a…`` for each line that the page showed."""
+    pairs = [one.partition(":") for one in seen]
+    return {int(number): version for number, _, version in pairs if number.isdecimal()}
 
 
 @router.post("/timetable/restore", dependencies=[Depends(checked_form)])
@@ -54,13 +76,23 @@ def _planned(request: Request, done: str) -> Response:
     return redirect("/timetable/changes", done=done)
 
 
-def _page(request: Request, viewer: Viewer, error: LoaError | None = None) -> Response:
+def _page(
+    request: Request, viewer: Viewer, error: LoaError | None = None, note: str = "",
+    chosen: Sequence[int] = (),
+) -> Response:  # fmt: skip
     hub, translator = hub_of(request), translator_of(request)
     with hub.database.read() as session:
         changes = shown_changes(hub, session, translator)
         made = releases.list_releases(session, _SHOWN)
+        drafts = {one.slot_id: session.get_one(Slot, one.slot_id) for one in changes}
+        mine = {n for n, slot in drafts.items() if may_release(session, slot, viewer.person)}
+        versions = {n: version_of(slot) for n, slot in drafts.items()}
+    refused = error if isinstance(error, SlotRefused) else None
     return page(
         request, "changes.html", status=status_of(error) if error else 200, viewer=viewer,
-        changes=changes, releases=made, may_release=viewer.may(*releases.ROLES),
+        changes=changes, releases=made, may_release=viewer.may(*releases.ROLES), mine=mine,
+        versions=versions, note=note, chosen=set(chosen) or mine,
         error=translator.error(error) if error else None,
+        problems=[translator.error(one) for one in refused.problems[1:]] if refused else [],
+        fixes=[(fix_in_words(fix, translator), fix) for fix in refused.fixes] if refused else [],
     )  # fmt: skip

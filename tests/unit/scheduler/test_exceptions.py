@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scheduler import planner, slots
 from scheduler.errors import AlreadyExists, CoreError, InputInvalid, NotFound, SlotsOverlap
 from scheduler.exceptions import Decision, decide, take_back
 from scheduler.store.models import Slot
@@ -117,3 +118,52 @@ def test_a_longer_programme_and_a_second_decision_are_refused(scene: Scene, dail
     change(scene, daily)
     with pytest.raises(AlreadyExists):
         change(scene, daily)
+
+
+# ── A draft beside what airs ──────────────────────────────────────────────────────────────────
+
+
+def edit(scene: Scene, slot: Slot, **changes: Any) -> None:
+    slots.edit_slot(scene.base, slot.id, changes, by=someone(scene.base, "editor"))
+
+
+def planned(scene: Scene) -> list[Any]:
+    """Without the release that ``scene.plan`` makes first."""
+    planner.plan(scene.base)
+    return [at for at, _ in on_air(scene)]
+
+
+def test_a_day_that_airs_is_skipped_whatever_the_draft_says(scene: Scene, daily: Slot) -> None:
+    """The draft airs on Sundays only and later: Tuesday airs until that is released."""
+    edit(scene, daily, rrule="FREQ=WEEKLY;BYDAY=SU", starts_at=time(6))
+    change(scene, daily)
+
+    assert planned(scene) == [local("05:00"), local("05:00", WEDNESDAY)]
+
+
+def test_a_line_that_is_to_be_taken_out_can_still_be_skipped(scene: Scene, daily: Slot) -> None:
+    """It airs until its removal is released, and so its days are somebody's concern."""
+    slots.remove_slot(scene.base, daily.id, by=someone(scene.base, "editor"))
+    change(scene, daily)
+
+    assert planned(scene) == [local("05:00"), local("05:00", WEDNESDAY)]
+
+
+def test_what_has_begun_is_seen_from_what_airs(scene: Scene, daily: Slot) -> None:
+    """Tuesday's 05:00 is on air; that its draft begins later makes it no less begun."""
+    edit(scene, daily, starts_at=time(11))
+    scene.clock.move_to(local("06:00", TUESDAY))
+
+    with pytest.raises(InputInvalid):
+        change(scene, daily)
+
+
+def test_a_day_is_not_moved_onto_what_airs_by_now(scene: Scene, daily: Slot) -> None:
+    """In the draft 11:00 is free, because the line there moved; on air it still stands there."""
+    noon = scene.slot(programme(scene.base, "Tin trưa"), at=time(11), valid_to=None)
+    edit(scene, noon, starts_at=time(12))
+
+    with pytest.raises(SlotsOverlap) as refused:
+        change(scene, daily, moved_on=TUESDAY, moved_at=time(11))
+    assert refused.value.fields["other"] == "Tin trưa"
+    change(scene, daily, moved_on=TUESDAY, moved_at=time(10))

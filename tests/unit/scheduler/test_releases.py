@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from scheduler import people, planner, releases, slots
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit
+from scheduler.errors import InputInvalid, NotFound, OutsideUnit, ReleaseOverlaps, SlotChanged
 from scheduler.planner import PlanResult
 from scheduler.slots import SlotDetails
+from scheduler.slotversions import version_of
 from scheduler.store import ledger
 from scheduler.store.models import LedgerEntry, Person, Slot
 from scheduler.store.states import AiringState
@@ -236,3 +237,125 @@ def _officer(scene: Scene) -> Person:
             unit=find_unit(session, "13579", MONDAY), now=scene.clock.now(), by="test",
         )  # fmt: skip
         return people.find_person(session, "dao")
+
+
+# ── A part of the draft beside what airs ──────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def swapped(scene: Scene, daily: Slot) -> Slot:
+    """05:00 went to 05:30 in the draft, and a new line took its place: two that belong together."""
+    edit(scene, daily, starts_at=time(5, 30))
+    details = SlotDetails(
+        title="Tin sớm", unit_code="35", audience=("unit:35",), starts_at=time(5),
+        programme_id=programme(scene.base, "Tin sớm").id,
+    )  # fmt: skip
+    return slots.add_slot(scene.base, details, by=someone(scene.base, "editor"))
+
+
+def test_a_part_of_the_draft_may_not_sound_over_what_still_airs(
+    scene: Scene, daily: Slot, swapped: Slot
+) -> None:
+    """Nothing is released; the way out is told, and it leads out."""
+    with pytest.raises(ReleaseOverlaps) as refused:
+        release(scene, slot_ids=[swapped.id])
+
+    assert refused.value.fields["slot"] == "Tin sớm"
+    assert (refused.value.fields["other_id"], refused.value.fields["starts"]) == (daily.id, "05:00")
+    plan(scene)
+    assert starts(scene) == ["05:00"]
+    together = next(fix for fix in refused.value.fixes if fix.kind == "release_too")
+    assert together.changes == {"slot_ids": (daily.id, swapped.id)}
+    assert together.instead[:4] == ("timetable", "release", "--slot", str(daily.id))
+    assert release(scene, slot_ids=together.changes["slot_ids"]) == 2
+    plan(scene)
+    assert starts(scene) == ["05:00", "05:30"]
+
+
+def test_what_overlaps_is_left_out_and_the_rest_is_released(
+    scene: Scene, daily: Slot, swapped: Slot
+) -> None:
+    """A third change stands in nobody's way."""
+    details = SlotDetails(
+        title="Tin trưa", unit_code="35", audience=("unit:35",), starts_at=time(11),
+        programme_id=programme(scene.base, "Tin trưa").id,
+    )  # fmt: skip
+    noon = slots.add_slot(scene.base, details, by=someone(scene.base, "editor"))
+
+    with pytest.raises(ReleaseOverlaps) as refused:
+        release(scene, slot_ids=[swapped.id, noon.id])
+    rest = next(fix for fix in refused.value.fixes if fix.kind == "leave_out")
+    assert rest.changes == {"slot_ids": (noon.id,)}
+    release(scene, slot_ids=rest.changes["slot_ids"])
+    plan(scene)
+    assert starts(scene) == ["05:00", "11:00"]
+
+
+def test_a_commune_is_told_whom_to_ask(scene: Scene, daily: Slot) -> None:
+    """The province moved its line in the draft; until that is released, its old time is taken."""
+    edit(scene, daily, starts_at=time(5, 30))
+    officer = _officer(scene)
+    slots.add_slot(
+        scene.base,
+        SlotDetails(title="Họp dân", unit_code="13579", audience=("unit:13579",),
+                    starts_at=time(5), programme_id=programme(scene.base, "Họp dân").id),
+        by=officer,
+    )  # fmt: skip
+
+    with pytest.raises(ReleaseOverlaps) as refused:
+        releases.release(scene.base, by=officer)
+    assert refused.value.fixes[0].kind == "ask_other"
+    assert "Tỉnh Hà Nam" in str(refused.value.fixes[0].sentence)
+
+    release(scene, slot_ids=[daily.id])
+    assert releases.release(scene.base, by=officer).version == 3
+
+
+def test_two_that_overlap_on_air_already_do_not_lock_each_other(scene: Scene, daily: Slot) -> None:
+    """As an import of old may have left it: a change of one of them is still released."""
+    other = scene.slot(programme(scene.base, "Tin trưa"), at=time(11), valid_to=None)
+    with scene.base.database.write() as session:
+        row = session.get_one(Slot, other.id)
+        row.starts_at = time(5, 1)
+        row.released = {**(row.released or {}), "starts_at": "05:01:00"}
+    edit(scene, daily, title="Tin sớm")
+
+    assert release(scene, slot_ids=[daily.id]) == 3
+
+
+def test_a_part_of_a_return_is_held_against_what_others_keep(scene: Scene, daily: Slot) -> None:
+    """The officer's line comes back to a time that the province's line has by now."""
+    officer = _officer(scene)
+    mine = slots.add_slot(
+        scene.base,
+        SlotDetails(title="Họp dân", unit_code="13579", audience=("unit:13579",),
+                    starts_at=time(11), programme_id=programme(scene.base, "Họp dân").id),
+        by=officer,
+    )  # fmt: skip
+    releases.release(scene.base, by=officer)  # 2: at 11:00
+    slots.edit_slot(scene.base, mine.id, {"starts_at": time(12)}, by=officer)
+    releases.release(scene.base, by=officer)  # 3: at 12:00
+    edit(scene, daily, starts_at=time(11))
+    release(scene)  # 4: the province at 11:00
+
+    with pytest.raises(ReleaseOverlaps):
+        releases.restore(scene.base, 2, by=officer)
+    plan(scene)
+    assert starts(scene) == ["11:00", "12:00"]
+    assert restore(scene, 2) == 5  # the province may take all of it back
+    plan(scene)
+    assert starts(scene) == ["05:00", "11:00"]
+
+
+def test_a_release_is_of_what_was_looked_at(scene: Scene, daily: Slot) -> None:
+    """A draft that changed after the look is not released unseen."""
+    edit(scene, daily, starts_at=time(5, 30))
+    with scene.base.database.read() as session:
+        seen = {daily.id: version_of(session.get_one(Slot, daily.id))}
+    edit(scene, daily, starts_at=time(5, 45))
+
+    with pytest.raises(SlotChanged):
+        release(scene, seen=seen)
+    with scene.base.database.read() as session:
+        seen = {daily.id: version_of(session.get_one(Slot, daily.id))}
+    assert release(scene, seen=seen) == 2

@@ -9,16 +9,17 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
 from scheduler.config import Settings
 from scheduler.errors import SchemaDiffers
 from scheduler.hub import Hub
+from scheduler.lines import is_draft, lines_on_air
 from scheduler.store import schema
 from scheduler.store.db import Database, open_database
-from scheduler.store.models import Base
+from scheduler.store.models import Base, Release, Slot
 
 
 @pytest.fixture
@@ -118,6 +119,44 @@ def test_sounds_that_are_in_the_archive_get_their_hash(database: Database) -> No
     assert [one[0] for one in found] == ["a" * 64, None, None]
 
 
+def test_slots_that_aired_before_there_were_releases_go_on_airing(database: Database) -> None:
+    """The upgrade makes them release 1, exactly as they stood; what was taken out stays out."""
+    schema.upgrade(database)
+    to(database, "0008")
+    with database.engine.begin() as connection:
+        connection.execute(_PERSON)
+        connection.execute(_PROGRAMME, {"id": 1, "facts": None})
+        connection.execute(_UNIT)
+        for number, removed in ((1, None), (2, None), (3, "2022-10-15 00:00:00")):
+            connection.execute(_SLOT, {"id": number, "removed": removed, "stream": None})
+        connection.execute(_TARGET)
+
+    schema.upgrade(database)
+
+    with database.read() as session:
+        slots = {slot.id: slot for slot in session.scalars(select(Slot))}
+        assert [number for number in slots if slots[number].released is None] == [3]
+        assert [is_draft(slots[number]) for number in (1, 2, 3)] == [False, False, False]
+        assert (slots[1].released or {})["targets"] == [[1, None, False]]
+        assert (slots[1].released or {})["starts_at"] == "05:00:00"
+        assert [line.id for line in lines_on_air(session)] == [1, 2]
+        [release] = session.scalars(select(Release))
+        assert (release.version, release.released_by) == (1, 1)
+        assert [one.slot_id for one in release.changes] == [1, 2]
+        assert all(one.before is None for one in release.changes)
+
+
+_UNIT = text(
+    "INSERT INTO unit (id, code, name, level, valid_from)"
+    " VALUES (1, '35', 'Tỉnh Hà Nam', 'province', '2022-01-01')"
+)
+_SLOT = text(
+    "INSERT INTO slot (id, unit_id, title, programme_id, kind, programme_class, starts_at, seconds,"
+    " rrule, late_ok_s, stream, valid_from, created_by, created_at, removed_at)"
+    " VALUES (:id, 1, 'Tin', 1, 'programme', 'normal', '05:00:00', 900, 'FREQ=DAILY', 600, :stream,"
+    " '2022-10-01', 1, '2022-10-01 00:00:00', :removed)"
+)
+_TARGET = text("INSERT INTO slot_target (id, slot_id, unit_id, excluded) VALUES (1, 1, 1, false)")
 _PERSON = text(
     "INSERT INTO person (id, username, full_name, role, password_hash, must_change_password,"
     " active, created_at, failed_sign_ins)"

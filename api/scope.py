@@ -18,7 +18,7 @@ from scheduler.store.models import Person, Station, StationUnit, Unit
 from scheduler.units import find_unit, unit_ids_below, unit_path, valid_on
 
 # A list of ten thousand communes is 800 kB and no help; the page of units leads to each of them.
-_MOST_CHOICES = 300
+MOST_CHOICES = 300
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def bounded(scope: Scope) -> list[UnitChoice]:
     """The choices for a list on a page: of a nation only the upper levels, and the chosen one."""
     for depth in (9, 2, 1, 0):
         shown = [one for one in scope.choices if one.depth <= depth]
-        if len(shown) <= _MOST_CHOICES:
+        if len(shown) <= MOST_CHOICES:
             break
     chosen = scope.chosen
     if chosen is not None and all(one.code != chosen.code for one in shown):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Row, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scheduler.store.models import Airing, Delivery, Forecast, Station, StationUnit, Unit
@@ -54,7 +54,7 @@ def station_board(
     Args:
         station_ids: only these, closed ones too; nothing is read of the others.
     """
-    units = _units(session, on)
+    units = _units(session, on, station_ids)
     deliveries = _next_deliveries(session, now, station_ids)
     airings = _next_airings(session, now, station_ids)
     forecasts = {
@@ -75,7 +75,7 @@ def station_board(
                 unit=unit,
                 delivery=deliveries.get(station.id),
                 next_airing=airings.get(station.id),
-                problem=_problem(station, unit),
+                problem=problem_of(station, unit),
                 forecast=_still_true(forecasts.get(station.id), deliveries.get(station.id)),
             )
         )
@@ -83,28 +83,30 @@ def station_board(
 
 
 def _still_true(forecast: Forecast | None, delivery: Delivery | None) -> Forecast | None:
+    return forecast if is_still_true(forecast, delivery) else None
+
+
+def is_still_true(forecast: Forecast | None, delivery: Delivery | Row[Any] | None) -> bool:
     """A forecast is made every few minutes; a day that has come there meanwhile needs none."""
     if forecast is None or delivery is None:
-        return None
+        return False
     is_there = delivery.state in (DeliveryState.DELIVERED, DeliveryState.VERIFIED)
-    return None if is_there and delivery.for_date >= forecast.for_date else forecast
+    return not (is_there and delivery.for_date >= forecast.for_date)
 
 
 def late_stations(session: Session, unit_ids: Collection[int] | None, on: date) -> int:
     """How many stations of these units will not have their next day in time."""
-    units = _units(session, on)
-    rows = session.scalars(
-        select(Forecast).where(
-            or_(Forecast.ready_at.is_(None), Forecast.ready_at > Forecast.needed_at)
-        )
-    )
+    late = or_(Forecast.ready_at.is_(None), Forecast.ready_at > Forecast.needed_at)
+    rows = session.scalars(select(Forecast).where(late)).all()
+    units = _units(session, on, [row.station_id for row in rows]) if rows else {}
     return sum(
         unit_ids is None or (row.station_id in units and units[row.station_id].id in unit_ids)
         for row in rows
     )
 
 
-def _problem(station: Station, unit: Unit | None) -> str | None:
+def problem_of(station: Station | Row[Any], unit: object | None) -> str | None:
+    """What is wrong with the station itself: an English sentence of the catalogue."""
     if station.kind == "player" and station.host_key is None:
         return NO_HOST_KEY
     if station.clock_skew_s is not None and is_clock_wrong(station.clock_skew_s):
@@ -121,12 +123,13 @@ def _only(statement: Any, column: InstrumentedAttribute[int], ids: Collection[in
     return statement if ids is None else statement.where(column.in_(ids))
 
 
-def _units(session: Session, on: date) -> dict[int, Unit]:
-    rows = session.execute(
+def _units(session: Session, on: date, ids: Collection[int] | None) -> dict[int, Unit]:
+    statement = (
         select(StationUnit.station_id, Unit)
         .join(Unit)
         .where(*valid_on(StationUnit, on), *valid_on(Unit, on))
     )
+    rows = session.execute(_only(statement, StationUnit.station_id, ids))
     return {row.station_id: row.Unit for row in rows}
 
 

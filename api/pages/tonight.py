@@ -10,18 +10,20 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
 from api.auth import Viewer, hub_of, token_for
 from api.looks import looks_of
 from api.pages.render import draw, environment, translator_of
-from api.pages.stations import RETRIERS, has_problem
-from api.scope import Scope, scope_of
+from api.pages.stations import RETRIERS
+from api.scope import MOST_CHOICES, Scope, scope_of
+from api.unitstanding import UnitStanding, units_below
 from api.vietnamese import sort_key
 from scheduler.airings import is_confirmable
 from scheduler.board import StationLine, late_stations, station_board
 from scheduler.precedence import Collision, collisions
+from scheduler.standing import Failing, Standing, standing_of
 from scheduler.store.models import Person
-from scheduler.store.states import DeliveryState
 from scheduler.tonight import Moment, moments_of_day, waiting_for
 
 MOST_FAILURES = 8  # named here; the board has them all
@@ -44,7 +46,9 @@ class Look:
     scope: Scope
     options: Markup  # the list of units, drawn once: half of the time of a page
     moments: list[Moment]
-    lines: list[StationLine]
+    standing: Standing | None  # of today alone
+    first: list[StationLine]  # of those that fail, who airs soonest
+    below: list[UnitStanding]  # many stations, unit by unit
     late: int
     clashing: list[Collision]
 
@@ -60,18 +64,31 @@ def look_at(request: Request, person: Person, on: date, unit: str, opened: int |
     def make() -> Look:
         now, today = hub.clock.now(), hub.today()
         with hub.database.read() as session:
-            scope = scope_of(session, person, on, unit)
+            scope = scope_of(session, person, on, unit, most_choices=MOST_CHOICES)
             units = scope.unit_ids
+            standing = standing_of(session, now, on=on, unit_ids=units) if on == today else None
             return Look(
                 scope=scope,
                 options=_options(scope, unit),
                 moments=moments_of_day(session, on, unit_ids=units, opened=opened),
-                lines=station_board(session, now, on=on, unit_ids=units) if on == today else [],
+                standing=standing,
+                first=_first(session, now, on, standing) if standing else [],
+                below=units_below(session, on, scope, standing) if standing else [],
                 late=late_stations(session, units, today) if on >= today else 0,
                 clashing=list(collisions(session, on, hub.settings.zone, units)),
             )
 
     return looks_of(request.app).get(("look", person.unit_id, on, unit, opened), make)
+
+
+def _first(session: Session, now: datetime, on: date, standing: Standing) -> list[StationLine]:
+    order = [one.station_id for one in sorted(standing.failing, key=_soonest_first)]
+    lines = station_board(session, now, on=on, station_ids=order[:MOST_FAILURES])
+    return sorted(lines, key=lambda line: order.index(line.station.id))
+
+
+def _soonest_first(one: Failing) -> tuple[object, ...]:
+    return one.airs_at or datetime.max.replace(tzinfo=UTC), sort_key(one.name)
 
 
 def _options(scope: Scope, chosen: str) -> Markup:
@@ -102,15 +119,15 @@ def tonight(request: Request, viewer: Viewer, on: date, unit: str, opened: int |
 def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> str:
     hub, look = hub_of(request), look_at(request, viewer.person, on, unit, opened)
     now, day = hub.clock.now(), days_around(request, on)
-    failing = sorted(filter(has_problem, look.lines), key=_soonest_first)
+    standing = look.standing or Standing({}, (), None)
     query = {
         "on": "" if day["is_today"] else on.isoformat(), "unit": unit, "opened": str(opened or "")
     }  # fmt: skip
     return draw(
         request, "tonight.html", form_token=_FORM_TOKEN, waiting=Markup(_WAITING),  # noqa: S704 - ours
         scope=look.scope, unit=unit, moments=look.moments, opened=opened,
-        failing=failing[:MOST_FAILURES], more_failing=max(0, len(failing) - MOST_FAILURES),
-        soon=_soon(look.lines), watched=len(look.lines), late=look.late,
+        failing=look.first, more_failing=len(standing.failing) - len(look.first),
+        soon=standing.soon, watched=standing.watched, late=look.late, below=look.below,
         undecided=sum(one.decided is None and one.starts[0] > now for one in look.clashing),
         may_retry=viewer.may(*RETRIERS),
         may_confirm=viewer.may("editor", "approver", "district", "commune"),
@@ -130,27 +147,3 @@ def _waiting(request: Request, viewer: Viewer, on: date, unit: str, opened: int 
             session, viewer.person, hub.clock.now(), on=hub.today(), unit_ids=unit_ids
         )
     return draw(request, "waiting.html", waits=waits)
-
-
-@dataclass(frozen=True)
-class Soon:
-    """The next moment at which something airs, today or not, and how many stations have it."""
-
-    at: datetime
-    stations: int
-    verified: int
-
-
-def _soon(lines: list[StationLine]) -> Soon | None:
-    times = [line.next_airing.planned_at for line in lines if line.next_airing]
-    if not times:
-        return None
-    at = min(times)
-    due = [line for line in lines if line.next_airing and line.next_airing.planned_at == at]
-    has = [one for one in due if one.delivery and one.delivery.state is DeliveryState.VERIFIED]
-    return Soon(at, len(due), len(has))
-
-
-def _soonest_first(line: StationLine) -> tuple[object, ...]:
-    airs_at = line.next_airing.planned_at if line.next_airing else datetime.max.replace(tzinfo=UTC)
-    return airs_at, sort_key(line.station.name)

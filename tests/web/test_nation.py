@@ -1,0 +1,242 @@
+"""A nation's evening: 10,600 stations on one page that is still light, and says where to look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from api.pages.stations import has_problem
+from api.scope import MOST_CHOICES
+from api.unitstanding import MOST_UNITS
+from scheduler import hub as hubs
+from scheduler import people
+from scheduler.board import station_board
+from scheduler.clock import ManualClock
+from scheduler.config import PathSettings, Settings
+from scheduler.hub import Hub
+from scheduler.standing import standing_of
+from scheduler.store.models import (
+    Airing,
+    Delivery,
+    Forecast,
+    Person,
+    Programme,
+    Slot,
+    SlotTarget,
+    Station,
+    StationUnit,
+    Unit,
+)
+from scheduler.store.states import AiringState, DeliveryState, Grade, ProgrammeState
+from scheduler.timetable import to_utc
+from tests.conftest import EVENING
+from tests.web.data import Province
+from tests.web.site import Site, serving
+from tests.web.test_weight import ANY_KIB, loaded_bytes
+
+PROVINCES, COMMUNES, BAD_EVERY = 34, 10_600, 20
+SINCE = date(2020, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def nation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Nobody may change anything here."""
+    settings = Settings(paths=PathSettings(data=tmp_path_factory.mktemp("nation") / "data"))
+    clock = ManualClock(EVENING)
+    hubs.init(settings, clock=clock)
+    hub = hubs.open_hub(settings, clock=clock)
+    with hub.database.write() as session:
+        everybody = _fill(session, hub)
+    with serving(hub, Province(people=everybody, stations={}, programmes={}, slots=[])) as site:
+        yield site
+    hub.database.close()
+
+
+def _fill(session: Session, hub: Hub) -> dict[str, Person]:
+    provinces = [
+        Unit(code=f"{n:02}", name=f"Tỉnh Thử {n}", level="tỉnh", valid_from=SINCE)
+        for n in range(PROVINCES)
+    ]
+    session.add_all(provinces)
+    session.flush()
+    first = provinces[-1].id + 1
+    numbers = range(COMMUNES)
+    session.execute(insert(Unit), [_commune(n, first + n, provinces) for n in numbers])
+    session.execute(insert(Station), [_station(n, hub) for n in numbers])
+    session.execute(
+        insert(StationUnit),
+        [{"station_id": n + 1, "unit_id": first + n, "valid_from": SINCE} for n in numbers],
+    )
+    everybody = dict(_people(session, hub, provinces[3]))
+    slot = _slot(session, hub, everybody["nga"], provinces[0])
+    on = hub.today()
+    for day, hour in ((on, 17), (on + timedelta(days=1), 5)):
+        at = to_utc(datetime.combine(day, time(hour)), hub.settings.zone)
+        session.execute(insert(Airing), [_airing(n, slot, at, day, hub) for n in numbers])
+    session.execute(insert(Delivery), [_delivery(n, at, on, hub) for n in numbers])
+    return everybody
+
+
+def _commune(number: int, unit_id: int, provinces: list[Unit]) -> dict[str, Any]:
+    return {
+        "id": unit_id, "code": f"{10_000 + number}", "name": f"Xã Thử Nghiệm {number}",
+        "level": "xã", "parent_id": provinces[number % PROVINCES].id, "valid_from": SINCE,
+    }  # fmt: skip
+
+
+def _station(number: int, hub: Hub) -> dict[str, Any]:
+    return {
+        "id": number + 1, "code": f"dai-{number}", "technology": "ip", "kind": "player",
+        "name": f"Đài truyền thanh xã Thử Nghiệm {number}", "host": "127.0.0.1",
+        "username": "loa", "host_key": "ssh-ed25519 AAAA", "clock_skew_s": 0.1,
+        "phone": f"0912 345 {number % 1000:03}", "last_seen_at": hub.clock.now(),
+    }  # fmt: skip
+
+
+def _people(session: Session, hub: Hub, unit: Unit) -> Iterator[tuple[str, Person]]:
+    for name, role, where in (("nga", "approver", None), ("phuc", "district", unit)):
+        people.add_person(session, username=name, full_name=f"Nguyễn {name}", role=role,
+                          unit=where, now=hub.clock.now(), by="test")  # fmt: skip
+        person = people.find_person(session, name)
+        person.must_change_password = False
+        yield name, person
+
+
+def _slot(session: Session, hub: Hub, by: Person, unit: Unit) -> Slot:
+    programme = Programme(
+        title="Gương thoát nghèo", file_name="a.wav", sha256="0" * 64, size_bytes=1, ms=900_000,
+        state=ProgrammeState.APPROVED, uploaded_by=by.id, uploaded_at=hub.clock.now(),
+    )  # fmt: skip
+    slot = Slot(
+        unit_id=unit.id, title="Buổi sáng", programme=programme, starts_at=time(5), seconds=900,
+        rrule="FREQ=DAILY", valid_from=SINCE, created_by=by.id, created_at=hub.clock.now(),
+        targets=[SlotTarget(unit_id=unit.id)],
+    )  # fmt: skip
+    session.add(slot)
+    session.flush()
+    return slot
+
+
+def _airing(number: int, slot: Slot, at: datetime, on: date, hub: Hub) -> dict[str, Any]:
+    is_past = at < hub.clock.now()
+    state = AiringState.AIRED if is_past else AiringState.ON_STATION
+    return {
+        "station_id": number + 1, "planned_at": at, "broadcast_date": on, "slot_id": slot.id,
+        "programme_id": slot.programme_id, "programme_class": "normal", "ms": 900_000,
+        "late_ok_s": 600, "grade": Grade.A if is_past else Grade.D, "state": AiringState.MISSED if is_past and number % 37 == 0 else state,
+    }  # fmt: skip
+
+
+def _delivery(number: int, at: datetime, on: date, hub: Hub) -> dict[str, Any]:
+    is_bad = number % BAD_EVERY == 7
+    return {
+        "station_id": number + 1, "for_date": on + timedelta(days=1), "seq": 1, "attempts": 3,
+        "state": DeliveryState.FAILED if is_bad else DeliveryState.VERIFIED,
+        "next_try_at": hub.clock.now(), "first_air_at": at, "last_air_at": at,
+        "content_sha256": "0" * 64, "generated_at": hub.clock.now(),
+        "error_code": "auth" if is_bad else None,
+        "error_fields": {"username": "loa", "host": "10.0.0.9"} if is_bad else None,
+    }  # fmt: skip
+
+
+def test_anonymous_is_refused(nation: Site) -> None:
+    with nation.client() as client:
+        assert client.get("/").status_code == 303
+
+
+def test_nation_is_one_light_page(nation: Site) -> None:
+    """Counts, the first that failed, and each province in which something did, with a way there."""
+    with nation.client("nga", language="en") as client:
+        page = client.get("/").text
+        assert loaded_bytes(client, "/") <= ANY_KIB * 1024
+
+    assert f"{COMMUNES // BAD_EVERY} stations need somebody" in page
+    assert "10,070 of 10,600 stations have everything" in page
+    units = re.findall(r'<a href="/\?unit=(\d+)">Tỉnh Thử \d+</a> <span class="soft">(\d+) of', page)
+    assert sum(int(number) for _, number in units) == COMMUNES // BAD_EVERY
+    assert len(units) <= MOST_UNITS
+    worst = [int(number) for _, number in units]
+    assert worst == sorted(worst, reverse=True)
+    assert page.count("<option") < MOST_CHOICES
+
+
+def test_one_goes_on_from_the_nation_to_a_commune(nation: Site) -> None:
+    """A province is chosen, then one of its communes; both lists are short."""
+    with nation.client("nga", language="en") as client:
+        province = client.get("/?unit=07").text
+        assert 'value="10007"' in province
+        assert 'value="10008"' not in province
+        commune = client.get("/?unit=10007").text
+    assert 'value="10007" selected' in commune
+    assert "Tỉnh Thử 33" in commune
+    assert len(province) < 200_000
+
+
+def test_person_of_a_province_sees_theirs_alone(nation: Site) -> None:
+    """Also where all of it is counted and not read."""
+    with nation.client("phuc", language="en") as client:
+        page = client.get("/").text
+        assert client.get("/?unit=07").status_code == 403
+    assert "Tỉnh Thử 7" not in page
+    assert "312 stations have everything" in page
+
+
+@pytest.mark.parametrize("username", ["nga", "phuc"])
+def test_what_is_counted_is_what_the_board_shows(nation: Site, username: str) -> None:
+    """The same stations fail on both, whatever is wrong with them; it is rolled back."""
+    hub, now, on = nation.hub, nation.hub.clock.now(), nation.hub.today()
+    with Session(hub.database.engine) as session:
+        _break(session, now, on)
+        session.flush()
+        person = people.find_person(session, username)
+        inside = None
+        if person.unit_id is not None:
+            inside = {person.unit_id} | {
+                row.id for row in session.query(Unit.id).filter(Unit.parent_id == person.unit_id)
+            }
+        board = station_board(session, now, on=on, unit_ids=inside)
+        standing = standing_of(session, now, on=on, unit_ids=inside)
+        failing = {line.station.id: line for line in board if has_problem(line)}
+        assert {one.station_id for one in standing.failing} == failing.keys()
+        assert standing.watched == len(board)
+        for one in standing.failing:
+            line = failing[one.station_id]
+            assert one.unit_id == (line.unit.id if line.unit else None)
+            assert one.airs_at == (line.next_airing.planned_at if line.next_airing else None)
+        session.rollback()
+
+
+def _break(session: Session, now: datetime, on: date) -> None:
+    """A bit of everything: clocks, keys, maps, forecasts true and outlived, newer versions."""
+    ids = iter(range(1, COMMUNES, 3))  # so that both people see some of each
+    for _ in range(40):
+        session.get_one(Station, next(ids)).clock_skew_s = -31
+        session.get_one(Station, next(ids)).host_key = None
+        session.get_one(Station, next(ids)).active = False
+        for row in session.query(StationUnit).filter_by(station_id=next(ids)):
+            row.valid_to = on
+        for ready_at in (None, now + timedelta(days=2), now):
+            session.add(Forecast(
+                station_id=next(ids), for_date=on + timedelta(days=1), bytes_left=1,
+                needed_at=now + timedelta(hours=9), ready_at=ready_at, **_rest(now),
+            ))  # fmt: skip
+        waiting = session.query(Delivery).filter_by(station_id=next(ids)).one()
+        waiting.state, waiting.error_code = DeliveryState.DUE, "unreachable"
+        late = session.query(Delivery).filter_by(station_id=next(ids)).one()
+        late.state = DeliveryState.DUE
+        session.add(Forecast(
+            station_id=late.station_id, for_date=late.for_date, bytes_left=1,
+            needed_at=now + timedelta(hours=9), ready_at=None, **_rest(now),
+        ))  # fmt: skip
+        over = session.query(Delivery).filter_by(station_id=next(ids)).one()
+        over.state, over.last_air_at = DeliveryState.FAILED, now - timedelta(hours=1)
+
+
+def _rest(now: datetime) -> dict[str, Any]:
+    return {"kbps": 256, "basis": "measured", "made_at": now}

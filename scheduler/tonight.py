@@ -75,6 +75,7 @@ def moments_of_day(
     *,
     unit_ids: Collection[int] | None = None,
     opened: int | None = None,
+    most_named: int = MOST_NAMED,
 ) -> list[Moment]:
     """
     The moments of a broadcast date, by time.
@@ -98,7 +99,7 @@ def moments_of_day(
         key = (planned_at, slot_id)
         counts[key][state] = number
         firsts[key] = min(station_id, firsts.get(key, station_id))
-    named = _named(session, on, unit_ids, counts, firsts, opened)
+    named = _named(session, on, unit_ids, counts, firsts, opened, most_named)
     return [
         Moment(
             planned_at=key[0],
@@ -118,6 +119,7 @@ def _named(
     counts: dict[tuple[datetime, int], dict[AiringState, int]],
     firsts: dict[tuple[datetime, int], int],
     opened: int | None,
+    most_named: int,
 ) -> dict[tuple[datetime, int], list[Airing]]:
     """The rows behind the counts that are looked at; of every moment at least one."""
     base = with_names(select(Airing)).where(
@@ -127,7 +129,7 @@ def _named(
     short = [key for key, of in counts.items() if sum(of.values()) <= SHOWN_AT_ONCE]
     key = tuple_(Airing.planned_at, Airing.slot_id)
     looks: list[Select[Any]] = [
-        base.where(Airing.state.not_in(CALM)).limit(MOST_NAMED),
+        base.where(Airing.state.not_in(CALM)).limit(most_named),
         base.where(key.in_(short)),
         base.where(
             tuple_(Airing.planned_at, Airing.station_id).in_(

@@ -17,14 +17,14 @@ from api.looks import looks_of
 from api.pages.render import draw, environment, translator_of
 from api.pages.stations import RETRIERS
 from api.scope import MOST_CHOICES, Scope, scope_of
-from api.unitstanding import UnitStanding, units_below
+from api.unitstanding import MANY, UnitStanding, units_below
 from api.vietnamese import sort_key
 from scheduler.airings import is_confirmable
 from scheduler.board import StationLine, late_stations, station_board
 from scheduler.precedence import Collision, collisions
 from scheduler.standing import Failing, Standing, standing_of
 from scheduler.store.models import Person
-from scheduler.tonight import Moment, moments_of_day, waiting_for
+from scheduler.tonight import MOST_NAMED, Moment, moments_of_day, waiting_for
 
 MOST_FAILURES = 8  # named here; the board has them all
 
@@ -67,10 +67,17 @@ def look_at(request: Request, person: Person, on: date, unit: str, opened: int |
             scope = scope_of(session, person, on, unit, most_choices=MOST_CHOICES)
             units = scope.unit_ids
             standing = standing_of(session, now, on=on, unit_ids=units) if on == today else None
+            is_few = len(scope.places if units is None else units) < MANY
             return Look(
                 scope=scope,
                 options=_options(scope, unit),
-                moments=moments_of_day(session, on, unit_ids=units, opened=opened),
+                moments=moments_of_day(
+                    session,
+                    on,
+                    unit_ids=units,
+                    opened=opened,
+                    most_named=MOST_NAMED if is_few else MOST_FAILURES,
+                ),
                 standing=standing,
                 first=_first(session, now, on, standing) if standing else [],
                 below=units_below(session, on, scope, standing) if standing else [],

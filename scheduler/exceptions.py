@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler import people
 from scheduler.errors import AlreadyExists, InputInvalid, NotFound, OutsideUnit, WrongState, said
 from scheduler.hearing import audience_ids, rule_of
 from scheduler.hub import Hub
-from scheduler.lines import every_slot, is_draft, on_air
+from scheduler.lines import every_slot, is_draft, on_air, with_all
 from scheduler.programmes import get_programme
 from scheduler.registry import find_station
 from scheduler.releasecheck import airing, refuse_overlap_on_air
@@ -150,8 +151,10 @@ def line_on(session: Session, slot_id: int, on: date) -> Slot:
     Raises:
         NotFound: it neither airs nor waits for a release.
     """
-    slot = _slot(session, slot_id)
-    lines = _lines(session, slot)
+    found: list[Slot] = list(session.scalars(with_all(select(Slot)).where(Slot.id == slot_id)))
+    lines = _lines(session, found[0]) if found else []
+    if not lines:
+        raise NotFound(what="slot", key=slot_id)
     return next((one for one in lines if airs_on(rule_of(one), on)), lines[0])
 
 

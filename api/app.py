@@ -35,7 +35,7 @@ from api.pages import page_router
 from api.pages.render import page, redirect, translator_of
 from audio.errors import AudioError
 from scheduler.engine import Engine
-from scheduler.errors import CoreError
+from scheduler.errors import CoreError, MustSetSecondFactor
 from scheduler.hub import Hub
 from stations.errors import StationError
 
@@ -96,6 +96,8 @@ def _told(request: Request, error: Exception) -> Response:
         return redirect("/sign-in", next=_came_from(request))
     if isinstance(error, MustChangePassword):
         return redirect("/password")
+    if isinstance(error, MustSetSecondFactor):
+        return redirect("/account")
     return _error_page(request, error)
 
 

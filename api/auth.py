@@ -13,9 +13,12 @@ from fastapi import Depends, Form, Request, Response
 
 from api.bearer import bearer
 from api.errors import ForeignForm, MustChangePassword, NotSignedIn
+from scheduler import second_factor
+from scheduler.errors import MustSetSecondFactor
 from scheduler.hub import Hub
 from scheduler.people import ROLES, Token, person_of, require_role
 from scheduler.store.models import Person
+from scheduler.tokens import Bearer
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -26,6 +29,7 @@ class Viewer:
 
     person: Person
     token: str
+    program: Bearer | None = None  # with whose token it asks, instead of a sign-in
 
     @property
     def is_administrator(self) -> bool:
@@ -77,7 +81,7 @@ def viewer_of(request: Request) -> Viewer | None:
     hub = hub_of(request)
     program = bearer(request, hub)
     if program is not None:
-        return Viewer(program.person, "")
+        return Viewer(program.person, "", program)
     token = request.cookies.get(cookie_name(hub), "")
     if not token:
         return None
@@ -101,7 +105,7 @@ def half_signed_in(request: Request) -> Viewer:
     return viewer
 
 
-def signed_in(viewer: Annotated[Viewer, Depends(half_signed_in)]) -> Viewer:
+def with_password(viewer: Annotated[Viewer, Depends(half_signed_in)]) -> Viewer:
     """
     Somebody with a password of their own.
 
@@ -111,6 +115,18 @@ def signed_in(viewer: Annotated[Viewer, Depends(half_signed_in)]) -> Viewer:
     """
     if viewer.person.must_change_password:
         raise MustChangePassword()
+    return viewer
+
+
+def signed_in(request: Request, viewer: Annotated[Viewer, Depends(with_password)]) -> Viewer:
+    """
+    Somebody who has all that their role needs to get in; a program came in with its token.
+
+    Raises:
+        MustSetSecondFactor: until it is set up, only the page of the account opens.
+    """
+    if viewer.program is None and second_factor.is_demanded(hub_of(request), viewer.person):
+        raise MustSetSecondFactor()
     return viewer
 
 
@@ -126,6 +142,7 @@ def needs(*roles: str) -> Callable[[Viewer], Viewer]:
 
 
 SignedIn = Annotated[Viewer, Depends(signed_in)]
+WithPassword = Annotated[Viewer, Depends(with_password)]  # the second factor may be missing
 
 # ── Whether it came from our own page ──────────────────────────────────────────────────────────
 

@@ -32,6 +32,12 @@ class TokenScope(CoreError):
     code = "token_scope"
 
 
+class ProgramGivesNoAdministrator(CoreError):
+    """Only a program that may do everything opens the way for an administrator. Use the page."""
+
+    code = "program_gives_no_administrator"
+
+
 class ForeignForm(CoreError):
     """This form is too old or comes from another page. Open the page again and send it anew."""
 
@@ -104,6 +110,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     MustChangePassword: HTTPStatus.FORBIDDEN,
     TokenRefused: HTTPStatus.UNAUTHORIZED,
     TokenScope: HTTPStatus.FORBIDDEN,
+    ProgramGivesNoAdministrator: HTTPStatus.FORBIDDEN,
     ForeignForm: HTTPStatus.FORBIDDEN,
     UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UploadOffsetWrong: HTTPStatus.CONFLICT,
@@ -122,6 +129,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     core.FourEyes: HTTPStatus.FORBIDDEN,
     core.NoRoomForUpload: HTTPStatus.INSUFFICIENT_STORAGE,
     core.LinkMovedOn: HTTPStatus.CONFLICT,
+    core.MustSetSecondFactor: HTTPStatus.FORBIDDEN,
     core.NotAllowed: HTTPStatus.FORBIDDEN,
     core.NotFound: HTTPStatus.NOT_FOUND,
     core.OutsideUnit: HTTPStatus.FORBIDDEN,
@@ -130,6 +138,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     core.SlotChanged: HTTPStatus.PRECONDITION_FAILED,
     core.SlotRefused: HTTPStatus.CONFLICT,
     core.StationMovedOn: HTTPStatus.CONFLICT,
+    core.TokenTooWide: HTTPStatus.FORBIDDEN,
     core.TooManySignIns: HTTPStatus.TOO_MANY_REQUESTS,
     core.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
     core.UploadUnfinished: HTTPStatus.CONFLICT,

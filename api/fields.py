@@ -6,7 +6,7 @@ from datetime import time
 from typing import Annotated
 
 from fastapi import Form, Path
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 # A larger number fits into no key of ours, and both databases answer it with an error of their own.
 MAX_ID = 2**31 - 1
@@ -22,3 +22,6 @@ LocalTime = Annotated[
          "examples": ["05:00"], "description": "local time of day"}
     ),
 ]  # fmt: skip
+
+UnitCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,20}$")]  # inside of a body
+Handle = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]  # what a page calls a sign-in

@@ -12,6 +12,7 @@ from scheduler.hub import Hub
 from scheduler.timetable import to_utc
 
 _A_DAY = timedelta(days=1)
+_IN_SIGHT = timedelta(days=5 * 366)  # 180 years ahead one look at the timetable takes seconds
 _TIME = re.compile(r"(?<![\d/-])(\d{1,2})(?:[:h](\d{2})|\s?h|\s?giờ(?:\s(\d{1,2}))?)(?![\d/])")
 _DAY = re.compile(r"(?<!\d)(\d{1,2})[/-](\d{1,2})(?:[/-](\d{4}))?(?!\d)")
 _ISO_DAY = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
@@ -107,3 +108,15 @@ def _bounded(at: datetime) -> datetime:
     if not 1990 <= at.year <= 2200:
         raise InputInvalid(problem=NOT_UNDERSTOOD)
     return at
+
+
+def in_sight(on: date, hub: Hub) -> date:
+    """
+    A day that the timetable is asked about; a rule is followed day by day from its beginning.
+
+    Raises:
+        InputInvalid: it lies too far from today.
+    """
+    if abs(on - hub.today()) > _IN_SIGHT:
+        raise InputInvalid(problem="this day is too far away")
+    return on

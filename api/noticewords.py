@@ -12,6 +12,8 @@ from api.words import DELIVERY_REASONS, reason
 from scheduler.hub import Hub
 from scheduler.outbox import Wording
 from scheduler.post import Letter
+from scheduler.store.models import Notice
+from scheduler.store.states import NoticeState
 from scheduler.text import one_line
 
 Facts = Mapping[str, Any]
@@ -32,6 +34,25 @@ def hub_wording(hub: Hub) -> Wording:
 def letter(tr: Translator, kind: str, facts: Facts) -> Letter:
     subject, lines = _WRITERS[kind](tr, facts)
     return Letter(one_line(f"Loa: {subject}", 200), "\n".join(lines) + "\n")
+
+
+def notice_document(notice: Notice, tr: Translator) -> dict[str, Any]:
+    """What was told to whom, and whether it arrived."""
+    code = notice.error_code
+    return {
+        "id": notice.id,
+        "kind": notice.kind,
+        "channel": notice.channel,
+        "target": notice.target or None,
+        "subject": letter(tr, notice.kind, notice.facts).subject,
+        "made_at": notice.made_at,
+        "state": notice.state,
+        "attempts": notice.attempts,
+        "next_try_at": notice.next_try_at if notice.state is NoticeState.DUE else None,
+        "sent_at": notice.sent_at,
+        "error_code": code,
+        "error": tr.coded(code, notice.error_fields) if code else None,
+    }
 
 
 Written = tuple[str, list[str]]

@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from api.i18n import Translator, mark
+from api.ledgerwords import deed, noted
 from api.readywords import WHY
 from api.rulewords import describe
 from api.words import DELIVERY_REASONS, GRADES, Word, reason, word_of
@@ -106,24 +107,6 @@ _EVENTS: Mapping[str, str] = {
     "log_refused": mark("was refused"),
 }
 
-DEEDS: Mapping[str, str] = {
-    "slot_added": mark("slot made"),
-    "slot_edited": mark("slot changed"),
-    "timetable_released": mark("timetable released"),
-    "timetable_restored": mark("timetable put back to an earlier release"),
-    "slot_removed": mark("slot taken out"),
-    "slot_day_changed": mark("one day of the slot changed"),
-    "slot_day_restored": mark("one day of the slot follows its rule again"),
-    "programme_added": mark("programme brought"),
-    "programme_changed": mark("programme changed"),
-    "programme_approved": mark("programme approved"),
-    "programme_rejected": mark("programme returned"),
-    "programme_withdrawn": mark("programme withdrawn"),
-    "delivery_retried": mark("sent again by hand"),
-    "log_collected": mark("log fetched"),
-    "airing_confirmed": mark("airing confirmed by a person"),
-}
-
 
 def verdict(tr: Translator, story: Story) -> str:
     """The first sentence: what became of it."""
@@ -168,11 +151,10 @@ def detail(tr: Translator, one: Detail) -> str:
     return ", ".join(_line(tr, one))
 
 
-def deed(tr: Translator, entry: LedgerEntry) -> str:
+def written(tr: Translator, entry: LedgerEntry) -> str:
     """What was done, and the note to it."""
-    said = tr.text(DEEDS.get(entry.what, entry.what.replace("_", " ")))
-    note = entry.detail.get("note") or entry.detail.get("reason")
-    return f"{said}: {note}" if note else said
+    note = noted(entry)
+    return f"{deed(tr, entry)}: {note}" if note else deed(tr, entry)
 
 
 def _fields(tr: Translator, story: Story, link: ChainLink) -> dict[str, Any]:
@@ -283,7 +265,7 @@ def story_document(story: Story, tr: Translator) -> dict[str, Any]:
         "links": [_link_document(story, link, tr) for link in story.links],
         "ledger": [
             {"seq": one.seq, "at": one.at, "who": one.who, "what": one.what,
-             "sentence": deed(tr, one)}
+             "sentence": written(tr, one)}
             for one in story.ledger
         ],
     }  # fmt: skip

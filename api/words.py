@@ -103,6 +103,33 @@ ROLE_WORDS: Mapping[str, str] = {
     "commune": mark("commune officer"),
 }
 
+# What a token may open; a test finds a part of the API without its words.
+PART_WORDS: Mapping[str, str] = {
+    "*": mark("Everything"),
+    "account": mark("The own account"),
+    "air": mark("When a unit is on air"),
+    "airings": mark("The airing log"),
+    "alerts": mark("Alerts of others"),
+    "bulletins": mark("Urgent bulletins"),
+    "clashes": mark("Slots that collide"),
+    "feeds": mark("Calendars for telephones"),
+    "ledger": mark("The audit trail"),
+    "links": mark("Lines to the stations"),
+    "notices": mark("Notices that were sent"),
+    "people": mark("People and their access"),
+    "programmes": mark("Programmes and their sound"),
+    "ready": mark("Readiness before an airing"),
+    "schedule": mark("The schedule of a day"),
+    "slots": mark("Slots of the timetable"),
+    "stations": mark("Stations and their state"),
+    "timetable": mark("Releases of the timetable"),
+    "today": mark("Today at a glance"),
+    "tokens": mark("Tokens of programs"),
+    "units": mark("Administrative units"),
+    "uploads": mark("Uploads that stopped"),
+}
+ACCESS_WORDS: Mapping[str, str] = {"read": mark("only look"), "write": mark("look and change")}
+
 CLASS_WORDS: Mapping[str, str] = {
     "normal": mark("normal"),
     "priority": mark("priority"),

@@ -241,6 +241,9 @@ class WebSettings(Section):
     port: int = Field(8730, ge=1, le=65535)
     session_hours: int = Field(12, ge=1, le=720, description="a sign-in ends after this")
     secure_cookies: bool = Field(False, description="true wherever TLS is in front")
+    second_factor_roles: tuple[
+        Literal["administrator", "editor", "approver", "technician", "district", "commune"], ...
+    ] = Field(("administrator",), description="who must have a second factor to get in")
 
 
 class PublicSettings(Section):

@@ -316,6 +316,28 @@ class FourEyes(CoreError):
     code = "four_eyes"
 
 
+class SealBroken(CoreError):
+    """
+    The second factor cannot be read: the master secret is not the one with which it was set up.
+
+    Use a recovery code, or let an administrator remove the second factor (loa person factor-off).
+    """
+
+    code = "seal_broken"
+
+
+class MustSetSecondFactor(CoreError):
+    """Your role needs a second factor. Set it up on the page of your account first."""
+
+    code = "must_set_second_factor"
+
+
+class TokenTooWide(CoreError):
+    """This token cannot give {scopes}: it does not have that itself. Make the token on the page."""
+
+    code = "token_too_wide"
+
+
 class NotAllowed(CoreError):
     """{who} may not do this: it needs the role {role}."""
 

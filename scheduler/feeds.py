@@ -59,6 +59,16 @@ def list_feeds(session: Session, unit_ids: set[int] | None = None) -> list[Feed]
     return [feed for feed in found if unit_ids is None or feed.unit_id in unit_ids]
 
 
+def seen_feeds(hub: Hub, session: Session, person: Person) -> list[Feed]:
+    """Those that a person may take back: of the own unit and below it."""
+    return list_feeds(session, unit_ids_below(session, person.unit_id, hub.today()))
+
+
+def path_of(token: str) -> str:
+    """Below the address of this Loa."""
+    return f"/feeds/{token}.ics"
+
+
 def revoke_feed(hub: Hub, feed_id: int, *, by: Person) -> Feed:
     """From now on its address opens nothing."""
     now = hub.clock.now()

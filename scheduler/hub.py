@@ -16,6 +16,7 @@ from scheduler.clock import Clock, SystemClock, local_date
 from scheduler.config import Settings
 from scheduler.errors import AlreadyInitialised, DataNotWritable, NotInitialised
 from scheduler.linesessions import Lines
+from scheduler.sealing import seal_what_lies_open
 from scheduler.secrets import SSH_KEY, are_made, make_secrets, read_master, read_secret
 from scheduler.store import ledger, schema
 from scheduler.store.db import Database, open_database, sqlite_url
@@ -141,6 +142,8 @@ def upgrade_tables(settings: Settings) -> None:
     """Bring the tables of an existing Loa to what this program needs."""
     database = _existing(settings)
     schema.upgrade(database)
+    with database.write() as session:
+        seal_what_lies_open(read_master(settings.paths.data / "secret"), session)
     database.close()
 
 

@@ -135,6 +135,28 @@ def renew_secret(session: Session, person: Person, *, now: datetime, by: str) ->
     return secret
 
 
+def change_role(
+    session: Session, person: Person, role: str, unit: Unit | None, *, now: datetime, by: str
+) -> None:
+    """
+    Give a person another role or another unit; every sign-in of theirs ends.
+
+    Raises:
+        InputInvalid: no such role, one of a unit without it, or the last administrator would go.
+    """
+    _check_person(person.username, person.full_name, role, unit)
+    is_last = person.role == "administrator" and not _other_administrator(session, person)
+    if role != "administrator" and is_last:
+        raise InputInvalid(problem="the last administrator keeps the role")
+    before = person.role
+    person.role, person.unit = role, unit
+    sign_out_all(session, person)
+    ledger.record(
+        session, at=now, who=by, what="role_changed", subject=person.username, before=before,
+        role=role, unit=unit.code if unit else None,
+    )  # fmt: skip
+
+
 def set_active(session: Session, person: Person, active: bool, *, now: datetime, by: str) -> None:
     """
     Close or open a person's access; the person stays in every record.

@@ -11,9 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler import people
-from scheduler.errors import CodeRefused, NotFound, TooManySignIns
+from scheduler.errors import CodeRefused, NotFound, SealBroken, TooManySignIns
+from scheduler.hub import Hub
+from scheduler.sealing import SECOND_FACTOR, Seal
 from scheduler.store import ledger
-from scheduler.store.db import Database
 from scheduler.store.models import Person
 
 RECOVERY_CODES = 10
@@ -21,27 +22,48 @@ _STEP_S = 30
 _DRIFT = 1  # steps that a phone's clock may be off, before and after
 
 
-def begin(session: Session, person: Person) -> str:
+def is_demanded(hub: Hub, person: Person) -> bool:
+    """Whether the person's role needs a second factor that is not set up yet."""
+    return person.totp_secret is None and person.role in hub.settings.web.second_factor_roles
+
+
+def begin(hub: Hub, session: Session, person: Person) -> str:
     """A new secret to show; it counts only after a code proved that the app has it."""
-    if person.totp_pending is None:
-        person.totp_pending = pyotp.random_base32()
-    return person.totp_pending
+    try:
+        if (known := pending_of(hub, person)) is not None:
+            return known
+    except SealBroken:
+        pass  # it was never proved: a new one takes its place
+    secret = pyotp.random_base32()
+    person.totp_pending = _seal(hub).close(secret)
+    return secret
 
 
-def address_of(person: Person) -> str:
+def pending_of(hub: Hub, person: Person) -> str | None:
+    """
+    The secret that is shown and not proved yet.
+
+    Raises:
+        SealBroken: the master secret was changed since.
+    """
+    return _seal(hub).open(person.totp_pending) if person.totp_pending else None
+
+
+def address_of(person: Person, secret: str) -> str:
     """What the QR says to the app."""
-    assert person.totp_pending is not None
-    return pyotp.TOTP(person.totp_pending).provisioning_uri(name=person.username, issuer_name="Loa")
+    return pyotp.TOTP(secret).provisioning_uri(name=person.username, issuer_name="Loa")
 
 
-def confirm(session: Session, person: Person, code: str, *, now: datetime) -> list[str]:
+def confirm(hub: Hub, session: Session, person: Person, code: str) -> list[str]:
     """
     Switch it on; gives the recovery codes, which are shown once.
 
     Raises:
         CodeRefused: the app does not have the secret, or its clock is wrong.
+        SealBroken: the master secret was changed since it was shown.
     """
-    step = _step(person.totp_pending, code, now)
+    now = hub.clock.now()
+    step = _step(pending_of(hub, person), code, now)
     if step is None:
         raise CodeRefused()
     person.totp_secret, person.totp_pending, person.totp_step = person.totp_pending, None, step
@@ -59,14 +81,7 @@ def remove(session: Session, person: Person, *, now: datetime, by: str) -> None:
 
 
 def complete(
-    database: Database,
-    token: str,
-    code: str,
-    *,
-    now: datetime,
-    hours: int,
-    address: str | None,
-    agent: str | None,
+    hub: Hub, token: str, code: str, *, address: str | None, agent: str | None
 ) -> people.Token:
     """
     The code that a sign-in waits for; a new token takes the place of the waiting one.
@@ -74,9 +89,11 @@ def complete(
     Raises:
         NotFound: no sign-in waits.
         CodeRefused: the code is wrong, old or used.
+        SealBroken: no code of an app can be looked at, and this is none of those on paper.
         TooManySignIns: ten wrong ones; the waiting sign-in is gone.
-    """  # fmt: skip
-    with database.write() as session:
+    """
+    now, hours = hub.clock.now(), hub.settings.web.session_hours
+    with hub.database.write() as session:
         person = people.person_of(session, token, now, waits_for_code=True)
         if person is None:
             raise NotFound(what="sign-in", key="")
@@ -84,10 +101,10 @@ def complete(
             select(Person).where(Person.id == person.id).with_for_update(of=Person)
         )
         assert person is not None
-        is_right = _use(person, code, now)
-        outcome = "opened" if is_right else "code"
+        refused = _use(hub, session, person, code, now)
+        outcome = "code" if refused else "opened"
         people.remember_try(session, person.username, outcome, now, (address, agent))
-        if is_right:
+        if refused is None:
             person.failed_sign_ins, person.locked_until = 0, None
             people.sign_out(session, token)
             return people.open_session(
@@ -100,20 +117,37 @@ def complete(
             people.sign_out(session, token)
     if is_too_much:
         raise TooManySignIns(minutes=people.LOCKED_FOR.seconds // 60)
-    raise CodeRefused()
+    raise refused
 
 
-def _use(person: Person, code: str, now: datetime) -> bool:
-    step = _step(person.totp_secret, code, now)
+# ── Inside ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _seal(hub: Hub) -> Seal:
+    return Seal(hub.master_secret(), SECOND_FACTOR)
+
+
+def _use(
+    hub: Hub, session: Session, person: Person, code: str, now: datetime
+) -> CodeRefused | SealBroken | None:
+    """Why the code does not open; none when it does. A code works once."""
+    refused: CodeRefused | SealBroken = CodeRefused()
+    try:
+        secret = _seal(hub).open(person.totp_secret) if person.totp_secret else None
+        step = _step(secret, code, now)
+    except SealBroken as error:
+        step, refused = None, error
     if step is not None and step > (person.totp_step or 0):
         person.totp_step = step  # seen over a shoulder it does not work again
-        return True
+        return None
     left = list(person.recovery or [])
-    if _hash(code) in left:
-        left.remove(_hash(code))
-        person.recovery = left
-        return True
-    return False
+    if _hash(code) not in left:
+        return refused
+    left.remove(_hash(code))
+    person.recovery = left
+    ledger.record(session, at=now, who=person.username, what="recovery_code_used",
+                  subject=person.username, count=len(left))  # fmt: skip
+    return None
 
 
 def _step(secret: str | None, code: str, now: datetime) -> int | None:

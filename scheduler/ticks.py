@@ -20,6 +20,7 @@ from scheduler import (
     people,
     previews,
     renditions,
+    trail,
     uploads,
     urgent,
     watch,
@@ -103,6 +104,7 @@ class Ticks:
         previews.sweep(self.hub)
         with self.hub.database.write() as session:
             people.forget_tries(session, self.hub.clock.now())
+        trail.check_daily(self.hub)
         for programme_id in renditions.to_render(self.hub):
             self.engine.render(programme_id)
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
-from scheduler.errors import InputInvalid, NotFound, said
+from scheduler.errors import InputInvalid, NotFound, TokenTooWide, said
 from scheduler.store import ledger
 from scheduler.store.models import ApiToken, Person
 from scheduler.text import one_line
@@ -41,6 +41,7 @@ class Bearer:
 
     person: Person
     scopes: frozenset[str]
+    expires_at: datetime
     last_used_at: datetime | None = None
 
     def is_stale(self, now: datetime) -> bool:
@@ -51,6 +52,15 @@ class Bearer:
         """Whether the token opens a part of the API (``airings``) to ``read`` or to ``write``."""
         enough = ("write",) if access == "write" else ACCESS
         return any(f"{name}:{one}" in self.scopes for name in (part, EVERYTHING) for one in enough)
+
+    @property
+    def may_everything(self) -> bool:
+        """Whether it does all that its person does."""
+        return f"{EVERYTHING}:write" in self.scopes
+
+    def lacks(self, scopes: Collection[str]) -> list[str]:
+        """What of these it does not have itself."""
+        return sorted(one for one in set(scopes) if not self.may(*one.split(":", 1)))
 
 
 def issue_token(
@@ -63,6 +73,7 @@ def issue_token(
     parts: Collection[str],
     now: datetime,
     by: str,
+    within: Bearer | None = None,
 ) -> IssuedToken:
     """
     A new token for a person's program.
@@ -70,9 +81,11 @@ def issue_token(
     Args:
         scopes: ``airings:read``, ``programmes:write``, ``*:read`` …
         parts: what there is to open.
+        within: the token with which this one is asked for; it gives what it has, while it works.
 
     Raises:
         InputInvalid: no name, a scope that there is not, or more than a year.
+        TokenTooWide: the asking token does not have that itself.
     """
     name = one_line(name, _NAME_LETTERS)
     if not name:
@@ -89,10 +102,15 @@ def issue_token(
                 wrong=", ".join(wrong) or "–",
             )
         )
+    expires_at = now + timedelta(days=days)
+    if within is not None:
+        if lacking := within.lacks(scopes):
+            raise TokenTooWide(scopes=", ".join(lacking))
+        expires_at = min(expires_at, within.expires_at)
     text = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken(
         person_id=person.id, name=name, token_hash=_hash(text), scopes=sorted(set(scopes)),
-        created_at=now, expires_at=now + timedelta(days=days),
+        created_at=now, expires_at=expires_at,
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -116,7 +134,9 @@ def bearer_of(session: Session, text: str, now: datetime) -> Bearer | None:
         )
         .options(joinedload(ApiToken.person).joinedload(Person.unit))
     )
-    return Bearer(row.person, frozenset(row.scopes), row.last_used_at) if row else None
+    if row is None:
+        return None
+    return Bearer(row.person, frozenset(row.scopes), row.expires_at, row.last_used_at)
 
 
 def saw_token(session: Session, text: str, now: datetime) -> None:

@@ -75,6 +75,11 @@ _PERSON = LazyGroup(
         "add": Lazy("api.cli.person:add", "Add a person; prints the one-time secret."),
         "list": Lazy("api.cli.person:list_", "Show who may do what."),
         "renew": Lazy("api.cli.person:renew", "Give a new one-time secret."),
+        "invite": Lazy(
+            "api.cli.person:invite", "Print the address that lets a person choose a password."
+        ),
+        "role": Lazy("api.cli.person:role", "Give a person another role or another unit."),
+        "factor-off": Lazy("api.cli.person:factor_off", "Remove the second factor of a person."),
     },
 )
 _TOKEN = LazyGroup(

@@ -29,7 +29,7 @@ def add(run: Run, unit: str, label: str, by: str) -> None:
     """
     with run.hub() as hub:
         feed, token = feeds.add_feed(hub, unit, label, by=run.person(hub, by))
-    path = f"/feeds/{token}.ics"
+    path = feeds.path_of(token)
     document = {**_document(feed), "path": path}
 
     def show(screen: Screen) -> None:

@@ -12,7 +12,7 @@ from api.cli.run import FAILED, PARTLY, Run
 from api.cli.screen import Figures, Screen
 from api.i18n import Translator
 from api.i18n import mark as _
-from api.noticewords import letter, wording_of
+from api.noticewords import letter, notice_document, wording_of
 from scheduler.outbox import Outcome, list_notices, revive, send_test
 from scheduler.store.models import Notice
 from scheduler.store.states import NoticeState
@@ -31,7 +31,8 @@ def list_(run: Run, state: str | None, limit: int) -> None:
         found = list_notices(session, state=NoticeState(state) if state else None, limit=limit)
     tr = run.translator
     run.tell(
-        {"notices": [_document(one, tr) for one in found]}, lambda screen: _show(screen, found)
+        {"notices": [notice_document(one, tr) for one in found]},
+        lambda screen: _show(screen, found),
     )
 
 
@@ -69,27 +70,9 @@ def retry(run: Run, id: int, by: str | None) -> None:
     with run.hub() as hub:
         notice = revive(hub, id, by=run.actor(hub, by))
     run.tell(
-        {"notice": _document(notice, run.translator)},
+        {"notice": notice_document(notice, run.translator)},
         lambda screen: screen.say(_("Notice {id} is sent again."), id=id),
     )
-
-
-def _document(notice: Notice, tr: Translator) -> Document:
-    code = notice.error_code
-    return {
-        "id": notice.id,
-        "kind": notice.kind,
-        "channel": notice.channel,
-        "target": notice.target or None,
-        "subject": letter(tr, notice.kind, notice.facts).subject,
-        "made_at": notice.made_at,
-        "state": notice.state,
-        "attempts": notice.attempts,
-        "next_try_at": notice.next_try_at if notice.state is NoticeState.DUE else None,
-        "sent_at": notice.sent_at,
-        "error_code": code,
-        "error": tr.coded(code, notice.error_fields) if code else None,
-    }
 
 
 def _outcome(one: Outcome, tr: Translator) -> Document:

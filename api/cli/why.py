@@ -15,12 +15,12 @@ from api.moments import moment_of
 from api.whywords import (
     MARKS,
     NAMES,
-    deed,
     detail,
     sentence,
     step,
     story_document,
     verdict,
+    written,
 )
 from scheduler.registry import find_station
 from scheduler.store.models import Airing, Station
@@ -98,4 +98,4 @@ def _show(screen: Screen, story: Story) -> None:
     if story.ledger:
         screen.line(tr.text(_("What was written down:")))
         for entry in story.ledger:
-            screen.line(f"  · {tr.moment(entry.at)}  {entry.who}: {deed(tr, entry)}")
+            screen.line(f"  · {tr.moment(entry.at)}  {written(tr, entry)}")

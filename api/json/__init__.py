@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,30 +11,40 @@ from fastapi.routing import iter_route_contexts
 
 from api.auth import SignedIn
 from api.bearer import API_PREFIX
-from api.json import (
-    airings,
-    alerts,
-    bulletins,
-    links,
-    programmes,
-    ready,
-    releases,
-    slotdays,
-    stationchanges,
-    stations,
-    timetable,
-    units,
-)
 from api.json.problems import PROBLEM_RESPONSES, problem_schemas
+
+# Each file with routes, in the order of the document; where two fit an address the first answers.
+_PARTS = (
+    "today",
+    "programmes",
+    "uploads",
+    "stationchanges",
+    "stations",
+    "links",
+    "units",
+    "timetable",
+    "days",
+    "slotdays",
+    "releases",
+    "clashes",
+    "air",
+    "airings",
+    "alerts",
+    "bulletins",
+    "ready",
+    "feeds",
+    "account",
+    "people",
+    "tokens",
+    "notices",
+    "ledger",
+)
 
 
 def api_router() -> APIRouter:
     router = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for part in (
-        programmes, stationchanges, stations, links, units, timetable, slotdays, releases, airings,
-        alerts, bulletins, ready,
-    ):  # fmt: skip
-        router.include_router(part.router)
+    for name in _PARTS:
+        router.include_router(import_module(f"{__name__}.{name}").router)
     router.add_api_route("/openapi.json", document, include_in_schema=False)
     return router
 

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.auth import SignedIn, hub_of
+from api.auth import SignedIn, Viewer, hub_of
 from api.bulletinwords import bulletin_document
 from api.fields import MAX_ID, PathId
 from api.json.idempotency import IdempotentRoute
 from api.pages.render import translator_of
-from scheduler import bulletins
+from scheduler import bulletins, people
 from scheduler.hub import Hub
 from scheduler.store.models import Bulletin
 
 router = APIRouter(prefix="/bulletins", tags=["urgent"], route_class=IdempotentRoute)
 
 _Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,20}$")]
+
+
+def _allowed(request: Request, viewer: SignedIn) -> Viewer:
+    """
+    Raises:
+        NotAllowed: the person's role is not named in the settings.
+    """
+    people.require_role(viewer.person, *hub_of(request).settings.urgent.roles)
+    return viewer
+
+
+Allowed = Annotated[Viewer, Depends(_allowed)]
 
 
 class BulletinIn(BaseModel):
@@ -46,7 +58,9 @@ class BulletinIn(BaseModel):
 
 
 class WithdrawIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"reason": "Nước đã rút"}}
+    )
 
     reason: str = Field(min_length=1, max_length=300)
 
@@ -92,7 +106,7 @@ class BulletinOut(BaseModel):
 
 @router.get("")
 def list_bulletins(
-    request: Request, viewer: SignedIn, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: Request, viewer: Allowed, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> list[BulletinOut]:
     """The last ones, newest first."""
     hub = hub_of(request)
@@ -102,7 +116,7 @@ def list_bulletins(
 
 
 @router.post("", status_code=201)
-def issue(request: Request, viewer: SignedIn, body: BulletinIn) -> BulletinOut:
+def issue(request: Request, viewer: Allowed, body: BulletinIn) -> BulletinOut:
     """Put a recording on air at once; it interrupts what plays, also in quiet hours."""
     hub = hub_of(request)
     order = bulletins.Order(
@@ -113,14 +127,40 @@ def issue(request: Request, viewer: SignedIn, body: BulletinIn) -> BulletinOut:
     return BulletinOut.of(request, hub, made.id)
 
 
+class ReachOut(BaseModel):
+    """Whom an order would reach."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"stations": ["dao-ly"], "to_call": ["bac-ly"]}}
+    )
+
+    stations: list[str] = Field(description="codes of those that play it at once")
+    to_call: list[str] = Field(description="codes of those where a person must act")
+
+
+@router.get("/reach")
+def get_reach(
+    request: Request,
+    viewer: Allowed,
+    unit: Annotated[list[_Code], Query(min_length=1, max_length=500, description="codes")],
+) -> ReachOut:
+    """What would happen, before anything happens."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        found = bulletins.reach_of(hub, session, unit, by=viewer.person)
+    return ReachOut(
+        stations=[one.code for one in found.stations], to_call=[one.code for one in found.to_call]
+    )
+
+
 @router.get("/{bulletin_id}")
-def get_bulletin(request: Request, viewer: SignedIn, bulletin_id: PathId) -> BulletinOut:
+def get_bulletin(request: Request, viewer: Allowed, bulletin_id: PathId) -> BulletinOut:
     return BulletinOut.of(request, hub_of(request), bulletin_id)
 
 
 @router.post("/{bulletin_id}/withdraw")
 def withdraw(
-    request: Request, viewer: SignedIn, bulletin_id: PathId, body: WithdrawIn
+    request: Request, viewer: Allowed, bulletin_id: PathId, body: WithdrawIn
 ) -> BulletinOut:
     """Take it back; where it plays it is stopped."""
     hub = hub_of(request)

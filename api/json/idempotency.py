@@ -12,7 +12,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import hub_of, viewer_of
 from scheduler.answers import MAX_KEY_LETTERS, begin_answer, forget_answer, keep_answer
-from scheduler.errors import InputInvalid
+from scheduler.errors import InputInvalid, KeyTaken, SealBroken
+from scheduler.sealing import Seal
 from scheduler.store.models import Person
 
 HEADER = "idempotency-key"
@@ -46,16 +47,21 @@ async def _once(request: Request, handle: Handler, person: Person, key: str) -> 
     hub = hub_of(request)
     asked = await _asked(request)
     known = await run_in_threadpool(begin_answer, hub.database, person, key, asked, hub.clock.now())
+    seal = Seal(hub.master_secret(), "answers")
     if known is not None:
         headers = {REPLAYED: "true"}
-        return Response(known.body, known.status or 200, headers, _MEDIA_TYPE)
+        try:
+            return Response(seal.open(known.body or ""), known.status or 200, headers, _MEDIA_TYPE)
+        except SealBroken:  # under another master secret: it was done, and cannot be told again
+            raise KeyTaken(key=key) from None
     try:
         response = await handle(request)
     except BaseException:
         # What was refused changed nothing: corrected, it may come under the same key.
         await run_in_threadpool(forget_answer, hub.database, person, key)
         raise
-    body = bytes(response.body).decode()
+    # Sealed: some answers hold a secret that is told only once, and lies in no row as it is.
+    body = seal.close(bytes(response.body).decode())
     await run_in_threadpool(keep_answer, hub.database, person, key, response.status_code, body)
     return response
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api import words
 from api.auth import SignedIn, hub_of
 from api.fields import PathId
 from api.json.idempotency import IdempotentRoute
+from api.pages import programme as pages
 from api.pages.listen import Publisher
 from api.pages.programme import Approver, Withdrawer
 from api.pages.programmes import Uploader, keep
@@ -66,6 +69,7 @@ class ProgrammeOut(BaseModel):
                 "ms": 840000,
                 "lufs": -19.4,
                 "state": "ready",
+                "uploaded_by": "huong",
                 "uploaded_at": "2022-03-11T02:10:00Z",
                 "approved_at": None,
                 "published_at": None,
@@ -89,6 +93,7 @@ class ProgrammeOut(BaseModel):
     ms: int | None
     lufs: float | None
     state: ProgrammeState
+    uploaded_by: str
     uploaded_at: AwareDatetime
     approved_at: AwareDatetime | None
     published_at: AwareDatetime | None
@@ -97,8 +102,45 @@ class ProgrammeOut(BaseModel):
     renditions: list[RenditionOut]
 
 
+class DetailsIn(BaseModel):
+    """What is to be said anew; what is left out stays."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"title": "Chị Lan nuôi bò", "genre": "phóng sự"}},
+    )
+
+    title: str | None = Field(None, min_length=1, max_length=200)
+    programme_class: Literal["normal", "priority", "urgent"] | None = None
+    language: str | None = Field(None, pattern="^[a-z]{2,3}$")
+    theme: str | None = Field(None, max_length=80)
+    genre: str | None = Field(None, max_length=80)
+    plan_group: Literal["communication", "information"] | None = None
+    expires_on: date | None = None
+
+    def said(self) -> dict[str, Any]:
+        """What was said; null takes a theme, a genre or a last day away."""
+        said = self.model_dump(exclude_unset=True)
+        return {
+            name: value
+            for name, value in said.items()
+            if value is not None or name in ("theme", "genre", "expires_on")
+        }
+
+
+class TrimIn(BaseModel):
+    """The part that airs; none: from the beginning, to the end."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"start_ms": 1200, "end_ms": 838000}}
+    )
+
+    start_ms: int | None = Field(None, ge=0, le=86_400_000)
+    end_ms: int | None = Field(None, ge=1, le=86_400_000)
+
+
 class ReasonIn(BaseModel):
-    """Why a programme is withdrawn; the editor reads it."""
+    """Why a programme is returned or withdrawn; the editor reads it."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"reason": "Số liệu ở phút thứ 3 đã cũ."}}
@@ -180,13 +222,83 @@ def hear_horn_preview(
     return Response(sound, media_type="audio/mpeg", headers={"Cache-Control": "private, no-cache"})
 
 
+@router.get(
+    "/{programme_id}/audio",
+    response_class=FileResponse,
+    responses={
+        200: {
+            "content": {"application/octet-stream": {}, "audio/*": {}},
+            "description": "the master, whole or in ranges",
+        }
+    },
+)
+def hear_master(request: Request, viewer: SignedIn, programme_id: PathId) -> Response:
+    """What was brought, as it was brought."""
+    return pages.listen(request, viewer, programme_id)
+
+
+@router.get(
+    "/{programme_id}/rendition",
+    response_class=FileResponse,
+    responses={
+        200: {
+            "content": {"application/octet-stream": {}, "audio/*": {}},
+            "description": "the lightest encoding, whole or in ranges",
+        }
+    },
+)
+def hear_rendition(request: Request, viewer: SignedIn, programme_id: PathId) -> Response:
+    """What the stations get."""
+    return pages.listen_to_rendition(request, viewer, programme_id)
+
+
+@router.patch("/{programme_id}")
+def change_programme(
+    request: Request, viewer: Uploader, programme_id: PathId, body: DetailsIn
+) -> ProgrammeOut:
+    """Say anew what it is; after its approval it stays as the approver heard of it."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        programme = programmes.get_programme(session, programme_id)
+        known = {
+            field.name: getattr(programme, field.name)
+            for field in fields(programmes.ProgrammeDetails)
+        }
+    details = programmes.ProgrammeDetails(**known | body.said())
+    programmes.change_details(hub, programme_id, details, by=viewer.person)
+    return _found(request, programme_id)
+
+
+@router.post("/{programme_id}/trim")
+def trim_programme(
+    request: Request, viewer: Uploader, programme_id: PathId, body: TrimIn
+) -> ProgrammeOut:
+    """Only this part airs; the master stays whole. The encodings are made anew."""
+    programmes.trim(hub_of(request), programme_id, body.start_ms, body.end_ms, by=viewer.person)
+    return _rendered(request, programme_id)
+
+
+@router.post("/{programme_id}/reject")
+def return_programme(
+    request: Request, viewer: Approver, programme_id: PathId, body: ReasonIn
+) -> ProgrammeOut:
+    """Send it back to its editor."""
+    programmes.reject(hub_of(request), programme_id, by=viewer.person, reason=body.reason)
+    return _found(request, programme_id)
+
+
+@router.post("/{programme_id}/resubmit")
+def resubmit_programme(request: Request, viewer: Uploader, programme_id: PathId) -> ProgrammeOut:
+    """What was returned and mended waits for an approver again."""
+    programmes.resubmit(hub_of(request), programme_id, by=viewer.person)
+    return _rendered(request, programme_id)
+
+
 @router.post("/{programme_id}/approve")
 def approve_programme(request: Request, viewer: Approver, programme_id: PathId) -> ProgrammeOut:
     """Let it on air. Whoever brought it may not."""
     programmes.approve(hub_of(request), programme_id, by=viewer.person)
-    if request.app.state.engine is not None:
-        request.app.state.engine.render(programme_id)
-    return _found(request, programme_id)
+    return _rendered(request, programme_id)
 
 
 @router.post("/{programme_id}/withdraw")
@@ -214,6 +326,13 @@ def unpublish_programme(request: Request, viewer: Publisher, programme_id: PathI
     return _found(request, programme_id)
 
 
+def _rendered(request: Request, programme_id: int) -> ProgrammeOut:
+    """Without an engine here the next tick finds what is to be encoded."""
+    if request.app.state.engine is not None:
+        request.app.state.engine.render(programme_id)
+    return _found(request, programme_id)
+
+
 def _found(request: Request, programme_id: int) -> ProgrammeOut:
     with hub_of(request).database.read() as session:
         return _shown(request, programmes.get_programme(session, programme_id))
@@ -237,6 +356,9 @@ def _shown(request: Request, programme: Programme) -> ProgrammeOut:
     columns = {
         name: getattr(programme, name)
         for name in ProgrammeOut.model_fields
-        if name not in ("findings", "renditions")
+        if name not in ("findings", "renditions", "uploaded_by")
     }
-    return ProgrammeOut(**columns, findings=findings, renditions=renditions)
+    return ProgrammeOut(
+        **columns, findings=findings, renditions=renditions,
+        uploaded_by=programme.uploader.username,
+    )  # fmt: skip

@@ -5,17 +5,21 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.auth import SignedIn, hub_of
+from api.auth import SignedIn, Viewer, hub_of, needs
+from api.fields import UnitCode
+from api.json.idempotency import IdempotentRoute
 from api.moments import moment_of
+from api.pages.ready import resend
 from api.pages.render import translator_of
+from api.pages.stations import RETRIERS
 from api.readywords import reason_of, step_of
 from api.scope import scope_of
 from scheduler.readiness import Due, Level, Readiness, by_moment, readiness
 
-router = APIRouter(prefix="/ready", tags=["ready"])
+router = APIRouter(prefix="/ready", tags=["ready"], route_class=IdempotentRoute)
 
 
 class ReadyOut(BaseModel):
@@ -63,6 +67,28 @@ def list_ready(
             unit_ids=scope.unit_ids,
         )  # fmt: skip
     return [_moment(request, one) for one in by_moment(rows)]
+
+
+class ResendIn(BaseModel):
+    """To which stations; none: to all of them that are not ready."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"station": "dao-ly"}})
+
+    station: str | None = Field(None, pattern="^[A-Za-z0-9-]{1,40}$", description="code")
+    unit: UnitCode | None = Field(None, description="code; with all below it")
+
+
+class ResentOut(BaseModel):
+    stations: list[str] = Field(description="what waits for these is sent now")
+
+
+@router.post("/resend")
+def send_again(
+    request: Request, viewer: Annotated[Viewer, Depends(needs(*RETRIERS))], body: ResendIn
+) -> ResentOut:
+    """Send now what failed or waits, to the stations that are not ready."""
+    sent = resend(request, viewer, body.station or "", body.unit or "")
+    return ResentOut(stations=sorted(one.code for one in sent))
 
 
 def _moment(request: Request, due: Due) -> MomentOut:

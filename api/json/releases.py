@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, Viewer, hub_of, needs
 from api.fields import MAX_ID
+from api.json.idempotency import IdempotentRoute
 from api.pages.render import translator_of
 from api.releasewords import change_document, shown_changes
 from scheduler import releases
 from scheduler.store.models import Release
 
-router = APIRouter(prefix="/timetable", tags=["timetable"])
+router = APIRouter(prefix="/timetable", tags=["timetable"], route_class=IdempotentRoute)
 
 Releaser = Annotated[Viewer, Depends(needs(*releases.ROLES))]
 
@@ -50,7 +51,9 @@ class DiffOut(BaseModel):
 
 
 class ReleaseIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"note": "Lịch tháng 11", "slot_ids": [3]}}
+    )
 
     note: str = Field("", max_length=300)
     slot_ids: list[Annotated[int, Field(ge=1, le=MAX_ID)]] | None = Field(
@@ -64,7 +67,9 @@ class ReleaseIn(BaseModel):
 
 
 class RestoreIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"version": 4, "note": "Nhầm giờ"}}
+    )
 
     version: int | None = Field(None, ge=0, le=MAX_ID, description="none: the one before the last")
     note: str = Field("", max_length=300)

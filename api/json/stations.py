@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api import words
-from api.auth import SignedIn, Viewer, hub_of
+from api.auth import SignedIn, Viewer, hub_of, needs
 from api.json.idempotency import IdempotentRoute
 from api.pages.render import translator_of
+from api.pages.stations import RETRIERS, resend
 from api.pages.wall import seen_station
 from api.scope import Scope, scope_of
 from scheduler.board import StationLine, station_board
@@ -154,6 +155,18 @@ def _outs(
 
 def _code(spot: Spot) -> str:
     return spot.code
+
+
+class RetriedOut(BaseModel):
+    days: int = Field(description="how many that failed or waited are sent now")
+
+
+@router.post("/{code}/retry")
+def send_again(
+    request: Request, viewer: Annotated[Viewer, Depends(needs(*RETRIERS))], code: PathCode
+) -> RetriedOut:
+    """A person says "send again"."""
+    return RetriedOut(days=resend(request, viewer, code))
 
 
 def _shown(request: Request, scope: Scope, line: StationLine, standing: Standing) -> StationOut:

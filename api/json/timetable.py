@@ -12,6 +12,7 @@ from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID, LocalTime, PathId
 from api.json.airings import AiringOut
 from api.json.idempotency import IdempotentRoute
+from api.moments import in_sight
 from api.pages.render import translator_of
 from api.pages.timetable import Planner
 from api.rulewords import describe
@@ -219,6 +220,7 @@ def get_day(
     unit: Annotated[str, Query(max_length=20, description="code; with all below it")] = "",
 ) -> list[AiringOut]:
     """What is planned for a broadcast date, by time."""
+    in_sight(on, hub_of(request))
     with hub_of(request).database.read() as session:
         scope = scope_of(session, viewer.person, on, unit)
         return [AiringOut.of(one) for one in day_schedule(session, on, unit_ids=scope.unit_ids)]

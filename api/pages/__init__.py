@@ -2,80 +2,50 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from fastapi import APIRouter
 
-from api.pages import (
-    account,
-    airings,
-    alerts,
-    approve,
-    calendar,
-    calendars,
-    clashes,
-    confirm_many,
-    ledger,
-    links,
-    listen,
-    people,
-    programme,
-    programmes,
-    ready,
-    releases,
-    sign_in,
-    slotedit,
-    station,
-    stationedit,
-    stationkeys,
-    stationmap,
-    stations,
-    stationtable,
-    timetable,
-    today,
-    tokens,
-    units,
-    urgent,
-    wall,
-    why,
-)
-
+# Each file with routes; where two of them fit an address, the first one answers.
 _PARTS = (
-    account,
-    airings,
-    alerts,
-    approve,
-    calendar,
-    calendars,
-    clashes,
-    confirm_many,
-    ledger,
-    links,
-    listen,
-    people,
-    programmes,
-    programme,
-    ready,
-    releases,
-    sign_in,
-    slotedit,
-    station,
-    stationedit,
-    stationkeys,
-    stationmap,
-    stations,
-    stationtable,
-    timetable,
-    today,
-    tokens,
-    units,
-    urgent,
-    wall,
-    why,
+    "account",
+    "airings",
+    "alerts",
+    "approve",
+    "calendar",
+    "calendars",
+    "clashes",
+    "confirm_many",
+    "feeds",
+    "ledger",
+    "links",
+    "listen",
+    "people",
+    "programmes",
+    "programme",
+    "ready",
+    "releases",
+    "sign_in",
+    "slotedit",
+    "station",
+    "stationedit",
+    "stationkeys",
+    "stationmap",
+    "stations",
+    "stationtable",
+    "timetable",
+    "today",
+    "tokens",
+    "units",
+    "urgent",
+    "wall",
+    "why",
 )
 
 
 def page_router() -> APIRouter:
     """All pages; they are no part of the API's document."""
     router = APIRouter(include_in_schema=False)
-    for part in _PARTS:
-        router.include_router(part.router)
+    for name in _PARTS:
+        router.include_router(import_module(f"{__name__}.{name}").router)
     return router

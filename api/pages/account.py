@@ -7,12 +7,13 @@ from typing import Annotated
 import segno
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from api.auth import SignedIn, Viewer, checked_form, hub_of
+from api.auth import SignedIn, Viewer, WithPassword, checked_form, hub_of
 from api.errors import status_of
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from scheduler import people, second_factor
-from scheduler.errors import CodeRefused, CoreError
+from scheduler.errors import CodeRefused, CoreError, SealBroken
+from scheduler.hub import Hub
 from scheduler.store.models import Person
 
 router = APIRouter(prefix="/account", route_class=FormRoute)
@@ -21,26 +22,27 @@ Code = Annotated[str, Form(max_length=40)]
 
 
 @router.get("")
-def show(request: Request, viewer: SignedIn) -> Response:
+def show(request: Request, viewer: WithPassword) -> Response:
     return _page(request, viewer)
 
 
 @router.post("/second-factor", dependencies=[Depends(checked_form)])
-def begin(request: Request, viewer: SignedIn) -> Response:
+def begin(request: Request, viewer: WithPassword) -> Response:
     """Show a secret for the app; it counts only after a code of the app came back."""
-    with hub_of(request).database.write() as session:
-        second_factor.begin(session, session.get_one(Person, viewer.person.id))
+    hub = hub_of(request)
+    with hub.database.write() as session:
+        second_factor.begin(hub, session, session.get_one(Person, viewer.person.id))
     return redirect("/account")
 
 
 @router.post("/second-factor/confirm", dependencies=[Depends(checked_form)])
-def confirm(request: Request, viewer: SignedIn, code: Code = "") -> Response:
+def confirm(request: Request, viewer: WithPassword, code: Code = "") -> Response:
     hub = hub_of(request)
     try:
         with hub.database.write() as session:
             person = session.get_one(Person, viewer.person.id)
-            codes = second_factor.confirm(session, person, code, now=hub.clock.now())
-    except CodeRefused as error:
+            codes = second_factor.confirm(hub, session, person, code)
+    except (CodeRefused, SealBroken) as error:
         return _page(request, viewer, error=error)
     response = _page(request, viewer, codes=codes)
     response.headers["Cache-Control"] = "no-store"  # shown once means once
@@ -81,14 +83,23 @@ def _page(
         person = session.get_one(Person, viewer.person.id)
         sign_ins = people.sign_ins_of(session, person, hub.clock.now())
         tries = people.tries_of(session, person.username, rows=10)
-    drawn = None
-    if person.totp_pending:
-        drawn = segno.make(second_factor.address_of(person), error="m").svg_inline(
+    pending, drawn = _pending(hub, person), None
+    if pending is not None:
+        drawn = segno.make(second_factor.address_of(person, pending), error="m").svg_inline(
             scale=5, dark="#000", light="#fff", omitsize=False
         )
     return page(
         request, "account.html", status=status_of(error) if error else 200, viewer=viewer,
         person=person, sign_ins=sign_ins, tries=tries, handle_of=people.handle_of, drawn=drawn,
+        pending=pending, is_demanded=second_factor.is_demanded(hub, person),
         this=people.token_hash(viewer.token)[:16], codes=codes,
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
+
+
+def _pending(hub: Hub, person: Person) -> str | None:
+    """What an app is to be shown; none where it can no longer be read, then it begins anew."""
+    try:
+        return second_factor.pending_of(hub, person)
+    except SealBroken:
+        return None

@@ -14,6 +14,7 @@ from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError, Translator
+from api.moments import in_sight
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.pages.slotform import WEEKDAYS
@@ -86,7 +87,8 @@ def calendar(
     air: bool = False,
 ) -> Response:
     hub = hub_of(request)
-    span = Span.of(view if view in VIEWS else "week", on or hub.today())
+    on = in_sight(on or hub.today(), hub)
+    span = Span.of(view if view in VIEWS else "week", on)
     seen = _seen(request, viewer, span.first, span.days, Wish(unit, station, air))
     by_day: dict[date, list[Entry]] = {day: [] for day in span.dates}
     for entry in seen.entries:
@@ -94,7 +96,7 @@ def calendar(
     return page(
         request, "calendar.html", viewer=viewer, scope=seen.scope, unit=unit, span=span,
         station=seen.station, stations=seen.stations, air=air, drafts=seen.drafts,
-        on=on or hub.today(), by_day=by_day, views=VIEWS, may_plan=viewer.may(*PLANNERS),
+        on=on, by_day=by_day, views=VIEWS, may_plan=viewer.may(*PLANNERS),
         collisions=sum(entry.collides for entry in seen.entries),
         audience=f"station:{station}" if station else f"unit:{unit}" if unit else "",
         weekdays=WEEKDAYS,
@@ -112,9 +114,10 @@ def calendar_data(
     air: bool = False,
 ) -> list[dict[str, Any]]:
     """What the calendar that can be dragged draws; the page itself needs it not."""
-    zone = hub_of(request).settings.zone
-    days = max(1, (end.date() - start.date()).days)
-    seen = _seen(request, viewer, start.date(), days, Wish(unit, station, air))
+    hub = hub_of(request)
+    zone, first = hub.settings.zone, in_sight(start.date(), hub)
+    days = max(1, (end.date() - first).days)
+    seen = _seen(request, viewer, first, days, Wish(unit, station, air))
     return [
         {
             "id": f"{entry.slot.id}/{entry.rule_day}",

@@ -60,16 +60,28 @@ def add(
 @router.get("/people/{username}")
 def show_one(request: Request, viewer: Administrator, username: PathUsername) -> Response:
     """One person: where they are signed in, who tried to be them, the second factor."""
+    return _person_page(request, viewer, username)
+
+
+@router.post("/people/role", dependencies=[Depends(checked_form)])
+def change_role(
+    request: Request,
+    viewer: Administrator,
+    username: Username,
+    role: Annotated[str, Form(max_length=20)] = "",
+    unit: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
     hub = hub_of(request)
-    with hub.database.read() as session:
-        person = people.find_person(session, username)
-        unit = person.unit
-        sign_ins = people.sign_ins_of(session, person, hub.clock.now())
-        tries = people.tries_of(session, person.username)
-    return page(
-        request, "person.html", viewer=viewer, person=person, unit=unit, sign_ins=sign_ins,
-        tries=tries, handle_of=people.handle_of,
-    )  # fmt: skip
+    try:
+        with hub.database.write() as session:
+            person = people.find_person(session, username)
+            place = find_unit(session, unit, hub.today()) if unit else None
+            people.change_role(
+                session, person, role, place, now=hub.clock.now(), by=viewer.person.username
+            )
+    except CoreError as error:
+        return _person_page(request, viewer, username, error, (role, unit))
+    return redirect(f"/people/{person.username}", done="role")
 
 
 @router.post("/people/invite", dependencies=[Depends(checked_form)])
@@ -134,6 +146,30 @@ def change_access(
     except CoreError as error:
         return _people_page(request, viewer, error=error)
     return redirect("/people", done="opened" if active else "closed")
+
+
+def _person_page(
+    request: Request,
+    viewer: Viewer,
+    username: str,
+    error: CoreError | None = None,
+    typed: tuple[str, str] | None = None,
+) -> Response:
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        person = people.find_person(session, username)
+        unit = person.unit
+        sign_ins = people.sign_ins_of(session, person, hub.clock.now())
+        tries = people.tries_of(session, person.username)
+        scope = scope_of(session, viewer.person, hub.today(), None)
+    role, unit_code = typed or (person.role, unit.code if unit else "")
+    return page(
+        request, "person.html", status=status_of(error) if error else 200, viewer=viewer,
+        person=person, unit=unit, sign_ins=sign_ins, tries=tries, handle_of=people.handle_of,
+        scope=scope, roles=people.ROLES, typed_role=role, typed_unit=unit_code,
+        is_demanded=second_factor.is_demanded(hub, person),
+        error=translator_of(request).error(error) if error else None,
+    )  # fmt: skip
 
 
 def _people_page(

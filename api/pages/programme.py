@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -143,11 +144,7 @@ def _sound(path: Path, programme: Programme, name: str, suffix: str) -> Response
 # ── Changing ───────────────────────────────────────────────────────────────────────────────────
 
 
-@router.post("/details", dependencies=[Depends(checked_form)])
-def change(
-    request: Request,
-    viewer: Uploader,
-    programme_id: PathId,
+def typed_details(
     title: Annotated[str, Form(max_length=400)] = "",
     programme_class: Annotated[str, Form(max_length=20)] = "normal",
     language: Annotated[str, Form(max_length=20)] = "vi",
@@ -155,11 +152,21 @@ def change(
     genre: Annotated[str, Form(max_length=80)] = "",
     plan_group: Annotated[str, Form(max_length=20)] = "communication",
     expires_on: Annotated[str, Form(max_length=10)] = "",
+) -> dict[str, str]:
+    """A dependency: the form about a programme; here alone stands which fields it has."""
+    return dict(locals())
+
+
+_DETAILS = tuple(signature(typed_details).parameters)
+
+
+@router.post("/details", dependencies=[Depends(checked_form)])
+def change(
+    request: Request,
+    viewer: Uploader,
+    programme_id: PathId,
+    typed: Annotated[dict[str, str], Depends(typed_details)],
 ) -> Response:
-    typed = {
-        "title": title, "programme_class": programme_class, "language": language, "theme": theme,
-        "genre": genre, "plan_group": plan_group, "expires_on": expires_on,
-    }  # fmt: skip
     try:
         with hub_of(request).database.read() as session:
             first_day = programmes.get_programme(session, programme_id).not_before
@@ -283,12 +290,7 @@ def _page(
 ) -> Response:
     one = shown(request, programme_id)
     programme = one.programme
-    kept: dict[str, Any] = {
-        "title": programme.title, "programme_class": programme.programme_class,
-        "language": programme.language, "theme": programme.theme or "",
-        "genre": programme.genre or "", "plan_group": programme.plan_group,
-        "expires_on": programme.expires_on or "",
-    }  # fmt: skip
+    kept: dict[str, Any] = {name: getattr(programme, name) or "" for name in _DETAILS}
     start, end = trimmed or (
         written_span(programme.trim_start_ms or 0),
         written_span(programme.trim_end_ms if programme.trim_end_ms else programme.ms or 0),

@@ -13,8 +13,11 @@ from api.pages.stations import RETRIERS
 from api.readywords import LEVELS, reason_of, step_of
 from api.scope import scope_of
 from api.vietnamese import sort_key
+from scheduler.errors import OutsideUnit
 from scheduler.readiness import Level, Readiness, by_moment, readiness, worst
+from scheduler.registry import find_station
 from scheduler.retries import retry
+from scheduler.store.models import Station
 from scheduler.watch import unconfirmed
 
 router = APIRouter(route_class=FormRoute)
@@ -46,9 +49,23 @@ def send_again(
     unit: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """What failed or waits is sent now: to one station that is not ready, or to all of them."""
+    resend(request, viewer, code, unit)
+    return redirect("/ready", unit=unit, done="retried")
+
+
+def resend(request: Request, viewer: Viewer, code: str, unit: str) -> list[Station]:
+    """
+    Let what failed or waits be due now, at one station (all) of a unit that is not ready.
+
+    Raises:
+        OutsideUnit: another one's unit, or station.
+    """
     hub = hub_of(request)
     with hub.database.write() as session:
         scope = scope_of(session, viewer.person, hub.today(), unit)
+        if code and not scope.covers(find_station(session, code).id):
+            own = viewer.person.unit.name if viewer.person.unit else ""
+            raise OutsideUnit(who=viewer.person.full_name, unit=own)
         rows = worst(readiness(hub, session, unit_ids=scope.unit_ids)).values()
         stations = [row.station for row in rows if row.is_open and code in ("", row.station.code)]
         for station in stations:
@@ -56,7 +73,7 @@ def send_again(
     if request.app.state.engine is not None:
         for station in stations:
             request.app.state.engine.visit(station.id)
-    return redirect("/ready", unit=unit, done="retried")
+    return stations
 
 
 def _worst_first(row: Readiness) -> tuple[object, ...]:

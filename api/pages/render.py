@@ -86,6 +86,8 @@ DONE: Mapping[str, str] = {
     "alert_known": mark("This alert was imported before. Nothing was changed."),
     "urgent_withdrawn": mark("It is being taken back at the stations."),
     "token_revoked": mark("The token was ended; what asks with it is refused from now on."),
+    "feed_revoked": mark("The address was closed; it opens nothing any more."),
+    "role": mark("The role was changed, and every sign-in of this person ended."),
     "closed": mark("The access was closed and every sign-in of this person ended."),
     "ended": mark("That sign-in ended."),
     "factor_removed": mark("The second factor was removed. The password alone opens again."),

@@ -26,6 +26,7 @@ from scheduler.errors import (
     CoreError,
     NotFound,
     PasswordTooWeak,
+    SealBroken,
     SignInRefused,
     TooManySignIns,
 )
@@ -94,13 +95,12 @@ def second(
     hub = hub_of(request)
     try:
         token = second_factor.complete(
-            hub.database, _token(request), code, now=hub.clock.now(),
-            hours=hub.settings.web.session_hours, address=_address(request),
+            hub, _token(request), code, address=_address(request),
             agent=request.headers.get("user-agent"),
         )  # fmt: skip
     except NotFound:
         return redirect("/sign-in", next=next)
-    except CodeRefused as error:
+    except (CodeRefused, SealBroken) as error:
         return page(
             request, "second.html", status=422, next=next, error=translator_of(request).error(error)
         )

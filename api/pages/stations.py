@@ -69,16 +69,27 @@ def send_again(
     next: Annotated[str, Form(max_length=20)] = "",  # noqa: A002 - the field's name
 ) -> Response:
     """A person says "send again": what failed or waits is due now."""
+    resend(request, viewer, code)
+    return redirect("/" if next == "tonight" else "/stations", unit=unit, done="retried")
+
+
+def resend(request: Request, viewer: Viewer, code: str) -> int:
+    """
+    Let what failed or waits for one station be due now; how many days.
+
+    Raises:
+        NotFound, OutsideUnit: no such station, or another one's.
+    """
     hub = hub_of(request)
     with hub.database.write() as session:
         station = find_station(session, code)
         scope = scope_of(session, viewer.person, hub.today(), None)
         if not scope.covers(station.id):
             raise outside(viewer)
-        retry(session, station, by=viewer.person.username, now=hub.clock.now())
+        sent = retry(session, station, by=viewer.person.username, now=hub.clock.now())
     if request.app.state.engine is not None:
         request.app.state.engine.visit(station.id)
-    return redirect("/" if next == "tonight" else "/stations", unit=unit, done="retried")
+    return sent
 
 
 def found_stations(spots: list[Spot], query: StationQuery, number: int) -> StationPage:

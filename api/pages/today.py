@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from api.auth import SignedIn, checked_form, hub_of
 from api.fields import MAX_ID, FormId
+from api.moments import in_sight
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.pages.tonight import days_around, look_at, tonight
@@ -31,7 +32,7 @@ def today(
     opened: Opened = None,
 ) -> Response:
     """What is on tonight, what failed, what waits for me: without a click."""
-    on = on or hub_of(request).today()
+    on = in_sight(on or hub_of(request).today(), hub_of(request))
     look = look_at(request, viewer.person, on, unit, opened)
     return page(
         request, "today.html", viewer=viewer, unit=unit, options=look.options, scope=look.scope,
@@ -49,7 +50,7 @@ def fresh(
     opened: Opened = None,
 ) -> Response:
     """Only the part of the page that changes while one looks at it."""
-    on = on or hub_of(request).today()
+    on = in_sight(on or hub_of(request).today(), hub_of(request))
     return HTMLResponse(tonight(request, viewer, on, unit, opened))
 
 

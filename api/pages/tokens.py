@@ -37,7 +37,7 @@ def issue(
     try:
         with hub.database.write() as session:
             issued = issue_token(
-                session, viewer.person, name=name, scopes=scope, days=days,
+                session, viewer.person, name=name, scopes=[one for one in scope if one], days=days,
                 parts=request.app.state.parts, now=hub.clock.now(), by=viewer.person.username,
             )  # fmt: skip
     except CoreError as error:

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from api.auth import SignedIn, Viewer, checked_form, hub_of
+from api.auth import Viewer, checked_form, hub_of
 from api.bulletinwords import steps_of
-from api.json.bulletins import bring
+from api.json.bulletins import Allowed, bring
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.scope import scope_of
-from scheduler import bulletins, people, programmes
+from scheduler import bulletins, programmes
 from scheduler.bulletins import Order
 from scheduler.errors import CoreError
 from scheduler.hub import Hub
@@ -24,18 +24,6 @@ router = APIRouter(prefix="/urgent", route_class=FormRoute)
 _SENDABLE = (ProgrammeState.APPROVED, ProgrammeState.READY)
 
 Units = Annotated[list[str], Form()]
-
-
-def _allowed(request: Request, viewer: SignedIn) -> Viewer:
-    """
-    Raises:
-        NotAllowed: the person's role is not named in the settings.
-    """
-    people.require_role(viewer.person, *hub_of(request).settings.urgent.roles)
-    return viewer
-
-
-Allowed = Annotated[Viewer, Depends(_allowed)]
 
 
 @router.get("")

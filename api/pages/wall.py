@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
+from api.moments import in_sight
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.scope import Scope, scope_of
@@ -29,7 +30,7 @@ DAYS = 7
 def week(request: Request, viewer: SignedIn, code: str, first: date | None = None) -> Response:
     """Seven days of one station on one sheet of paper."""
     hub = hub_of(request)
-    first = first or hub.today()
+    first = in_sight(first or hub.today(), hub)
     days = [first + timedelta(days=n) for n in range(DAYS)]
     with hub.database.read() as session:
         station, scope = seen_station(session, viewer, code, first)
@@ -46,7 +47,7 @@ def week(request: Request, viewer: SignedIn, code: str, first: date | None = Non
 def confirmable(request: Request, viewer: SignedIn, code: str, on: date | None = None) -> Response:
     """One station's day with large buttons: what the QR on the wall opens on a telephone."""
     hub = hub_of(request)
-    on = on or hub.today()
+    on = in_sight(on or hub.today(), hub)
     with hub.database.read() as session:
         station, scope = seen_station(session, viewer, code, on)
         airings = day_schedule(session, on, station_id=station.id)

@@ -9,6 +9,7 @@ import httpx
 import pyotp
 import pytest
 
+from scheduler import hub as hubs
 from scheduler.store.models import LedgerEntry, LoginSession, Person, SignInTry
 from tests.web.data import PASSWORD
 from tests.web.site import Client, Site
@@ -198,13 +199,111 @@ def test_nobody_ends_somebody_elses_sign_in(site: Site) -> None:
         assert client.get("/").status_code == 200
 
 
-def test_trail_is_read_and_its_chain_checked(site: Site) -> None:
-    """An entry that somebody changed in the database is found, with its number."""
+def test_trail_is_read_in_words_and_found_again(site: Site) -> None:
+    """By person, deed and day, in the language of the reader; older pages follow by number."""
     with site.client("admin") as client:
-        assert "mọi dòng đều nối tiếp" in client.get("/ledger?check=true").text
         found = client.get("/ledger?what=person_added&who=test").text
-        assert "person_added" in found
+        assert "thêm người dùng Đỗ Thị Lan" in found
+        assert "person_added</" not in found
         assert "Không có dòng nào" in client.get("/ledger?who=nobody").text
+        assert "Không có dòng nào" in client.get("/ledger?first=2030-01-01").text
+        assert "Đỗ Thị Lan" in client.get("/ledger?first=2022-10-16&last=2022-10-16").text
+        page = client.get("/api/v1/ledger?limit=2").json()
+        after = client.get(f"/api/v1/ledger?limit=2&before={page['next']}").json()
+    numbers = [one["seq"] for one in page["entries"] + after["entries"]]
+    assert numbers == list(range(numbers[0], numbers[0] - 4, -1))
+
+
+def test_chain_is_checked_and_a_change_is_found(site: Site) -> None:
+    """An entry that somebody changed in the database is found, with its number; so is a cut end."""
+    with site.client("admin") as client:
+        assert "Chưa kiểm tra lần nào" in client.get("/ledger").text
+        assert client.submit("/ledger/check").headers["location"] == "/ledger"
+        assert "Nguyên vẹn đến dòng" in client.get("/ledger").text
+        head = client.get("/api/v1/ledger/chain").json()["head"]
+        with site.hub.database.write() as session:
+            last = session.get_one(LedgerEntry, head)
+            kept = {name: getattr(last, name) for name in LedgerEntry.__table__.columns.keys()}
+            session.delete(last)
+        assert client.post("/api/v1/ledger/chain/check").json()["broken_seq"] == head
+        with site.hub.database.write() as session:
+            session.add(LedgerEntry(**kept))
+        assert client.post("/api/v1/ledger/chain/check").json()["broken_seq"] is None
         with site.hub.database.write() as session:
             session.query(LedgerEntry).filter_by(seq=3).update({"who": "somebody"})
-        assert "Dòng 3 đã bị sửa" in client.get("/ledger?check=true").text
+        client.submit("/ledger/check")
+        assert "Dòng 3 đã bị sửa" in client.get("/ledger").text
+
+
+# ── The second factor: demanded, sealed, lost ──────────────────────────────────────────────────
+
+
+def test_a_role_that_needs_a_second_factor_gets_nothing_but_the_account(site: Site) -> None:
+    """Until it is set up; then everything opens, in the same sign-in."""
+    with site.hub.database.write() as session:
+        session.query(Person).filter_by(username="admin").one().totp_secret = None
+    with site.client("admin") as client:
+        assert client.get("/").headers["location"] == "/account"
+        problem = client.get("/api/v1/stations")
+        assert (problem.status_code, problem.json()["code"]) == (403, "must_set_second_factor")
+        assert "cần xác thực hai bước" in client.get("/account").text
+        client.submit("/account/second-factor")
+        secret = re.findall(r'class="secret">([A-Z2-7]{32})<', client.get("/account").text)[0]
+        answer = client.submit("/account/second-factor/confirm", code=code(site, pyotp.TOTP(secret)))
+        assert answer.status_code == 200
+        assert client.get("/").status_code == 200
+
+
+def test_secret_of_the_second_factor_lies_sealed(site: Site) -> None:
+    """A copy of the database makes no codes; what an older Loa wrote open is sealed at the upgrade."""
+    app, _ = with_factor(site)
+    with site.hub.database.read() as session:
+        person = session.query(Person).filter_by(username="lan").one()
+        assert app.secret not in str(vars(person))
+    with site.hub.database.write() as session:
+        session.query(Person).filter_by(username="lan").one().totp_secret = app.secret
+    hubs.upgrade_tables(site.hub.settings)
+    with site.hub.database.read() as session:
+        assert app.secret not in str(vars(session.query(Person).filter_by(username="lan").one()))
+    later(site, minutes=2)
+    with site.client() as client:
+        sign_in(client)
+        assert client.post("/second", data={"code": code(site, app)}).status_code == 303
+
+
+def test_with_another_master_secret_paper_still_opens_and_the_page_says_what_to_do(
+    site: Site,
+) -> None:
+    """After a restore without the key: the code of the app is refused in words, not with a crash."""
+    app, codes = with_factor(site)
+    key = site.hub.data / "secret" / "master.key"
+    key.write_text("ab" * 32)
+    later(site, minutes=2)
+    with site.client() as client:
+        sign_in(client)
+        answer = client.post("/second", data={"code": code(site, app)})
+        assert answer.status_code == 422
+        assert "khóa chủ" in answer.text and "mã khôi phục" in answer.text
+        assert client.post("/second", data={"code": codes[0]}).status_code == 303
+    with site.hub.database.read() as session:
+        used = session.query(LedgerEntry).filter_by(what="recovery_code_used").one()
+        assert (used.who, used.detail["count"]) == ("lan", 9)
+
+
+def test_a_role_is_changed_and_the_last_administrator_keeps_it(site: Site) -> None:
+    """The person is signed out everywhere, and the trail says from what to what."""
+    with site.client("lan") as theirs, site.client("admin") as client:
+        assert theirs.get("/").status_code == 200
+        alone = client.submit("/people/role", username="admin", role="editor")
+        assert alone.status_code == 422
+        assert "quản trị viên cuối cùng" in alone.text.lower()
+        bad = client.submit("/people/role", username="lan", role="commune", unit="")
+        assert bad.status_code == 422
+        done = client.submit("/people/role", username="lan", role="commune", unit="13579")
+        assert done.headers["location"] == "/people/lan?done=role"
+        assert theirs.get("/").status_code == 303
+    with site.hub.database.read() as session:
+        entry = session.query(LedgerEntry).filter_by(what="role_changed").one()
+        assert (entry.subject, entry.detail["before"], entry.detail["role"]) == (
+            "lan", "district", "commune",
+        )  # fmt: skip

@@ -64,6 +64,7 @@ PAGES = (
     ("huong", "/timetable/1/days/2022-10-18"),
     ("admin", "/people"),
     ("lan", "/tokens"),
+    ("lan", "/feeds"),
     ("dao", "/password"),
     ("dao", "/account"),
     ("admin", "/people/lan"),

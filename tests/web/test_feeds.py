@@ -81,3 +81,22 @@ def test_a_commune_gives_out_its_own_calendar_and_no_other(site: Site) -> None:
         made(site, unit="35", by="dao")
     with pytest.raises(InputInvalid):
         feeds.add_feed(site.hub, COMMUNE, " ", by=site.province.people["huong"])
+
+
+def test_a_commune_makes_and_closes_its_address_on_a_page(site: Site) -> None:
+    """The address stands on the answer and nowhere else; only its own units' are listed."""
+    made(site, unit="352", by="minh")
+    with site.client("dao") as client:
+        answer = client.submit("/feeds", unit=COMMUNE, label="Anh Bình")
+        assert answer.headers["cache-control"] == "no-store"
+        path = re.findall(r"/feeds/[\w-]{20,64}\.ics", answer.text)[0]
+        again = client.get("/feeds").text
+        assert path not in again and "Anh Bình" in again and "Chị Đào" not in again
+        assert client.submit("/feeds", unit=COMMUNE, label=" ").status_code == 422
+        assert client.submit("/feeds", unit="352", label="x").status_code == 403
+        with site.client() as phone:
+            assert phone.get(path).status_code == 200
+        number = re.findall(r'name="feed_id" value="(\d+)"', again)[0]
+        assert client.submit("/feeds/revoke", feed_id=number).status_code == 303
+        with site.client() as phone:
+            assert phone.get(path).status_code == 404

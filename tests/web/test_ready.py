@@ -41,7 +41,7 @@ def test_sending_again_makes_due_what_failed(site: Site) -> None:
     with site.client("dao") as client:
         assert client.submit("/ready/resend").status_code == 403
     with site.client("minh") as client:  # of another district
-        assert client.submit("/ready/resend", code="dai-13573").status_code == 303
+        assert client.submit("/ready/resend", code="dai-13573").status_code == 403
     with site.hub.database.read() as session:
         failed = session.query(Delivery).filter(Delivery.state == DeliveryState.FAILED).count()
 

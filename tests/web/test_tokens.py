@@ -183,3 +183,63 @@ def test_keys_are_forgotten_after_a_day(site: Site) -> None:
         client.post(f"{API}/slots", headers=header, json={**SLOT, "starts_at": "20:15"})
     with site.hub.database.read() as session:
         assert [row.key for row in session.query(Answer)] == ["b"]
+
+
+# ── Tokens that make tokens ────────────────────────────────────────────────────────────────────
+
+
+def test_a_token_gives_no_more_than_it_has_and_for_no_longer(site: Site) -> None:
+    """A program with a part of the rights cannot help itself to the others, nor to another year."""
+    narrow = issued(site, "huong", "tokens:write", "airings:read", days=2)
+    with site.client() as program:
+        wide = program.post(
+            f"{API}/tokens", headers=narrow, json={"name": "x", "scopes": ["airings:write"]}
+        )
+        everything = program.post(
+            f"{API}/tokens", headers=narrow, json={"name": "x", "scopes": ["*:read"]}
+        )
+        made = program.post(
+            f"{API}/tokens", headers=narrow,
+            json={"name": "x", "scopes": ["airings:read"], "days": 366},
+        )  # fmt: skip
+        own = program.get(f"{API}/tokens", headers=narrow).json()
+    assert code(wide) == code(everything) == (403, "token_too_wide")
+    assert made.status_code == 201
+    ends = {one["expires_at"] for one in own}
+    assert len(own) == 2 and len(ends) == 1
+
+
+def test_a_program_for_people_opens_no_way_for_an_administrator(site: Site) -> None:
+    """Else ``people:write`` would be a sign-in that may do everything."""
+    narrow = issued(site, "admin", "people:write")
+    boss = {"username": "sep", "full_name": "Sếp", "role": "administrator"}
+    with site.client() as program:
+        refused = [
+            program.post(f"{API}/people", headers=narrow, json=boss),
+            program.post(f"{API}/people/admin/invitation", headers=narrow),
+            program.post(f"{API}/people/admin/secret", headers=narrow),
+            program.delete(f"{API}/people/admin/second-factor", headers=narrow),
+            program.put(f"{API}/people/lan/role", headers=narrow, json={"role": "administrator"}),
+        ]
+        made = program.post(
+            f"{API}/people", headers=narrow,
+            json={"username": "moi", "full_name": "Người Mới", "role": "editor"},
+        )  # fmt: skip
+    assert {code(one) for one in refused} == {(403, "program_gives_no_administrator")}
+    assert made.status_code == 201
+    with site.client() as stranger:
+        assert stranger.get(made.json()["path"]).status_code == 200
+
+
+def test_a_secret_that_was_answered_lies_in_no_row(site: Site) -> None:
+    """Asked again with the same key it is told again; a copy of the database tells nothing."""
+    header = {**issued(site, "huong", "feeds:write"), "idempotency-key": "lich"}
+    body = {"unit": "13579", "label": "Chị Đào"}
+    with site.client() as program:
+        first = program.post(f"{API}/feeds", headers=header, json=body)
+        again = program.post(f"{API}/feeds", headers=header, json=body)
+    assert first.json() == again.json()
+    assert "idempotent-replayed" in again.headers
+    secret = first.json()["path"].removeprefix("/feeds/").removesuffix(".ics")
+    with site.hub.database.read() as session:
+        assert secret not in str([vars(one) for one in session.query(Answer)])

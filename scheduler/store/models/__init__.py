@@ -5,7 +5,7 @@ from scheduler.store.models.base import Base, BigKey, OptionalJson, words
 from scheduler.store.models.bulletins import Bulletin, BulletinStation, ForeignAlert
 from scheduler.store.models.deliveries import Attempt, Delivery
 from scheduler.store.models.forms import FormAnswer, KeptForm
-from scheduler.store.models.notices import LedgerEntry, Notice, Told
+from scheduler.store.models.notices import ChainCheck, LedgerEntry, Notice, Told
 from scheduler.store.models.people import (
     Answer,
     ApiToken,
@@ -49,6 +49,7 @@ __all__ = [
     "BigKey",
     "Bulletin",
     "BulletinStation",
+    "ChainCheck",
     "Delivery",
     "Feed",
     "Forecast",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Index,
     String,
     UniqueConstraint,
@@ -59,7 +60,12 @@ class LedgerEntry(Base):
     """What somebody may have to account for. An entry is never changed and never removed."""
 
     __tablename__ = "ledger"
-    __table_args__ = (Index("ix_ledger_subject", "subject"),)
+    __table_args__ = (
+        Index("ix_ledger_subject", "subject"),
+        Index("ix_ledger_who_seq", "who", "seq"),
+        Index("ix_ledger_what_seq", "what", "seq"),
+        Index("ix_ledger_at", "at"),
+    )
 
     seq: Mapped[int] = mapped_column(BigKey, primary_key=True)
     at: Mapped[datetime]
@@ -69,3 +75,15 @@ class LedgerEntry(Base):
     detail: Mapped[dict[str, Any]]
     prev_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class ChainCheck(Base):
+    """How far the ledger was read and found whole; one row."""
+
+    __tablename__ = "chain_check"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    seq: Mapped[int] = mapped_column(BigInteger)  # everything up to here follows
+    hash: Mapped[str] = mapped_column(String(64))  # of that entry
+    broken_seq: Mapped[int | None] = mapped_column(BigInteger)  # the first that does not follow

@@ -33,8 +33,8 @@ class Person(Base):
     created_at: Mapped[datetime]
     failed_sign_ins: Mapped[int] = mapped_column(default=0)  # since the last good one
     locked_until: Mapped[datetime | None]
-    totp_secret: Mapped[str | None] = mapped_column(String(64))  # of the second factor
-    totp_pending: Mapped[str | None] = mapped_column(String(64))  # shown, and not proved yet
+    totp_secret: Mapped[str | None] = mapped_column(String(400))  # sealed; of the second factor
+    totp_pending: Mapped[str | None] = mapped_column(String(400))  # sealed; shown, not proved yet
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code: none works twice
     recovery: Mapped[list[Any] | None]  # hashes of the codes for a lost phone
 

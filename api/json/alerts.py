@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.auth import SignedIn, hub_of
+from api.auth import SignedIn, Viewer, hub_of
 from api.fields import PathId
 from api.json.idempotency import IdempotentRoute
-from scheduler import alerts
+from scheduler import alerts, people, programmes
 from scheduler.alerts import Imported
 from scheduler.cap import MAX_BYTES, parse_cap
 from scheduler.store.models import ForeignAlert
@@ -21,6 +21,19 @@ _EXAMPLE = (
     '<?xml version="1.0" encoding="UTF-8"?>'
     '<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>lu-1</identifier>…</alert>'
 )
+
+
+def _allowed(request: Request, viewer: SignedIn) -> Viewer:
+    """
+    Raises:
+        NotAllowed: who neither drafts nor orders has nothing to do here.
+    """
+    orders = hub_of(request).settings.urgent.roles
+    people.require_role(viewer.person, *programmes.UPLOADERS, *orders)
+    return viewer
+
+
+Allowed = Annotated[Viewer, Depends(_allowed)]
 
 
 class AlertIn(BaseModel):
@@ -71,7 +84,7 @@ class ImportedOut(AlertOut):
 
 @router.get("")
 def list_alerts(
-    request: Request, viewer: SignedIn, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: Request, viewer: Allowed, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> list[AlertOut]:
     """The last ones, newest first."""
     with hub_of(request).database.read() as session:
@@ -79,13 +92,13 @@ def list_alerts(
 
 
 @router.post("", status_code=201)
-def import_alert(request: Request, viewer: SignedIn, body: AlertIn) -> ImportedOut:
+def import_alert(request: Request, viewer: Allowed, body: AlertIn) -> ImportedOut:
     """Take one in as a draft; a person with the right role hears it and puts it on air."""
     cap = parse_cap(body.cap.encode())
     return ImportedOut.made(alerts.import_alert(hub_of(request), cap, by=viewer.person))
 
 
 @router.get("/{alert_id}")
-def get_alert(request: Request, viewer: SignedIn, alert_id: PathId) -> AlertOut:
+def get_alert(request: Request, viewer: Allowed, alert_id: PathId) -> AlertOut:
     with hub_of(request).database.read() as session:
         return AlertOut.of(alerts.get_alert(session, alert_id))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.auth import SignedIn, Viewer, check_form_token, hub_of
+from api.auth import Viewer, check_form_token, hub_of
 from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError
+from api.json.alerts import Allowed
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.uploads import receive
 from audio.errors import AudioError
-from scheduler import alerts, bulletins, people, programmes
+from scheduler import alerts, bulletins
 from scheduler.alerts import Imported, minutes_left
 from scheduler.cap import MAX_BYTES, parse_cap
 from scheduler.errors import CoreError, InputInvalid
@@ -23,19 +22,6 @@ from scheduler.store.models import ForeignAlert, Programme
 from scheduler.units import units_on
 
 router = APIRouter(prefix="/alerts", route_class=FormRoute)
-
-
-def _allowed(request: Request, viewer: SignedIn) -> Viewer:
-    """
-    Raises:
-        NotAllowed: who neither drafts nor orders has nothing to do here.
-    """
-    orders = hub_of(request).settings.urgent.roles
-    people.require_role(viewer.person, *programmes.UPLOADERS, *orders)
-    return viewer
-
-
-Allowed = Annotated[Viewer, Depends(_allowed)]
 
 
 @router.get("")

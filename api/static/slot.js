@@ -55,7 +55,8 @@
   function take(sent) {
     for (const box of form.querySelectorAll('input[type="checkbox"]')) box.checked = sent.getAll(box.name).includes(box.value);
     for (const [name, value] of sent) {
-      const field = form.querySelector(`[name="${name}"]:not([type="hidden"]):not([type="checkbox"])`);
+      // No button: what a button does stays what it says.
+      const field = form.querySelector(`:is(input, select)[name="${name}"]:not([type="hidden"], [type="checkbox"])`);
       if (field && !["items", "more", "exclude"].includes(name)) field.value = value;
     }
     for (const code of sent.getAll("exclude")) leaveOut(code);

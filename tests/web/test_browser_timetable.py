@@ -156,9 +156,9 @@ def test_the_same_is_done_by_keyboard_alone(site: Site, browser: Browser) -> Non
     page.locator("#title").focus()
     page.keyboard.type("Bằng bàn phím")
     page.keyboard.press("Tab")
-    page.keyboard.type("Gương thoát")
+    page.keyboard.press("End")
     page.keyboard.press("Tab")
-    page.keyboard.type("Huyện Lý Nhân")
+    page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     page.keyboard.type("0730PM")
     page.locator("button.main").focus()
@@ -166,7 +166,7 @@ def test_the_same_is_done_by_keyboard_alone(site: Site, browser: Browser) -> Non
     page.wait_for_url("**done=slot_added")
 
     made = newest(site)
-    assert (made.title, made.audience, made.programme_id) == ("Bằng bàn phím", ("unit:353",), 2)
+    assert (made.title, made.audience, made.programme_id) == ("Bằng bàn phím", ("unit:35",), 1)
     assert (made.starts_at, made.rrule) == (time(19, 30), "FREQ=WEEKLY;BYDAY=WE")
     page.context.close()
 

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.pages.airings import Chosen
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.pages.wall import CONFIRMERS
 from scheduler.airings import MAX_CONFIRMED, confirm_airings, waiting_for_a_word
 
-router = APIRouter(prefix="/airings/confirm")
+router = APIRouter(prefix="/airings/confirm", route_class=FormRoute)
 
 Confirmer = Annotated[Viewer, Depends(needs(*CONFIRMERS))]
 

@@ -24,6 +24,7 @@ LANGUAGE_COOKIE = "loa_language"
 
 _API = Path(__file__).parent.parent
 _EVERYBODY = ROLES
+_ABOUT_STATIONS = ("/map", "/units", "/links", "/import", "/new-station")
 _PROVINCE = ("administrator", "editor", "approver")
 
 
@@ -32,16 +33,23 @@ class MenuEntry:
     path: str
     label: str
     roles: tuple[str, ...]
+    below: tuple[str, ...] = ()  # further pages that belong to it
+
+    def leads_to(self, path: str) -> bool:
+        """Whether a page lies in this part of Loa; exactly one entry says so of it."""
+        if self.path == "/":
+            return path == "/"
+        return path.startswith((self.path, *self.below))
 
 
 MENU = (
     MenuEntry("/", mark("Today"), _EVERYBODY),
-    MenuEntry("/ready", mark("Readiness"), _EVERYBODY),
-    MenuEntry("/stations", mark("Stations"), _EVERYBODY),
+    MenuEntry("/ready", mark("Readiness"), _EVERYBODY, ("/why",)),
+    MenuEntry("/stations", mark("Stations"), _EVERYBODY, _ABOUT_STATIONS),
     MenuEntry("/airings", mark("Log"), _EVERYBODY),
-    MenuEntry("/programmes", mark("Programmes"), _EVERYBODY),
+    MenuEntry("/programmes", mark("Programmes"), _EVERYBODY, ("/alerts",)),
     MenuEntry("/approve", mark("To approve"), ("administrator", "approver")),
-    MenuEntry("/timetable", mark("Timetable"), _EVERYBODY),
+    MenuEntry("/timetable", mark("Timetable"), _EVERYBODY, ("/clashes",)),
     MenuEntry("/urgent", mark("Urgent"), ("administrator", "approver")),
     MenuEntry("/people", mark("People"), ("administrator",)),
     MenuEntry("/ledger", mark("Audit trail"), ("administrator",)),

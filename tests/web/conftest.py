@@ -41,16 +41,16 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
 @pytest.fixture(scope="session")
 def shared_site(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """For tests that only look; nobody may change anything here."""
-    yield from _site(filled, tmp_path_factory.mktemp("shared"))
+    yield from site_of(filled, tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture
 def site(filled: Filled, tmp_path: Path) -> Iterator[Site]:
     """A fresh copy of the province, for tests that change something."""
-    yield from _site(filled, tmp_path)
+    yield from site_of(filled, tmp_path)
 
 
-def _site(filled: Filled, folder: Path) -> Iterator[Site]:
+def site_of(filled: Filled, folder: Path) -> Iterator[Site]:
     data = folder / "data"
     shutil.copytree(filled.folder, data)
     hub = hubs.open_hub(_settings(data), clock=ManualClock(EVENING))

@@ -38,7 +38,8 @@ def week(request: Request, viewer: SignedIn, code: str, first: date | None = Non
     address = f"{str(request.base_url).rstrip('/')}/stations/{code}/confirm"
     return page(
         request, "wall_week.html", viewer=viewer, station=station, scope=scope,
-        schedule=schedule, rows=sum(max(1, len(airings)) for _, airings in schedule), first=first, last=days[-1], before=first - timedelta(days=DAYS),
+        schedule=schedule, rows=sum(max(1, len(airings)) for _, airings in schedule),
+        first=first, last=days[-1], before=first - timedelta(days=DAYS),
         after=first + timedelta(days=DAYS), address=address, code=qr_code(address),
     )  # fmt: skip
 

@@ -52,17 +52,6 @@ def test_workers_in_processes_of_their_own_come_to_the_same_end(tmp_path: Path) 
     assert sum_of(outcome.stations)[AiringState.PARTIAL]
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_ten_thousand_slots_balance(tmp_path: Path, seed: int) -> None:
-    """A month of 115 stations with every fault there is: difference 0."""
-    outcome = rehearsed_nights(tmp_path, Order(30, 115, MIXED, seed=seed))
-
-    assert outcome.balance.due > 10_000
-    assert outcome.is_as_expected
-
-
 # ── Broken hubs, which the rehearsal must catch ────────────────────────────────────────────────
 
 

@@ -400,7 +400,13 @@ class _Telling:
             .order_by(LedgerEntry.seq.desc())
             .limit(_ENTRIES_MAX)
         )
-        return list(self.session.scalars(statement))[::-1]
+        return [one for one in self.session.scalars(statement) if self._is_of_this_day(one)][::-1]
+
+    def _is_of_this_day(self, entry: LedgerEntry) -> bool:
+        """What was decided about other days of the slot is another story."""
+        days = {str(entry.detail.get(name)) for name in ("on", "moved_on")}
+        is_of_a_day = entry.what in ("slot_day_changed", "slot_day_restored")
+        return not is_of_a_day or str(self.airing.broadcast_date) in days
 
     # ── Inside ─────────────────────────────────────────────────────────────────────────────────
 

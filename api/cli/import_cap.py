@@ -12,6 +12,7 @@ from api.cli.programme import bar
 from api.cli.run import Run
 from api.cli.screen import Screen
 from api.i18n import mark as _
+from api.words import SEVERITIES, URGENCIES
 from scheduler import alerts
 from scheduler.alerts import Imported
 from scheduler.cap import MAX_BYTES, parse_cap
@@ -66,7 +67,13 @@ def _show(screen: Screen, result: Imported) -> None:
         [
             (_("Alert"), alert.headline),
             (_("Sender"), f"{alert.sender}  {alert.identifier}"),
-            (_("Severity, urgency"), f"{alert.severity}, {alert.urgency}"),
+            (
+                _("Severity, urgency"),
+                ", ".join(
+                    screen.translator.text(word)
+                    for word in (SEVERITIES[alert.severity], URGENCIES[alert.urgency])
+                ),
+            ),
             (_("Expires"), screen.moment(alert.expires_at) if alert.expires_at else ""),
             (_("Units"), ", ".join(alert.units)),
             (_("Areas that are not on our map"), ", ".join(alert.unknown_areas)),

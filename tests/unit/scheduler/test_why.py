@@ -150,7 +150,8 @@ def test_a_day_that_was_skipped_says_who_and_why(scene: Scene) -> None:
     """The first link broke on purpose."""
     added = scene.night("13579", valid_to=None)
     lan = someone(scene.base, "editor")
-    exceptions.decide(scene.base, added.id, Decision(MONDAY, "Mất điện theo lịch"), by=lan)
+    for on, reason in ((MONDAY, "Mất điện theo lịch"), (MONDAY + timedelta(days=1), "Họp")):
+        exceptions.decide(scene.base, added.id, Decision(on, reason), by=lan)
     scene.plan()
 
     story = told(scene)
@@ -159,6 +160,9 @@ def test_a_day_that_was_skipped_says_who_and_why(scene: Scene) -> None:
     assert (story.broken.name, story.broken.code) == ("slot", "slot_skip")
     assert story.broken.details[0].facts["reason"] == "Mất điện theo lịch"
     assert story.broken.details[0].facts["who"] == "Editor"
+    assert [one.detail["reason"] for one in story.ledger if one.what == "slot_day_changed"] == [
+        "Mất điện theo lịch"
+    ]
 
 
 def test_a_slot_that_was_taken_out_and_a_withdrawn_programme_say_so(scene: Scene) -> None:

@@ -126,6 +126,7 @@ _SLOT = LazyGroup(
         ),
         "edit": Lazy("api.cli.slot_edit:edit", "Change a line of the timetable."),
         "change": Lazy("api.cli.slot_day:change", "Skip, move or replace one day of a line."),
+        "days": Lazy("api.cli.slot_day:days", "Show the days of a line that differ from its rule."),
         "restore": Lazy("api.cli.slot_day:restore", "Let one day of a line follow its rule again."),
         "export": Lazy("api.cli.slot_calendar:export", "Write the timetable as a calendar (.ics)."),
         "import": Lazy(

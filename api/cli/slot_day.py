@@ -1,7 +1,8 @@
-"""``loa slot change`` and ``loa slot restore``: one day of a line, and its rule stays."""
+"""``loa slot change``, ``days`` and ``restore``: one day of a line, and its rule stays."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, time
 
 import click
@@ -10,8 +11,10 @@ from api.cli.documents import Document
 from api.cli.options import DATE, TIME, acting, command
 from api.cli.run import Run
 from api.cli.screen import Screen
+from api.i18n import Translator
 from api.i18n import mark as _
 from scheduler.exceptions import Decision, decide, place_of, take_back
+from scheduler.slots import find_slot
 from scheduler.store.models import SlotException
 
 
@@ -95,6 +98,43 @@ def restore(run: Run, id: int, day: date, place: str | None, by: str) -> None:
         {"restored": _document(gone)},
         lambda screen: screen.say(_("{day} follows the rule again."), day=shown),
     )
+
+
+@command("days", "loa slot days 3", "loa slot days 3 --from 01/10/2022 --json")
+@click.argument("id", type=int)
+@click.option("--from", "first", type=DATE, help="From this day on; today when not given.")
+@click.pass_obj
+def days(run: Run, id: int, first: date | None) -> None:
+    """
+    Show the days of a line that differ from its rule: where, how, and why.
+
+    At a station the nearest decision counts: its own before that of its unit.
+    """
+    with run.hub() as hub, hub.database.read() as session:
+        begin = first or hub.today()
+        found = [one for one in find_slot(session, id).exceptions if one.on >= begin]
+    document = {"days": [_document(one) for one in found]}
+    run.tell(document, lambda screen: _show_days(screen, found))
+
+
+def _show_days(screen: Screen, found: Sequence[SlotException]) -> None:
+    tr = screen.translator
+    if not found:
+        screen.say(_("Every day follows the rule."))
+        return
+    screen.table(
+        [_("Day"), _("Where"), _("What"), _("Why")],
+        [(tr.day(one.on), place_of(one) or "", _becomes(tr, one), one.reason) for one in found],
+    )
+
+
+def _becomes(tr: Translator, one: SlotException) -> str:
+    if one.moved_on is not None and one.moved_at is not None:
+        said = _("It airs at {time} on {day} instead.")
+        return tr.text(said, time=tr.time(one.moved_at), day=tr.day(one.moved_on))
+    if one.programme is not None:
+        return tr.text(_("{title} airs instead."), title=one.programme.title)
+    return tr.text(_("It does not air."))
 
 
 def _document(one: SlotException) -> Document:

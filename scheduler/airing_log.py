@@ -109,7 +109,7 @@ class Log:
             by_state[state] += count
             if state is not AiringState.CANCELLED:
                 by_grade[grade] += count
-        return LogCounts(by_state, by_grade)
+        return LogCounts(dict(by_state), dict(by_grade))
 
 
 def airing_log(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler import people
@@ -14,12 +14,13 @@ from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hub import Hub
 from scheduler.store import ledger
 from scheduler.store.among import among
-from scheduler.store.db import in_batches
 from scheduler.store.models import Airing, Person, Station, StationUnit
 from scheduler.store.states import OPEN_AIRINGS, AiringState, Grade, move, moving
 from scheduler.text import one_line
 from scheduler.units import unit_ids_below, valid_on
 
+_UNTOLD = (*OPEN_AIRINGS, AiringState.UNKNOWN)
+_LONGEST = timedelta(hours=24)  # nothing that airs is longer
 MAX_CONFIRMED = 100_000  # at once: a province's month and a half
 
 Key = tuple[int, datetime]  # station, planned_at
@@ -46,7 +47,7 @@ def day_schedule(
 def is_confirmable(airing: Airing, now: datetime) -> bool:
     """Whether a person's word still helps: it is over, and nothing has told how it went."""
     is_over = airing.planned_at + timedelta(milliseconds=airing.ms) <= now
-    return is_over and airing.state in (*OPEN_AIRINGS, AiringState.UNKNOWN)
+    return is_over and airing.state in _UNTOLD
 
 
 def confirm_airing(
@@ -100,14 +101,26 @@ def confirm_airings(hub: Hub, wanted: LogFilter, *, by: Person, aired: bool, not
     people.require_role(by, "editor", "approver", "district", "commune")
     now = hub.clock.now()
     with hub.database.write() as session:
-        keys = waiting_for_a_word(session, wanted, now, by=by)
-        if len(keys) > MAX_CONFIRMED:
+        waiting = waiting_for_a_word(session, wanted, now, by=by)
+        if len(waiting) > MAX_CONFIRMED:
             raise InputInvalid(
                 problem=said("that are {count} airings; choose {limit} at the most",
-                             count=len(keys), limit=MAX_CONFIRMED)
+                             count=len(waiting), limit=MAX_CONFIRMED)
             )  # fmt: skip
-        _lock_stations(session, {station_id for station_id, _ in keys})
-        told = _tell(session, keys, by=by, aired=aired, note=note, now=now)
+        if not waiting:
+            return 0
+        at = {station_id for station_id, _ in waiting}
+        _lock_stations(session, at)
+        evidence = {"source": "person", "who": by.username, "at": now.isoformat()}
+        # Asked again of each row: a log that came meanwhile is better proof, and stays.
+        statement = (
+            moving(Airing, AiringState.AIRED if aired else AiringState.MISSED)
+            .where(among(Airing.station_id, at), *_waits(session, wanted, now, by=by))
+            .values(grade=Grade.B, evidence=evidence, reason=one_line(note, 80) or None)
+            .returning(Airing.station_id, Airing.planned_at)
+        )
+        rows = session.execute(statement, execution_options={"synchronize_session": False})
+        told = sorted((station_id, planned_at) for station_id, planned_at in rows)
         entries = ((_subject(key), {"aired": aired, "note": one_line(note, 500)}) for key in told)
         ledger.record_all(session, entries, at=now, who=by.username, what="airing_confirmed")
     return len(told)
@@ -117,59 +130,52 @@ def waiting_for_a_word(
     session: Session, wanted: LogFilter, now: datetime, *, by: Person
 ) -> list[Key]:
     """Of a choice: what is over, what nothing has told of, and what this person may tell of."""
-    columns = (Airing.station_id, Airing.planned_at, Airing.ms)
-    statement = select(*columns).where(*narrowing(session, wanted), _is_untold())
-    statement = statement.where(Airing.planned_at <= now)
+    keys = select(Airing.station_id, Airing.planned_at)
+    rows = session.execute(keys.where(*_waits(session, wanted, now, by=by)))
+    return [(station_id, planned_at) for station_id, planned_at in rows]
+
+
+def _waits(
+    session: Session, wanted: LogFilter, now: datetime, *, by: Person
+) -> Iterator[ColumnElement[bool]]:
+    yield from narrowing(session, wanted)
+    yield Airing.state.in_(_UNTOLD)
+    yield _is_over(session, now)
     if by.unit_id is not None:
         mine = {
             one
             for on in (wanted.first, wanted.last)
             for one in unit_ids_below(session, by.unit_id, on) or ()
         }
-        serves = exists().where(
+        yield exists().where(
             StationUnit.station_id == Airing.station_id,
             among(StationUnit.unit_id, mine),
             *valid_on(StationUnit, Airing.broadcast_date),
         )
-        statement = statement.where(serves)
-    rows = session.execute(statement.order_by(Airing.station_id, Airing.planned_at))
-    return [
-        (station_id, planned_at)
-        for station_id, planned_at, ms in rows
-        if planned_at + timedelta(milliseconds=ms) <= now
-    ]
 
 
-def _is_untold() -> ColumnElement[bool]:
-    return Airing.state.in_((*OPEN_AIRINGS, AiringState.UNKNOWN))
+def _is_over(session: Session, now: datetime) -> ColumnElement[bool]:
+    """No two databases add milliseconds to an instant alike; of lengths that sound now are few."""
+    lengths = session.scalars(
+        select(Airing.ms)
+        .where(Airing.planned_at.between(now - _LONGEST, now), Airing.state.in_(_UNTOLD))
+        .distinct()
+    )
+    over = ((ms, now - timedelta(milliseconds=ms)) for ms in lengths)
+    return or_(
+        Airing.planned_at <= now - _LONGEST,
+        *(and_(Airing.ms == ms, Airing.planned_at <= end) for ms, end in over),
+    )
 
 
 def _lock_stations(session: Session, station_ids: Collection[int]) -> None:
     """In the order in which workers and collectors lock: the station, then what belongs to it."""
-    for batch in in_batches(sorted(station_ids)):
-        session.execute(
-            select(Station.id).where(Station.id.in_(batch)).order_by(Station.id).with_for_update()
-        )
-
-
-def _tell(
-    session: Session, keys: Sequence[Key], *, by: Person, aired: bool, note: str, now: datetime
-) -> list[Key]:
-    """Write the word down; a log that came meanwhile is better proof and stays."""
-    evidence = {"source": "person", "who": by.username, "at": now.isoformat()}
-    statement = (
-        moving(Airing, AiringState.AIRED if aired else AiringState.MISSED)
-        .where(_is_untold())
-        .values(grade=Grade.B, evidence=evidence, reason=one_line(note, 80) or None)
-        .returning(Airing.station_id, Airing.planned_at)
+    session.execute(
+        select(Station.id)
+        .where(among(Station.id, station_ids))
+        .order_by(Station.id)
+        .with_for_update()
     )
-    told: list[Key] = []
-    for batch in in_batches(keys):
-        key = tuple_(Airing.station_id, Airing.planned_at)
-        chosen = statement.where(key.in_(list(batch)))
-        rows = session.execute(chosen, execution_options={"synchronize_session": False})
-        told += [(station_id, planned_at) for station_id, planned_at in rows]
-    return told
 
 
 def _subject(key: Key) -> str:

@@ -69,6 +69,8 @@ def test_a_theme_is_chosen_from_what_programmes_are_about(site: Site) -> None:
     assert f"Chỉ chương trình {programme.title}" in alone
     assert f'href="/airings?{WEEK.replace("&", "&amp;")}"' in alone
     assert "Nhật ký không có gì" in nothing
+    assert " · Gương điển hình</span>" in shown
+    assert not re.search(r'class="figure">0<', shown)  # a state that nothing is in is left out
 
 
 def untold(site: Site, username: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from api import aside, health, live, tus
 from api.auth import same_origin
 from api.bearer import API_PREFIX
 from api.errors import (
+    FormUnreadable,
     MustChangePassword,
     NotSignedIn,
     PageMissing,
@@ -111,7 +113,9 @@ def _told_invalid(request: Request, error: Exception) -> Response:
 def _told_http(request: Request, error: Exception) -> Response:
     """What the framework refuses: an unknown address, a wrong method, a body that is no form."""
     assert isinstance(error, HTTPException)
-    response = _told(request, PageMissing())
+    is_unread = error.status_code == HTTPStatus.BAD_REQUEST
+    told = FormUnreadable(detail=error.detail) if is_unread else PageMissing()
+    response = _told(request, told)
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
     return response

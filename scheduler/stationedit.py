@@ -20,7 +20,12 @@ from scheduler.errors import (
     StationMovedOn,
     said,
 )
-from scheduler.stationimport import CHANGED, CellChange, Places, changes_between, record_change
+from scheduler.stationimport import (
+    CellChange,
+    Places,
+    changes_between,
+    told_of,
+)
 from scheduler.stationrows import STATION_COLUMNS, CellProblem, cell_of, read_row
 from scheduler.store import ledger
 from scheduler.store.models import LedgerEntry, Station
@@ -80,7 +85,10 @@ def edit_station(
     changes = changes_between(before, values)
     if changes:
         places.write(station, values)
-        record_change(session, station.code, CHANGED, changes, by=by, now=now)
+        ledger.record(
+            session, at=now, who=by, what="station_changed", subject=station.code,
+            **told_of(changes),
+        )  # fmt: skip
     return changes
 
 
@@ -113,7 +121,9 @@ def add_station(
         raise AlreadyExists(what="station", key=values["code"])
     station = places.add(values)
     changes = changes_between(None, values)
-    record_change(session, station.code, "added", changes, by=by, now=now)
+    ledger.record(
+        session, at=now, who=by, what="station_added", subject=station.code, **told_of(changes)
+    )
     return station
 
 

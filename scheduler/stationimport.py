@@ -123,10 +123,9 @@ class Places:
             **{column: values[column] for column in _OWN},
             link_id=self.links.get(values["link"] or ""),
             jump_id=self.jumps.get(values["jump"] or ""),
+            units=[StationUnit(unit_id=unit.id, valid_from=self.on)],
         )
         self.session.add(station)
-        self.session.flush()
-        self.session.add(StationUnit(station_id=station.id, unit_id=unit.id, valid_from=self.on))
         return station
 
 
@@ -195,23 +194,20 @@ def import_stations(
             places.add(values[row.line])
         elif row.outcome == CHANGED:
             places.write(stations[row.code], values[row.line])
-        if row.outcome != UNCHANGED:
-            record_change(session, row.code, row.outcome, row.changes, by=by, now=now)
     counts = {one: plan.counts[one] for one in (ADDED, CHANGED, UNCHANGED)}
+    for outcome in (ADDED, CHANGED):
+        told = [(row.code, told_of(row.changes)) for row in plan.rows if row.outcome == outcome]
+        ledger.record_all(session, told, at=now, who=by, what=f"station_{outcome}")
     ledger.record(session, at=now, who=by, what="stations_imported", subject=name, **counts)
     return StationsImported(**counts)
 
 
-def record_change(
-    session: Session, code: str, outcome: str, changes: Sequence[CellChange], *, by: str,
-    now: datetime,
-) -> None:  # fmt: skip
-    """Write down what became of one station, cell by cell; a host key as it is, it is no secret."""
-    ledger.record(
-        session, at=now, who=by, what=f"station_{outcome}", subject=code,
-        before={one.column: one.before for one in changes},
-        after={one.column: one.after for one in changes},
-    )  # fmt: skip
+def told_of(changes: Sequence[CellChange]) -> dict[str, Any]:
+    """What the ledger says of one station, cell by cell; a host key as it is, it is no secret."""
+    return {
+        "before": {one.column: one.before for one in changes},
+        "after": {one.column: one.after for one in changes},
+    }
 
 
 def changes_between(

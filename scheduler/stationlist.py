@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -116,13 +116,13 @@ def page_of(
     query: StationQuery,
     page: int,
     *,
-    key: Mapping[int, object] | None = None,
+    key: Callable[[str], object] = str,
 ) -> StationPage:
     """
     The stations that fit a query, one page of them.
 
     Args:
-        key: for each station what its name sorts as in the language of the reader.
+        key: what a name sorts as in the language of the reader.
     """
     near = [one for one in spots if _fits(one, query)]
     standings = Counter(one.standing for one in near)
@@ -161,13 +161,13 @@ def _stands(one: Spot, query: StationQuery) -> bool:
     return one.standing is not Standing.CLOSED
 
 
-def _order(one: Spot, sort: str, key: Mapping[int, object] | None) -> tuple[object, ...]:
-    name = key[one.id] if key else one.name
+def _order(one: Spot, sort: str, key: Callable[[str], object]) -> tuple[object, ...]:
+    name = key(one.name)
     first: object = 0
     if sort == "standing":
         first = tuple(Standing).index(one.standing)
     elif sort == "unit":
-        first = (one.above, one.unit)
+        first = (key(one.above), key(one.unit))
     elif sort == "seen":
         first = one.last_seen_at or _LONG_AGO
     elif sort == "space":

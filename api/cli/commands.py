@@ -15,6 +15,8 @@ _UNIT = LazyGroup(
     lazy={
         "import": Lazy("api.cli.unit:import_", "Import one or several maps of the province."),
         "list": Lazy("api.cli.unit:list_", "Show the map of a day."),
+        "event": Lazy("api.cli.unit_event:event", "Write down why the map changed on a day."),
+        "events": Lazy("api.cli.unit_event:events", "Show why the map changed."),
     },
 )
 _STATION = LazyGroup(
@@ -30,6 +32,10 @@ _STATION = LazyGroup(
             "Change the sound profile or the delivery window of one station.",
         ),
         "probe": Lazy("api.cli.probe:probe", "Pin the host key, sign in, see what it can do."),
+        "close": Lazy(
+            "api.cli.station_active:close", "Close a station: nothing is sent there any more."
+        ),
+        "open": Lazy("api.cli.station_active:open_", "Take a closed station back into use."),
         "key": Lazy("api.cli.station_key:key", "Give out what the box of a station must hold."),
         "install": Lazy(
             "api.cli.station_install:install",

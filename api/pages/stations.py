@@ -16,7 +16,7 @@ from api.vietnamese import sort_key
 from scheduler.board import StationLine, station_board
 from scheduler.registry import find_station
 from scheduler.retries import retry
-from scheduler.stationlist import Spot, Standing, StationPage, StationQuery, page_of, spots_on
+from scheduler.stationlist import Standing, StationQuery, page_of, spots_on
 from scheduler.store.states import DeliveryState
 
 router = APIRouter(route_class=FormRoute)
@@ -43,10 +43,8 @@ def stations(
     query = StationQuery(search, technology, standing, problems, sort)
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, hub.today(), unit)
-        found = found_stations(
-            spots_on(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids),
-            query, page_number,
-        )  # fmt: skip
+        spots = spots_on(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
+        found = page_of(spots, query, page_number, key=sort_key)
         ids = [spot.id for spot in found.spots]
         board = station_board(session, hub.clock.now(), on=hub.today(), station_ids=ids)
     lines = {line.station.id: line for line in board}
@@ -90,12 +88,6 @@ def resend(request: Request, viewer: Viewer, code: str) -> int:
     if request.app.state.engine is not None:
         request.app.state.engine.visit(station.id)
     return sent
-
-
-def found_stations(spots: list[Spot], query: StationQuery, number: int) -> StationPage:
-    """A page of stations in Vietnamese order; a sort that there is not is the usual one."""
-    keys: dict[int, object] = {spot.id: sort_key(spot.name) for spot in spots}
-    return page_of(spots, query, number, key=keys)
 
 
 def has_problem(line: StationLine) -> bool:

@@ -45,6 +45,7 @@ PAGES = (
     ("ky", "/map"),
     ("dao", "/map"),
     ("ky", "/units?search=dao ly"),
+    ("ky", "/units/1"),
     ("ky", "/links"),
     ("dao", "/stations/dai-13579/week"),
     ("dao", "/stations/dai-13579/confirm"),

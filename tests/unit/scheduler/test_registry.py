@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from scheduler.csvrows import read_csv_text
-from scheduler.errors import FileRefused, NotFound
+from scheduler.errors import FileRefused, NotFound, PreviewOutdated, StationMovedOn
 from scheduler.hub import Hub
 from scheduler.registry import accept_host_key, find_station, list_stations, unit_of
-from scheduler.stationimport import StationsImported, import_stations
+from scheduler.stationedit import edit_station, sheet_of
+from scheduler.stationimport import ImportPlan, StationsImported, import_stations, plan_import
 from scheduler.stationrows import STATION_COLUMNS, template_csv
 from scheduler.store.models import LedgerEntry, Station, StationUnit
+from scheduler.units import find_unit
 from tests.builders import ON
 
 HEADER = "code,name,unit_code,technology,kind,host,port,host_key,push_from,push_until\n"
@@ -183,3 +186,100 @@ def test_excel_with_its_mark_and_its_line_ends_is_taken(hub: Hub) -> None:
     data = b"\xef\xbb\xbf" + (HEADER + GOOD).replace("\n", "\r\n").encode()
 
     assert give(hub, read_csv_text(data, "x.csv")).added == 1
+
+
+def planned(hub: Hub, text: str, **options: Any) -> ImportPlan:
+    with hub.database.read() as session:
+        return plan_import(session, text, name="x.csv", on=ON, **options)
+
+
+def test_a_plan_tells_each_row_and_changes_nothing(hub: Hub) -> None:
+    """New, changed, as it is, refused: with line, cells and reasons."""
+    give(hub, HEADER + GOOD + "tien,Đài Tiến,13579,fm,person,,,,,\n")
+
+    plan = planned(
+        hub,
+        HEADER + GOOD.replace("10.0.0.1", "10.0.0.2") + "tien,Đài Tiến,13579,fm,person,,,,,\n"
+        + "moi,Đài mới,13588,ip,player,10.0.0.3,,,,\n" + "xau,,13579,ip,person,,,,,\n",
+    )  # fmt: skip
+
+    assert [(row.line, row.outcome) for row in plan.rows] == [
+        (2, "changed"), (3, "unchanged"), (4, "added"), (5, "refused"),
+    ]  # fmt: skip
+    assert [(c.column, c.before, c.after) for c in plan.rows[0].changes] == [
+        ("host", "10.0.0.1", "10.0.0.2")
+    ]
+    assert plan.counts == {"refused": 1, "added": 1, "changed": 1, "unchanged": 1}
+    assert {one.code for one in stations(hub)} == {"dao-ly", "tien"}
+
+
+def test_what_is_applied_is_what_was_seen(hub: Hub) -> None:
+    """A change of the same station in between makes the preview void; another one does not."""
+    give(hub, HEADER + GOOD + "tien,Đài Tiến,13579,fm,person,,,,,\n")
+    text = HEADER + GOOD.replace("10.0.0.1", "10.0.0.2")
+    seen = planned(hub, text).digest
+
+    give(hub, HEADER + "tien,Đài xã Tiến,13579,fm,person,,,,,\n")
+    assert planned(hub, text).digest == seen
+    give(hub, HEADER + GOOD.replace("10.0.0.1", "10.0.0.7"))
+    with hub.database.write() as session, pytest.raises(PreviewOutdated):
+        import_stations(session, text, name="x", now=hub.clock.now(), by="test", on=ON, seen=seen)
+    assert {one.host for one in stations(hub)} == {"10.0.0.7", None}
+
+
+def test_a_column_that_the_table_lacks_leaves_a_station_as_it_is(hub: Hub) -> None:
+    """Who brings telephone numbers does not take away the addresses."""
+    give(hub, HEADER + GOOD)
+
+    give(hub, "code,name,unit_code,technology,kind,phone\ndao-ly,Đài Đạo Lý,13579,ip,player,0912\n")
+
+    [one] = stations(hub)
+    assert (one.phone, one.host, one.push_from) == ("0912", "10.0.0.1", time(19))
+
+
+def test_coordinates_are_read_as_excel_writes_them_and_kept_in_the_country(hub: Hub) -> None:
+    """A decimal comma is a decimal comma; half a place is none."""
+    head = "code;name;unit_code;technology;kind;lat;lon\n"
+    give(hub, head + "a;A;13579;ip;person;20,5443;106.0872\n")
+
+    assert [(one.lat, one.lon) for one in stations(hub)] == [(20.5443, 106.0872)]
+    for cells in ("91;1", "1;181", "20;", ";106", "x;1", "1e300;1", "nan;1"):
+        plan = planned(hub, head + f"b;B;13579;ip;person;{cells}\n")
+        assert [row.outcome for row in plan.rows] == ["refused"], cells
+
+
+def test_rows_outside_the_own_unit_are_refused(hub: Hub) -> None:
+    """Neither a station of others, nor one of ours moved to others."""
+    give(hub, HEADER + GOOD)
+    with hub.database.read() as session:
+        there = find_unit(session, "13588", ON)
+        here = find_unit(session, "13579", ON)
+    moved = HEADER + GOOD.replace("13579", "13588")
+
+    assert planned(hub, moved, unit_ids={here.id}).counts["refused"] == 1
+    assert planned(hub, moved, unit_ids={there.id}).counts["refused"] == 1
+    assert planned(hub, moved, unit_ids={here.id, there.id}).counts["changed"] == 1
+
+
+def test_two_who_edit_one_station_do_not_overwrite_each_other(hub: Hub) -> None:
+    """The second holds another version, and nothing of his is written."""
+    give(hub, HEADER + GOOD)
+    with hub.database.read() as session:
+        version = sheet_of(session, find_station(session, "dao-ly"), ON).version
+
+    def edit(**cells: str) -> None:
+        with hub.database.write() as session:
+            edit_station(
+                session, find_station(session, "dao-ly"), cells, seen=version, on=ON, by="x",
+                now=hub.clock.now(),
+            )  # fmt: skip
+
+    edit(phone="0911", unit_code="13588")
+    with pytest.raises(StationMovedOn):
+        edit(phone="0922")
+
+    with hub.database.read() as session:
+        station = find_station(session, "dao-ly")
+        unit = unit_of(session, station, ON)
+    assert station.phone == "0911"
+    assert unit is not None and unit.code == "13588"

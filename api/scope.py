@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from api.vietnamese import sort_key
 from scheduler.errors import OutsideUnit
+from scheduler.registry import find_station
 from scheduler.store.among import among
 from scheduler.store.models import Person, Station, StationUnit, Unit
 from scheduler.units import find_unit, unit_ids_below, unit_path, valid_on
@@ -127,6 +128,20 @@ def _units(
                 below = (among(Unit.parent_id, set(ids) & set(opened)), *valid_on(Unit, on))
         level = session.execute(select(*columns).where(*below)).all()
     return found
+
+
+def station_in(session: Session, person: Person, scope: Scope, code: str) -> Station:
+    """
+    A station that the person may look at.
+
+    Raises:
+        NotFound: there is none with this code.
+        OutsideUnit: it stands outside the part of the map that is looked at.
+    """
+    station = find_station(session, code)
+    if not scope.covers(station.id):
+        raise OutsideUnit(who=person.full_name, unit=person.unit.name if person.unit else "")
+    return station
 
 
 def _tree(units: Sequence[_Named]) -> Iterator[UnitChoice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, time
+from datetime import date, time, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -33,6 +33,7 @@ KINDS = ("programme", "relay_province", "relay_district", "announcement")
 # What may be changed in a line that stands, and what then has to be checked anew.
 _CHECKED = ("audience", "exclude", "starts_at", "seconds", "rrule", "programme_class", "unit_code",
             "valid_from", "valid_to")  # fmt: skip
+_EARLIEST_START, _FARTHEST_START = date(2000, 1, 1), timedelta(days=5 * 366)
 SLOT_LOCK = 0x736C6F74  # "slot": two that overlap may not be checked side by side
 
 
@@ -299,6 +300,8 @@ def fill_line(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> N
     with session.no_autoflush:
         own_length_s = fill_content(session, slot, details)
     on = details.valid_from or slot.valid_from or hub.today()
+    if on != slot.valid_from:
+        _refuse_far(hub, on)
     with session.no_autoflush:
         if slot.unit is None or slot.unit.code != details.unit_code:
             slot.unit = find_unit(session, details.unit_code, on)
@@ -319,6 +322,16 @@ def fill_line(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> N
     slot.valid_from, slot.valid_to = on, details.valid_to
     if [_key(one) for one in slot.targets] != [_key(one) for one in targets]:
         slot.targets = targets
+
+
+def _refuse_far(hub: Hub, on: date) -> None:
+    """A slip of the finger in a year: what a rule airs is counted from this day on."""
+    last = hub.today() + _FARTHEST_START
+    if not _EARLIEST_START <= on <= last:
+        raise InputInvalid(
+            problem=said("a slot begins between {first} and {last}",
+                         first=f"{_EARLIEST_START:%d/%m/%Y}", last=f"{last:%d/%m/%Y}")
+        )  # fmt: skip
 
 
 def _key(target: SlotTarget) -> tuple[object, ...]:

@@ -41,6 +41,7 @@ from scheduler.store.models import Slot
 @click.option("--class", "programme_class", type=click.Choice(CLASSES), help="Of the bulletin.")
 @click.option("--late-ok", "late_ok_s", type=int, metavar="SECONDS",
               help="May start this much late; 0: not at all.")  # fmt: skip
+@click.option("--from", "valid_from", type=DATE, help="The first day, from which it is counted.")
 @click.option("--until", "valid_to", type=DATE, help="The last day, included.")
 @click.option("--no-end", is_flag=True, help="It has no last day any more.")
 @acting

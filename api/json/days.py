@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.moments import in_sight
-from api.scope import scope_of
+from api.scope import scope_of, station_in
 from scheduler.grid import MAX_DAYS, Entry, entries
 
 router = APIRouter(tags=["timetable"])
@@ -31,6 +31,7 @@ class OccurrenceOut(BaseModel):
                 "programme_id": 7,
                 "stations": 109,
                 "collides": False,
+                "is_draft": False,
             }
         }
     )
@@ -44,6 +45,7 @@ class OccurrenceOut(BaseModel):
     programme_id: int | None = Field(description="null: chosen when the day is planned")
     stations: int
     collides: bool
+    is_draft: bool = Field(description="nobody has released it: it does not air so")
 
     @classmethod
     def of(cls, one: Entry) -> Self:
@@ -52,7 +54,7 @@ class OccurrenceOut(BaseModel):
             starts_at=one.starts_at, ends_at=one.ends_at,
             programme_class=one.slot.programme_class,
             programme_id=one.programme.id if one.programme else None,
-            stations=len(one.station_ids), collides=one.collides,
+            stations=len(one.station_ids), collides=one.collides, is_draft=one.is_draft,
         )  # fmt: skip
 
 
@@ -63,11 +65,17 @@ def list_occurrences(
     first: date | None = None,
     days: Annotated[int, Query(ge=1, le=MAX_DAYS)] = 7,
     unit: Annotated[str, Query(max_length=20, description="code; with all below it")] = "",
+    station: Annotated[str, Query(max_length=60, description="code; only what it hears")] = "",
+    released: Annotated[bool, Query(description="what airs by now, instead of the draft")] = False,
 ) -> list[OccurrenceOut]:
     """What the draft of the timetable says from a day on (today), earliest first."""
     hub = hub_of(request)
     first = in_sight(first or hub.today(), hub)
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, first, unit)
-        found = entries(hub, session, first, days, unit_ids=scope.unit_ids)
+        heard_at = station_in(session, viewer.person, scope, station) if station else None
+        found = entries(
+            hub, session, first, days, unit_ids=scope.unit_ids, released=released,
+            station_id=heard_at.id if heard_at else None,
+        )  # fmt: skip
     return [OccurrenceOut.of(one) for one in found]

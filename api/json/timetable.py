@@ -22,6 +22,7 @@ from scheduler import slots
 from scheduler.airings import day_schedule
 from scheduler.hearing import rule_of
 from scheduler.lines import is_draft
+from scheduler.slotcontent import items_of
 from scheduler.slotversions import version_of
 from scheduler.store.models import Slot, SlotTarget
 
@@ -140,7 +141,13 @@ class SlotOut(BaseModel):
     exclude: list[str]
     programme_id: int | None
     programme_title: str | None
-    content: str
+    series: str | None
+    theme: str | None
+    items: list[str] = Field(description="programme:ID, series:ID, theme:ID in order")
+    no_repeat_days: int
+    ident_id: int | None
+    filler_id: int | None
+    content: str = Field(description="what airs, in words")
     kind: str
     programme_class: str
     starts_at: LocalTime
@@ -250,6 +257,12 @@ def _shown(request: Request, slot: Slot) -> SlotOut:
         exclude=[_target(one) for one in slot.targets if one.excluded],
         programme_id=slot.programme_id,
         programme_title=slot.programme.title if slot.programme else None,
+        series=slot.series.name if slot.series else None,
+        theme=slot.theme.name if slot.theme else None,
+        items=list(items_of(slot)),
+        no_repeat_days=slot.no_repeat_days,
+        ident_id=slot.ident_id,
+        filler_id=slot.filler_id,
         content=content_in_words(slot, translator_of(request)),
         kind=slot.kind,
         programme_class=slot.programme_class,

@@ -22,15 +22,15 @@ from api.pages.slotplaces import day_places
 from api.pages.slottyped import Typed
 from api.pages.timetable import PLANNERS, Planner
 from api.rulewords import describe
-from api.scope import Scope, scope_of
+from api.scope import Scope, scope_of, station_in
 from scheduler import exceptions
-from scheduler.errors import CoreError, InputInvalid, OutsideUnit
+from scheduler.errors import CoreError, InputInvalid
 from scheduler.exceptions import Decision
 from scheduler.grid import Entry, entries
 from scheduler.hearing import rule_of
 from scheduler.lines import every_slot, is_draft
 from scheduler.programmes import list_programmes
-from scheduler.registry import find_station, list_stations
+from scheduler.registry import list_stations
 from scheduler.slots import details_of
 from scheduler.store.models import Slot, Station
 from scheduler.store.states import ProgrammeState
@@ -226,10 +226,7 @@ def _seen(request: Request, viewer: Viewer, first: date, days: int, wish: Wish) 
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, first, wish.unit)
         known = [one for one in list_stations(session) if scope.covers(one.id)]
-        station = find_station(session, wish.station) if wish.station else None
-        if station is not None and not scope.covers(station.id):
-            unit = viewer.person.unit
-            raise OutsideUnit(who=viewer.person.full_name, unit=unit.name if unit else "")
+        station = station_in(session, viewer.person, scope, wish.station) if wish.station else None
         found = entries(
             hub, session, first, days, unit_ids=scope.unit_ids, released=wish.air,
             station_id=station.id if station else None,

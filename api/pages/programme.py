@@ -274,6 +274,8 @@ def _rights(viewer: Viewer, one: Shown) -> dict[str, bool]:
         "is_own": is_ready and viewer.may("approver") and own,
         "may_change": may_change and programme.state in programmes.OPEN_PROGRAMMES,
         "may_resubmit": may_change and programme.state is ProgrammeState.REJECTED and is_fit,
+        "may_plan": viewer.may("editor", "district", "commune")
+        and programme.state in (ProgrammeState.READY, ProgrammeState.APPROVED),
         "may_withdraw": viewer.may("approver", "editor")
         and programme.state in (ProgrammeState.READY, ProgrammeState.APPROVED),
     }

@@ -140,3 +140,28 @@ def test_without_scripts_and_on_a_phone_the_week_is_a_list(
     entry.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/timetable/1/days/2022-10-24")
+
+
+def test_one_station_and_what_airs_by_now(site: Site) -> None:
+    """The calendar of one station; a draft is there with a sign, or as it airs without it."""
+    with site.client("huong") as client:
+        client.patch("/api/v1/slots/2", json={"starts_at": "11:40", "audience": ["unit:352"]})
+        there = client.get(f"{CALENDAR}?view=day&on=2022-10-20&station=dai-13501").text
+        elsewhere = client.get(f"{CALENDAR}?view=day&on=2022-10-20&station=dai-13579").text
+        by_now = client.get(f"{CALENDAR}?view=day&on=2022-10-20&station=dai-13579&air=1").text
+        data = client.get("/api/v1/timetable/days?first=2022-10-20&days=1&station=dai-13579")
+        air = client.get(
+            "/api/v1/timetable/days?first=2022-10-20&days=1&station=dai-13579&released=true"
+        ).json()
+    assert re.findall(r"<time [^>]+>(\d\d:\d\d)</time>", there) == ["05:00", "11:40", "17:00"]
+    assert there.count("icons.svg") > 0
+    assert there.count("<span>bản nháp</span>") == 1
+    assert re.findall(r"<time [^>]+>(\d\d:\d\d)</time>", elsewhere) == ["05:00", "17:00"]
+    assert re.findall(r"<time [^>]+>(\d\d:\d\d)</time>", by_now) == ["05:00", "11:15", "17:00"]
+    assert "bản nháp" not in by_now.split("<main")[1].replace("data-draft", "").split("<ol")[1]
+    assert [one["slot_id"] for one in data.json()] == [1, 3]
+    assert [one["slot_id"] for one in air] == [1, 2, 3]
+    with site.client("dao") as client:
+        assert client.get(f"{CALENDAR}?station=dai-13501").status_code == 403
+        assert client.get(f"{CALENDAR}?station=dai-0").status_code == 404
+        assert client.get("/api/v1/timetable/days?station=dai-13501").status_code == 403

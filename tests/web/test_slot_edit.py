@@ -253,3 +253,17 @@ def test_an_address_fills_the_form_and_an_editor_of_another_unit_is_refused(site
         assert client.get(EDIT).status_code == 403
         assert client.submit(EDIT, **{**sent, "title": "Lấn sân"}).status_code == 403
     assert stands(site).title == "Buổi trưa"
+
+
+def test_days_beyond_every_calendar_are_told_in_words(site: Site) -> None:
+    """A year with a digit too many is a slip of the finger, not an error of ours."""
+    with site.client("huong") as client:
+        for day in ("0001-01-01", "9999-12-31", "2922-10-26"):
+            for field in ("valid_from", "valid_to"):
+                sent = {**opened(client), field: day}
+                for do in ("preview", "save"):
+                    assert client.submit(EDIT, **sent, do=do).status_code < 500, (day, field)
+                asked = {name: value for name, value in sent.items() if name != "opened"}
+                assert client.get("/timetable/check", params=asked).status_code == 200
+            assert client.get(f"/timetable/calendar?view=month&on={day}").status_code < 500
+            assert client.patch("/api/v1/slots/3", json={"valid_from": day}).status_code < 500

@@ -128,6 +128,23 @@ def ready(tell: Told, fleet: Fleet, tmp_path: Path) -> Told:
     return tell
 
 
+def test_a_word_is_given_for_a_day_at_once(ready: Told) -> None:
+    """Nothing was sent and nothing played: two airings wait for a word, and get one, once."""
+    loa = ready.loa
+    ready("plan", "--days", "1", of="plan")
+    loa.clock.advance(timedelta(hours=12))  # 06:00 of tomorrow is over
+    day = ("--from", "17/10/2022", "--to", "17/10/2022")
+
+    told = ready("confirm", *day, "--unit", "13579", "--not-heard", "--yes", "--by", "lan",
+                 of="confirm")  # fmt: skip
+    rest = ready("confirm", *day, "--heard", "--yes", "--by", "lan", of="confirm")
+    none = ready("confirm", *day, "--heard", "--by", "lan", of="confirm")
+
+    assert [one["confirmed"] for one in (told, rest, none)] == [1, 1, 0]
+    log = ready("airings", *day, "--grade", "b", of="airings")
+    assert log["by_state"] == {"missed": 1, "aired": 1}
+
+
 def test_a_station_that_is_down_fails_alone(ready: Told, fleet: Fleet) -> None:
     """One station without power: exit code 3, and the other one has its day."""
     ready("plan", "--days", "1", of="plan")

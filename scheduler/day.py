@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from scheduler.hub import Hub
 from scheduler.keys import keys_of
-from scheduler.store.db import in_batches
+from scheduler.store.db import in_batches, one_of
 from scheduler.store.models import Airing, Delivery, Programme, Rendition, Slot, Station
 from scheduler.store.states import CURRENT_DELIVERIES, LEFT_OUT_AIRINGS, RenditionState
 from stations.layout import DayFiles, RenditionFile, Sha256
@@ -63,7 +63,9 @@ class PlannedItem:
     ident_id: int | None = None  # a programme that sounds before it
 
 
-Renditions = Mapping[tuple[int, str], Rendition]  # by programme and profile
+Renditions = Mapping[
+    tuple[int, str], ManifestFile
+]  # those that are ready, by programme and profile
 
 
 def day_of(items: Iterable[PlannedItem], profile: str, renditions: Renditions) -> Day:
@@ -76,10 +78,10 @@ def day_of(items: Iterable[PlannedItem], profile: str, renditions: Renditions) -
         if rendition is None:
             waiting.add(item.programme_id)
             continue
-        plays = [_file_of(rendition)]
+        plays = [rendition]
         ident = renditions.get((item.ident_id, profile)) if item.ident_id else None
         if ident is not None:  # without it the programme still airs
-            plays.insert(0, _file_of(ident))
+            plays.insert(0, ident)
         files |= {file.name: file for file in plays}
         made.append(_item_of(item, plays))
     return Day(tuple(made), tuple(files[name] for name in sorted(files)), frozenset(waiting))
@@ -100,14 +102,16 @@ def programmes_of(items: Iterable[PlannedItem]) -> set[int]:
 
 def ready_renditions(session: Session, programme_ids: Collection[int] | None = None) -> Renditions:
     """The renditions that exist, by programme and profile."""
-    statement = select(Rendition).where(Rendition.state == RenditionState.READY)
-    found: list[Rendition] = []
     if programme_ids is None:
-        found = list(session.scalars(statement))
-    else:
-        for batch in in_batches(sorted(programme_ids)):
-            found += session.scalars(statement.where(Rendition.programme_id.in_(batch)))
-    return {(rendition.programme_id, rendition.profile): rendition for rendition in found}
+        return _by_programme(session.execute(_READY))
+    found: dict[tuple[int, str], ManifestFile] = {}
+    for batch in in_batches(sorted(programme_ids)):
+        found |= _by_programme(session.execute(_READY_OF, {"programme_ids": batch}))
+    return found
+
+
+def _by_programme(rows: Iterable[Any]) -> dict[tuple[int, str], ManifestFile]:
+    return {(programme_id, profile): _file_of(*file) for programme_id, profile, *file in rows}
 
 
 def day_from_rows(session: Session, station: Station, on: date) -> Day:
@@ -118,37 +122,18 @@ def day_from_rows(session: Session, station: Station, on: date) -> Day:
 def days_from_rows(session: Session, station: Station, dates: Collection[date]) -> dict[date, Day]:
     """Several days of one station as the rows have them now: one question, however many."""
     items: dict[date, list[PlannedItem]] = {on: [] for on in dates}
-    renditions: dict[tuple[int, str], Rendition] = {}
-    rows = session.execute(
-        select(
-            Airing.broadcast_date, Rendition, Airing.planned_at, Airing.programme_id,
-            Airing.programme_class, Slot.title, Slot.released, Programme.title, Airing.late_ok_s,
-            Airing.stream, Airing.ms, Airing.ident_id,
-        )
-        .join(Slot, Airing.slot_id == Slot.id)
-        .join(Programme, Airing.programme_id == Programme.id)
-        .outerjoin(
-            Rendition,
-            and_(
-                Rendition.programme_id == Airing.programme_id,
-                Rendition.profile == station.profile,
-                Rendition.state == RenditionState.READY,
-            ),
-        )
-        .where(
-            Airing.station_id == station.id,
-            Airing.broadcast_date.in_(dates),
-            Airing.state.not_in(LEFT_OUT_AIRINGS),
-            Airing.bulletin_id.is_(None),
-        )
-    )  # fmt: skip
-    for on, rendition, at, programme_id, its_class, *titles, late_ok_s, stream, ms, ident in rows:
-        title = item_title(*titles)
+    renditions: dict[tuple[int, str], ManifestFile] = {}
+    asked = {"station_id": station.id, "profile": station.profile, "dates": list(items)}
+    for on, at, programme_id, its_class, late_ok_s, stream, ms, ident, *rest in session.execute(
+        _DAYS, asked
+    ):
+        title = item_title(*rest[:3])
         items[on].append(
             PlannedItem(at, programme_id, its_class, title, late_ok_s, stream, ms, ident)
         )
-        if rendition is not None:
-            renditions[rendition.programme_id, rendition.profile] = rendition
+        key = programme_id, station.profile
+        if key not in renditions and rest[3] is not None:
+            renditions[key] = _file_of(*rest[3:])
     idents = {one.ident_id for planned in items.values() for one in planned if one.ident_id}
     if idents:
         renditions |= ready_renditions(session, idents)
@@ -225,15 +210,11 @@ def planned_at_of(item_id: str) -> datetime:
     return datetime.strptime(item_id, ITEM_ID).replace(tzinfo=UTC)
 
 
-def _file_of(rendition: Rendition) -> ManifestFile:
-    assert rendition.sha256 and rendition.extension
-    assert rendition.size_bytes is not None and rendition.ms is not None
-    return ManifestFile(
-        sha256=Sha256(rendition.sha256),
-        extension=rendition.extension,
-        size_bytes=rendition.size_bytes,
-        ms=rendition.ms,
-    )
+def _file_of(
+    sha256: str | None, extension: str | None, size: int | None, ms: int | None
+) -> ManifestFile:
+    assert sha256 and extension and size is not None and ms is not None, "a rendition that is ready"
+    return ManifestFile(Sha256(sha256), extension, size, ms)
 
 
 def _item_of(item: PlannedItem, plays: Sequence[ManifestFile]) -> ManifestItem:
@@ -248,3 +229,41 @@ def _item_of(item: PlannedItem, plays: Sequence[ManifestFile]) -> ManifestItem:
         files=tuple(file.name for file in plays),
         stream=item.stream or "",
     )
+
+
+# ── Statements ─────────────────────────────────────────────────────────────────────────────────
+# Prepared once, and on the bare tables: a night asks them for every station.
+
+_airing: Any = Airing.__table__
+_slot: Any = Slot.__table__
+_programme: Any = Programme.__table__
+_rendition: Any = Rendition.__table__
+_FILE = (_rendition.c.sha256, _rendition.c.extension, _rendition.c.size_bytes, _rendition.c.ms)
+
+_READY = select(_rendition.c.programme_id, _rendition.c.profile, *_FILE).where(
+    _rendition.c.state == RenditionState.READY
+)
+_READY_OF = _READY.where(_rendition.c.programme_id.in_(bindparam("programme_ids", expanding=True)))
+_DAYS = (
+    select(
+        _airing.c.broadcast_date, _airing.c.planned_at, _airing.c.programme_id,
+        _airing.c.programme_class, _airing.c.late_ok_s, _airing.c.stream, _airing.c.ms,
+        _airing.c.ident_id, _slot.c.title, _slot.c.released, _programme.c.title, *_FILE,
+    )
+    .join(_slot, _airing.c.slot_id == _slot.c.id)
+    .join(_programme, _airing.c.programme_id == _programme.c.id)
+    .outerjoin(
+        _rendition,
+        and_(
+            _rendition.c.programme_id == _airing.c.programme_id,
+            _rendition.c.profile == bindparam("profile"),
+            _rendition.c.state == RenditionState.READY,
+        ),
+    )
+    .where(
+        _airing.c.station_id == bindparam("station_id"),
+        _airing.c.broadcast_date.in_(bindparam("dates", expanding=True)),
+        ~one_of(_airing.c.state, LEFT_OUT_AIRINGS),
+        _airing.c.bulletin_id.is_(None),
+    )
+)  # fmt: skip

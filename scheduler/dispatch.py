@@ -11,12 +11,11 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import Row, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.day import (
     Day,
-    coming_manifests,
     day_files,
     day_from_rows,
     manifest_of,
@@ -45,7 +44,7 @@ from scheduler.store.states import OPEN_AIRINGS, DeliveryState, moving
 from scheduler.sweep import sweep, sweep_quietly
 from stations.errors import StationError, StationFull
 from stations.layout import RenditionFile
-from stations.manifest import Manifest, file_sha256
+from stations.manifest import file_sha256
 from stations.visit import Sent, Visit
 
 log = structlog.get_logger()
@@ -57,6 +56,9 @@ _QUEUED_FOR = timedelta(minutes=5)
 _URGENT_FOR = timedelta(hours=1)
 # A station that keeps talking and takes nothing holds a worker for so long, and no longer.
 _WITHOUT_PROGRESS_S = 1800
+# Sets the columns that are given to it.
+_stations: Any = Station.__table__
+_SEEN = update(_stations).where(_stations.c.id == bindparam("station_id"))
 
 Step = Callable[[str], None]
 Progress = Callable[[str, int], None]  # station code, bytes acknowledged in this visit
@@ -279,8 +281,8 @@ class _Visiting:
         self.sent_before = 0  # of self.sent, those that earlier deliveries carry
         self.delivered = 0
         self.acknowledged = 0  # bytes in this visit, those of an unfinished file included
-        with hub.database.read() as session:
-            self.coming: list[Manifest] = coming_manifests(hub, session, self.station)
+        self.coming = claimed.coming
+        self.seen: dict[str, Any] = {}  # of the station, for its row
 
     def run(self) -> VisitResult:
         try:
@@ -291,7 +293,7 @@ class _Visiting:
                     manifest_sha256 = self._bring(visit, lease, delivery)
                     if len(self.held) > 1:
                         self._record(lease, manifest_sha256)
-                self._remember_station(visit)
+                self._look_at_station(visit)
             # The last one only when the line is free again: its lease holds our place on the link.
             self._record(lease, manifest_sha256)
         except LeaseLost as error:
@@ -327,7 +329,10 @@ class _Visiting:
 
     def _record(self, lease: Lease, manifest_sha256: str) -> None:
         sent = self.sent[self.sent_before :]
-        finish(self.hub, lease, sent=sent, manifest_sha256=manifest_sha256)
+        finish(
+            self.hub, lease, sent=sent, manifest_sha256=manifest_sha256,
+            also=self._remember_station,
+        )  # fmt: skip
         self.sent_before = len(self.sent)
         self.step("recorded")
         del self.held[lease]
@@ -383,15 +388,17 @@ class _Visiting:
         if self.hub.clock.now() > self.helps_until:
             raise DayOver()
 
-    def _remember_station(self, visit: Visit) -> None:
+    def _look_at_station(self, visit: Visit) -> None:
         now = self.hub.clock.now()
-        seen: dict[str, Any] = {"last_seen_at": now, "free_bytes": visit.free_bytes()}
+        self.seen = {"last_seen_at": now, "free_bytes": visit.free_bytes()}
         if self.hub.clock.is_real:
             ahead_s = visit.clock_ahead_s(now.timestamp())
-            seen |= {} if ahead_s is None else {"clock_skew_s": round(ahead_s, 1)}
-        seen |= probed_anew(self.hub, self.station, visit)
-        with self.hub.database.write() as session:
-            session.execute(update(Station).where(Station.id == self.station.id).values(**seen))
+            self.seen |= {} if ahead_s is None else {"clock_skew_s": round(ahead_s, 1)}
+        self.seen |= probed_anew(self.hub, self.station, visit)
+
+    def _remember_station(self, session: Session) -> None:
+        if self.seen:
+            session.execute(_SEEN, {"station_id": self.station.id, **self.seen})
 
     def _ended(self, error: StationError | CoreError) -> VisitResult:
         unfinished = self.acknowledged - sum(sent.bytes_sent for sent in self.sent)
@@ -400,6 +407,7 @@ class _Visiting:
         give_back(
             self.hub, list(self.held), code=error.code, fields=error.fields, retry=error.retry,
             sent=self.sent[self.sent_before :], at_once=isinstance(error, Stopped | DayOver),
+            also=self._remember_station,
         )  # fmt: skip
         return self._result(error)
 

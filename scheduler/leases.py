@@ -11,25 +11,36 @@ import hashlib
 import os
 import socket
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Update, func, select, update
+from sqlalchemy import CursorResult, Update, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.config import PushSettings
-from scheduler.day import Day, days_from_rows
+from scheduler.day import Day, days_from_rows, manifest_of
 from scheduler.errors import LeaseLost
 from scheduler.hub import Hub
 from scheduler.plansend import new_delivery, supersede
+from scheduler.store.db import one_of
 from scheduler.store.models import Airing, Attempt, Delivery, Station
-from scheduler.store.states import AiringState, DeliveryState, move, moving
+from scheduler.store.states import (
+    CURRENT_DELIVERIES,
+    AiringState,
+    DeliveryState,
+    move,
+    moving,
+    moving_rows,
+)
+from stations.manifest import Manifest
 from stations.visit import Sent
 
 # Why an airing that nobody proved cannot have been: the station was never reached in time.
 NOT_DELIVERED = "not_delivered"
+# A late rule allows a day at most, and an item lasts a day at most: older days have nothing left.
+_MAY_STILL_HELP = timedelta(days=3)
 
 
 def worker_name() -> str:
@@ -53,6 +64,7 @@ class Claim:
     station: Station
     deliveries: tuple[Delivery, ...]
     leases: tuple[Lease, ...]
+    coming: tuple[Manifest, ...]  # of today and every planned day after it, held or not
 
 
 def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
@@ -62,32 +74,42 @@ def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
     A day that changed since it was planned goes out under a new seq: a station that saw the old
     content under the old seq would refuse the new one.
     """
-    now = hub.clock.now()
+    now, today = hub.clock.now(), hub.today()
     with hub.database.write() as session:
         # Locks the row on PostgreSQL: two workers cannot both find the station free.
-        station = session.get(Station, station_id, with_for_update=True)
-        if station is None or _is_visited(session, station_id, now):
+        station = session.scalar(_STATION, {"station_id": station_id})
+        if station is None:
             return None
-        waiting = session.scalars(
-            select(Delivery)
-            .where(
-                Delivery.station_id == station_id,
-                Delivery.state.in_((DeliveryState.DUE, DeliveryState.QUEUED)),
-                Delivery.last_air_at >= now,  # what is over has nothing left that is worth a byte
-            )
-            .order_by(Delivery.for_date)
-        ).all()
-        if not any(one.state is DeliveryState.QUEUED or one.next_try_at <= now for one in waiting):
-            return None  # a doubled message after a failure: the back-off holds for it too
+        days_since = {"station_id": station_id, "since": today - _MAY_STILL_HELP}
+        around = session.scalars(_AROUND, days_since).all()
+        waiting = [one for one in around if _waits(one, now)]
+        if any(_is_held(one, now) for one in around) or not _is_due(waiting, now):
+            return None
         leave_out_the_late(session, waiting, now)
-        days = days_from_rows(session, station, [delivery.for_date for delivery in waiting])
-        fresh = [
-            _as_of_now(hub, session, station, delivery, days[delivery.for_date])
-            for delivery in waiting
-        ]
+        told = [one for one in around if one.for_date >= today or one in waiting]
+        days = days_from_rows(session, station, [one.for_date for one in told])
+        fresh = {one: _as_of_now(hub, session, station, one, days[one.for_date]) for one in waiting}
         session.flush()
-        leased = _lease(hub, session, fresh, worker, now)
-    return Claim(station, *leased) if fresh else None
+        held, leases = _lease(hub, session, list(fresh.values()), worker, now)
+    coming = [fresh.get(one, one) for one in told if one.for_date >= today]
+    manifests = [manifest_of(hub, station, one, days[one.for_date]) for one in coming]
+    return Claim(station, held, leases, tuple(manifests))
+
+
+def _waits(delivery: Delivery, now: datetime) -> bool:
+    """What is over has nothing left that is worth a byte."""
+    is_open = delivery.state in (DeliveryState.DUE, DeliveryState.QUEUED)
+    return is_open and delivery.last_air_at >= now
+
+
+def _is_due(waiting: Sequence[Delivery], now: datetime) -> bool:
+    """Not so after a doubled message that follows a failure: the back-off holds for it too."""
+    return any(one.state is DeliveryState.QUEUED or one.next_try_at <= now for one in waiting)
+
+
+def _is_held(delivery: Delivery, now: datetime) -> bool:
+    until = delivery.lease_until
+    return delivery.state is DeliveryState.LEASED and until is not None and until >= now
 
 
 def renew(hub: Hub, leases: Sequence[Lease]) -> None:
@@ -100,60 +122,53 @@ def renew(hub: Hub, leases: Sequence[Lease]) -> None:
     until = hub.clock.now() + timedelta(seconds=hub.settings.push.lease_s)
     with hub.database.write() as session:
         for lease in leases:
-            _change_held(session, _held_update(lease).values(lease_until=until))
+            _change_held(session, _RENEWED, lease, until=until)
 
 
-def finish(hub: Hub, lease: Lease, *, sent: Sequence[Sent], manifest_sha256: str) -> None:
+def finish(
+    hub: Hub, lease: Lease, *, sent: Sequence[Sent], manifest_sha256: str,
+    also: Callable[[Session], None] = lambda session: None,
+) -> None:  # fmt: skip
     """
     The station has the day: we wrote it, flushed it, checked it and renamed it.
+
+    ``also``: what else is written down in the same transaction.
 
     Raises:
         LeaseLost: the claim was lost meanwhile; the new holder will find the files there.
     """
     now = hub.clock.now()
     with hub.database.write() as session:
-        _change_held(
-            session,
-            _move_held(lease, DeliveryState.DELIVERED).values(
-                delivered_at=now,
-                manifest_sha256=manifest_sha256,
-                lease_until=None,
-                error_code=None,
-                error_fields=None,
-            ),
-        )
+        _change_held(session, _DELIVERED, lease, now=now, sent_sha256=manifest_sha256)
         _close_attempt(session, lease, now, DeliveryState.DELIVERED.value, sent)
+        also(session)
 
 
 def give_back(
     hub: Hub, leases: Iterable[Lease], *, code: str, fields: dict[str, Any], retry: bool,
     sent: Sequence[Sent] = (), at_once: bool = False,
+    also: Callable[[Session], None] = lambda session: None,
 ) -> None:  # fmt: skip
     """
     A visit that failed: due again after a back-off, or failed until a person decides.
 
-    ``at_once``: nobody failed, so nobody has to wait.
+    ``at_once``: nobody failed, so nobody has to wait. ``also``: as for ``finish``.
 
     The bytes that it sent belong to the first of them, which was under way.
     """
     now = hub.clock.now()
-    state = DeliveryState.DUE if retry else DeliveryState.FAILED
     kept = {name: str(value) for name, value in fields.items()}
+    told = {"why": code, "why_fields": kept}
     with hub.database.write() as session:
         for lease in leases:
             wait = timedelta(0) if at_once else back_off(hub.settings.push, lease)
-            changed = _affected(
-                session,
-                _move_held(lease, state).values(
-                    next_try_at=now + wait,
-                    lease_until=None,
-                    error_code=code,
-                    error_fields=kept,
-                ),
+            changed = _run_held(
+                session, _DUE_AGAIN if retry else _FAILED, lease, next_try=now + wait, **told
             )
             if changed:
                 _close_attempt(session, lease, now, code, sent, kept)
             sent = ()
+        also(session)
 
 
 def keep_queued(session: Session, until: datetime) -> None:
@@ -199,15 +214,8 @@ def leave_out_the_late(session: Session, waiting: Sequence[Delivery], now: datet
     for delivery in waiting:
         if delivery.first_air_at >= now or _was_ever_brought(session, delivery):
             continue
-        airings = session.scalars(
-            select(Airing).where(
-                Airing.station_id == delivery.station_id,
-                Airing.broadcast_date == delivery.for_date,
-                Airing.state == AiringState.PLANNED,
-                Airing.planned_at < now,
-            )
-        )
-        for airing in airings:
+        of_day = {"station_id": delivery.station_id, "for_date": delivery.for_date}
+        for airing in session.scalars(_BEGUN, of_day | {"now": now}):
             if airing.planned_at + timedelta(seconds=airing.late_ok_s) < now:
                 move(airing, AiringState.UNKNOWN)
                 airing.reason = NOT_DELIVERED
@@ -215,12 +223,8 @@ def leave_out_the_late(session: Session, waiting: Sequence[Delivery], now: datet
 
 
 def _was_ever_brought(session: Session, delivery: Delivery) -> bool:
-    brought = select(Delivery.id).where(
-        Delivery.station_id == delivery.station_id,
-        Delivery.for_date == delivery.for_date,
-        Delivery.delivered_at.is_not(None),
-    )
-    return session.scalar(brought.limit(1)) is not None
+    of_day = {"station_id": delivery.station_id, "for_date": delivery.for_date}
+    return session.scalar(_EVER_BROUGHT, of_day) is not None
 
 
 def back_off(push: PushSettings, lease: Lease) -> timedelta:
@@ -233,15 +237,6 @@ def back_off(push: PushSettings, lease: Lease) -> timedelta:
     seconds = min(push.first_retry_s * 2 ** min(lease.attempt - 1, 20), push.retry_cap_s)
     seed = hashlib.sha256(f"{lease.delivery_id}/{lease.attempt}".encode()).digest()[0]
     return timedelta(seconds=seconds * (0.8 + 0.4 * seed / 255))
-
-
-def _is_visited(session: Session, station_id: int, now: datetime) -> bool:
-    held = select(Delivery.id).where(
-        Delivery.station_id == station_id,
-        Delivery.state == DeliveryState.LEASED,
-        Delivery.lease_until >= now,
-    )
-    return session.scalar(held.limit(1)) is not None
 
 
 def _as_of_now(
@@ -259,47 +254,31 @@ def _lease(
     hub: Hub, session: Session, deliveries: Sequence[Delivery], worker: str, now: datetime
 ) -> tuple[tuple[Delivery, ...], tuple[Lease, ...]]:
     until = now + timedelta(seconds=hub.settings.push.lease_s)
-    rows = session.execute(
-        moving(Delivery, DeliveryState.LEASED)
-        .where(Delivery.id.in_([delivery.id for delivery in deliveries]))
-        .values(worker=worker, lease_until=until, attempts=Delivery.attempts + 1)
-        .returning(Delivery.id, Delivery.attempts),
-        execution_options={"synchronize_session": False},
-    ).all()
+    ids = [delivery.id for delivery in deliveries]
+    rows = session.execute(_LEASED, {"ids": ids, "holder": worker, "until": until}).all()
     attempts = {row.id: row.attempts for row in rows}
     held = [delivery for delivery in deliveries if delivery.id in attempts]
     leases = [Lease(delivery.id, attempts[delivery.id], worker) for delivery in held]
-    session.add_all(
-        Attempt(delivery_id=lease.delivery_id, number=lease.attempt, worker=worker, started_at=now)
-        for lease in leases
-    )
+    opened = [
+        {"delivery_id": one.delivery_id, "number": one.attempt, "worker": worker, "started_at": now}
+        for one in leases
+    ]
+    session.execute(_OPENED, opened)
     return tuple(held), tuple(leases)
 
 
-def _held_update(lease: Lease) -> Update:
-    return _only_held(update(Delivery), lease)
-
-
-def _move_held(lease: Lease, state: DeliveryState) -> Update:
-    return _only_held(moving(Delivery, state), lease)
-
-
-def _only_held(statement: Update, lease: Lease) -> Update:
-    return statement.where(
-        Delivery.id == lease.delivery_id,
-        Delivery.state == DeliveryState.LEASED,
-        Delivery.attempts == lease.attempt,
-        Delivery.worker == lease.worker,
-    )
-
-
-def _change_held(session: Session, statement: Update) -> None:
-    if _affected(session, statement) != 1:
+def _change_held(session: Session, statement: Update, lease: Lease, **values: Any) -> None:
+    if _run_held(session, statement, lease, **values) != 1:
         raise LeaseLost()
 
 
-def _affected(session: Session, statement: Update) -> int:
-    result = session.execute(statement, execution_options={"synchronize_session": False})
+def _run_held(session: Session, statement: Update, lease: Lease, **values: Any) -> int:
+    named = {"delivery_id": lease.delivery_id, "attempt": lease.attempt, "holder": lease.worker}
+    return _affected(session, statement, named | values)
+
+
+def _affected(session: Session, statement: Update, values: Mapping[str, Any] | None = None) -> int:
+    result = session.execute(statement, values, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
     return result.rowcount
 
@@ -309,15 +288,89 @@ def _close_attempt(
     error_fields: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     changed = _affected(
-        session,
-        update(Attempt)
-        .where(Attempt.delivery_id == lease.delivery_id, Attempt.number == lease.attempt)
-        .values(
-            ended_at=now,
-            outcome=outcome,
-            error_fields=error_fields,
-            bytes_sent=sum(one.bytes_sent for one in sent),
-            bytes_resumed=sum(one.resumed_from for one in sent),
-        ),
-    )
+        session, _CLOSED,
+        {
+            "of": lease.delivery_id, "attempt": lease.attempt, "ended_at": now, "outcome": outcome,
+            "error_fields": error_fields,
+            "bytes_sent": sum(one.bytes_sent for one in sent),
+            "bytes_resumed": sum(one.resumed_from for one in sent),
+        },
+    )  # fmt: skip
     assert changed == 1, "an attempt is opened with its lease"
+
+
+# ── Statements ─────────────────────────────────────────────────────────────────────────────────
+# Prepared once: to put one together takes SQLAlchemy three times as long as to run it, and a visit
+# runs a dozen of them. The bare tables where no loaded row is wanted: half the time again.
+
+_deliveries: Any = Delivery.__table__
+_attempts: Any = Attempt.__table__
+
+_STATION = select(Station).where(Station.id == bindparam("station_id")).with_for_update()
+_AROUND = (
+    select(Delivery)
+    .where(
+        Delivery.station_id == bindparam("station_id"),
+        Delivery.for_date >= bindparam("since"),
+        one_of(Delivery.state, CURRENT_DELIVERIES),
+    )
+    .order_by(Delivery.for_date)
+)
+_EVER_BROUGHT = (
+    select(_deliveries.c.id)
+    .where(
+        _deliveries.c.station_id == bindparam("station_id"),
+        _deliveries.c.for_date == bindparam("for_date"),
+        _deliveries.c.delivered_at.is_not(None),
+    )
+    .limit(1)
+)
+_BEGUN = select(Airing).where(
+    Airing.station_id == bindparam("station_id"),
+    Airing.broadcast_date == bindparam("for_date"),
+    Airing.state == AiringState.PLANNED,
+    Airing.planned_at < bindparam("now"),
+)
+
+
+def _only_held(statement: Update) -> Update:
+    return statement.where(
+        _deliveries.c.id == bindparam("delivery_id"),
+        _deliveries.c.state == DeliveryState.LEASED,
+        _deliveries.c.attempts == bindparam("attempt"),
+        _deliveries.c.worker == bindparam("holder"),
+    )
+
+
+def _given_back(state: DeliveryState) -> Update:
+    return _only_held(moving_rows(Delivery, state)).values(
+        next_try_at=bindparam("next_try"),
+        lease_until=None,
+        error_code=bindparam("why"),
+        error_fields=bindparam("why_fields"),
+    )
+
+
+_LEASED = (
+    moving_rows(Delivery, DeliveryState.LEASED)
+    .where(_deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        worker=bindparam("holder"),
+        lease_until=bindparam("until"),
+        attempts=_deliveries.c.attempts + 1,
+    )
+    .returning(_deliveries.c.id, _deliveries.c.attempts)
+)
+_OPENED = insert(_attempts)
+_RENEWED = _only_held(update(_deliveries)).values(lease_until=bindparam("until"))
+_DELIVERED = _only_held(moving_rows(Delivery, DeliveryState.DELIVERED)).values(
+    delivered_at=bindparam("now"),
+    manifest_sha256=bindparam("sent_sha256"),
+    lease_until=None,
+    error_code=None,
+    error_fields=None,
+)
+_DUE_AGAIN, _FAILED = _given_back(DeliveryState.DUE), _given_back(DeliveryState.FAILED)
+_CLOSED = update(_attempts).where(
+    _attempts.c.delivery_id == bindparam("of"), _attempts.c.number == bindparam("attempt")
+)

@@ -156,7 +156,7 @@ class Rundowns:
     def _length(self, sound: Sound, profile: str) -> int:
         """What will sound there: its own encoding, or the master until there is one."""
         rendition = self._renditions.get((sound.id, profile))
-        return rendition.ms if rendition is not None and rendition.ms is not None else sound.ms
+        return rendition.ms if rendition is not None else sound.ms
 
     def _filler_of(self, slot: Slot, on: date) -> Sound | None:
         return self._airable(slot.filler_id, on) or self._airable(self._filler, on)

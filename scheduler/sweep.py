@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select
 
 from scheduler.day import ready_renditions
 from scheduler.hub import Hub
@@ -30,6 +30,16 @@ _STILL_WANTED = timedelta(hours=6)
 # A box that comes back after its day still wants the plan, to log what it missed.
 _MANIFESTS_KEPT_DAYS = 3
 _NAMES_RECORDED = 100
+
+_airing: Any = Airing.__table__
+_AIRINGS = select(
+    _airing.c.planned_at, _airing.c.late_ok_s, _airing.c.ms, _airing.c.programme_id,
+    _airing.c.ident_id,
+).where(
+    _airing.c.station_id == bindparam("station_id"),
+    _airing.c.planned_at > bindparam("since"),
+    _airing.c.state != AiringState.CANCELLED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,28 +91,19 @@ def sweep_quietly(hub: Hub, station: Station, visit: Visit) -> None:
 
 def _wanted_by_rows(hub: Hub, station: Station) -> set[str]:
     """Names of the renditions that an airing needs: today's, the coming, the ones still in time."""
-    with hub.database.read() as session:
-        ids = set(_programmes_wanted(session, station, hub.clock.now() - _STILL_WANTED))
-        renditions = ready_renditions(session, ids)
-    return {
-        f"{rendition.sha256}.{rendition.extension}"
-        for (_, profile), rendition in renditions.items()
-        if profile == station.profile
-    }
-
-
-def _programmes_wanted(session: Session, station: Station, since: datetime) -> Iterator[int]:
+    since = hub.clock.now() - _STILL_WANTED
     # A late rule allows a day at most, and an item lasts a day at most.
-    airings = select(Airing).where(
-        Airing.station_id == station.id,
-        Airing.planned_at > since - timedelta(days=2),
-        Airing.state != AiringState.CANCELLED,
-    )
-    for airing in session.scalars(airings):
-        if _last_moment(airing.planned_at, airing.late_ok_s, airing.ms) > since:
-            yield airing.programme_id
-            if airing.ident_id is not None:
-                yield airing.ident_id
+    asked = {"station_id": station.id, "since": since - timedelta(days=2)}
+    with hub.database.read() as session:
+        ids = {
+            one
+            for planned_at, late_ok_s, ms, *plays in session.execute(_AIRINGS, asked)
+            if _last_moment(planned_at, late_ok_s, ms) > since
+            for one in plays
+            if one is not None  # no ident
+        }
+        renditions = ready_renditions(session, ids)
+    return {file.name for (_, profile), file in renditions.items() if profile == station.profile}
 
 
 def _wanted_at_station(

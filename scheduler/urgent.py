@@ -18,10 +18,10 @@ from scheduler.hub import Hub
 from scheduler.keys import keys_of
 from scheduler.leases import Lease, back_off
 from scheduler.reach import reach
-from scheduler.store.models import BulletinStation, Rendition, Station
+from scheduler.store.models import BulletinStation, Station
 from scheduler.store.states import DeliveryState, moving
 from stations.errors import StationError
-from stations.layout import RenditionFile, Sha256
+from stations.layout import RenditionFile
 from stations.manifest import Manifest, ManifestFile, ManifestItem, file_sha256, sign
 from stations.visit import Step, Visit
 
@@ -152,13 +152,12 @@ def _manifest(
     renditions = ready_renditions(session, {row.bulletin.programme_id for row in rows})
     chosen = [(row, _rendition(renditions, row, station)) for row in rows]
     seq, station.next_seq = station.next_seq, station.next_seq + 1
-    made = {rendition.sha256: _file(rendition) for _, rendition in chosen}
     manifest = Manifest(
         station=station.code, tz=hub.settings.time.zone, for_date=hub.today(), seq=seq,
         generated_at=now.replace(microsecond=0), not_before=now.replace(microsecond=0),
         expires_at=max((row.bulletin.expires_at for row in rows), default=now + _LEASE),
-        files=tuple(made.values()), is_urgent=True,
-        items=tuple(_item(row, made[rendition.sha256]) for row, rendition in chosen),
+        files=tuple({file.sha256: file for _, file in chosen}.values()), is_urgent=True,
+        items=tuple(_item(row, file) for row, file in chosen),
     )  # fmt: skip
     files = tuple(
         RenditionFile(one.sha256, one.extension, hub.renditions / one.name, one.size_bytes)
@@ -167,18 +166,11 @@ def _manifest(
     return manifest, files
 
 
-def _rendition(renditions: Renditions, row: BulletinStation, station: Station) -> Rendition:
+def _rendition(renditions: Renditions, row: BulletinStation, station: Station) -> ManifestFile:
     found = renditions.get((row.bulletin.programme_id, station.profile))
     if found is None:
         raise RenditionMissing(name=f"{row.bulletin.title} ({station.profile})")
     return found
-
-
-def _file(rendition: Rendition) -> ManifestFile:
-    assert rendition.sha256 and rendition.extension and rendition.size_bytes and rendition.ms
-    return ManifestFile(
-        Sha256(rendition.sha256), rendition.extension, rendition.size_bytes, rendition.ms
-    )
 
 
 def _item(row: BulletinStation, file: ManifestFile) -> ManifestItem:

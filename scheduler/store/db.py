@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     DateTime,
     Dialect,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    literal,
     make_url,
     text,
 )
@@ -60,6 +62,9 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._watcher = Watcher(engine)
+        # Made once: SQLAlchemy joins all listeners anew for every engine with options of its own.
+        self._reader = engine.execution_options(loa_write=False)
+        self._writer = engine.execution_options(loa_write=True)
 
     @property
     def is_sqlite(self) -> bool:
@@ -101,7 +106,7 @@ class Database:
 
     @contextmanager
     def _session(self, *, write: bool) -> Iterator[Session]:
-        bind = self.engine.execution_options(loa_write=write)
+        bind = self._writer if write else self._reader
         try:
             with Session(bind, expire_on_commit=False) as session:
                 yield session
@@ -185,6 +190,16 @@ def upsert(
     )
     for batch in in_batches(rows):
         session.execute(statement, list(batch))
+
+
+def one_of(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """
+    ``column IN (…)`` with values that never change, for a statement that is prepared once.
+
+    A plain list is written into the statement anew at every execution.
+    """
+    found: ColumnElement[bool] = column.in_([literal(value, column.type) for value in values])
+    return found
 
 
 def in_batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -11,12 +11,12 @@ import structlog
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from scheduler.collect import lose, receipt_of
 from scheduler.day import day_from_rows, rendition_files
 from scheduler.dispatch import interruptible_pool
 from scheduler.errors import CoreError
 from scheduler.hub import Hub
 from scheduler.reach import reach
+from scheduler.receipts import lose, receipt_of
 from scheduler.store import ledger
 from scheduler.store.models import Delivery, Station
 from scheduler.store.states import OPEN_DELIVERIES, DeliveryState

@@ -4,49 +4,54 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
-from scheduler import bulletins
 from scheduler.day import planned_at_of
 from scheduler.dispatch import interruptible_pool
 from scheduler.errors import CoreError
 from scheduler.evidence import Proof, begun_at, proof_of
 from scheduler.hub import Hub
 from scheduler.intake import flush_folder
-from scheduler.keys import end_rotation, keys_of
-from scheduler.leases import NOT_DELIVERED, Lease, back_off, end_the_hopeless
+from scheduler.keys import keys_of
+from scheduler.leases import NOT_DELIVERED, end_the_hopeless
 from scheduler.reach import reach
+from scheduler.receipts import receipt_of, take_receipt
 from scheduler.store import ledger
-from scheduler.store.db import in_batches
-from scheduler.store.models import Airing, AsrunFile, Attempt, Delivery, Station
+from scheduler.store.db import in_batches, one_of
+from scheduler.store.models import Airing, AsrunFile, Delivery, Station
 from scheduler.store.states import (
     HEARD_AIRINGS,
     OPEN_AIRINGS,
     AiringState,
-    DeliveryState,
     Grade,
     can_move,
     move,
     moving,
 )
 from stations.asrun import (
-    CLOCK_TRUSTED_S,
     AsrunAiring,
     AsrunDay,
-    AsrunRecord,
     airings_of,
     read_asrun,
 )
 from stations.errors import BadReceipt, FileTooLong, StationError
-from stations.layout import ASRUN_MAX_BYTES, RECEIPT, RECEIPT_MAX_BYTES, asrun_path
-from stations.receipt import Receipt, read_receipt
+from stations.layout import ASRUN_MAX_BYTES, asrun_path
 from stations.visit import Visit
 
 log = structlog.get_logger()
@@ -54,8 +59,6 @@ log = structlog.get_logger()
 # A box that was off for two weeks still gets its proof in; what is older stays unknown.
 _LOOK_BACK = timedelta(days=14)
 _REJECTED_KEPT = 100
-# A player looks every half minute; hashing a week of programmes on a slow card takes some more.
-_RECEIPT_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class CollectResult:
 def collect_station(hub: Hub, station_id: int) -> CollectResult:
     """Fetch and believe, as far as it is proved, what one station wrote; as often as one likes."""
     with hub.database.read() as session:
-        station = session.get_one(Station, station_id)
+        station = session.scalars(_STATION, {"station_id": station_id}).one()
         dates = _dates_to_fetch(hub, session, station_id)
     result = CollectResult(station.code)
     try:
@@ -147,9 +150,6 @@ def _was_brought() -> ColumnElement[bool]:
     )
 
 
-# ── The receipt ────────────────────────────────────────────────────────────────────────────────
-
-
 def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResult) -> CollectResult:
     try:
         receipt = receipt_of(hub, station, visit)
@@ -157,127 +157,7 @@ def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResul
         return replace(result, error=error)  # the logs prove what they prove all the same
     if receipt is None:
         return result
-    now = hub.clock.now()
-    verified = healed = 0
-    with hub.database.write() as session:
-        # Locks the row on PostgreSQL, as a claim and the planner do: nobody replaces a delivery
-        # between our look at it and our word on it.
-        known = session.get_one(Station, station.id, with_for_update=True)
-        # A dead player's last receipt complains for ever: what it says is mended once.
-        is_news = receipt.at != known.receipt_at
-        if is_news:
-            known.distrusted = _distrusted(receipt)
-        for delivery in session.scalars(
-            select(Delivery).where(
-                Delivery.station_id == station.id,
-                Delivery.for_date >= hub.today(),
-                Delivery.state.in_((DeliveryState.DELIVERED, DeliveryState.VERIFIED)),
-            )
-        ):
-            holds = _confirms(receipt, delivery)
-            if holds and delivery.state is DeliveryState.DELIVERED:
-                move(delivery, DeliveryState.VERIFIED)
-                delivery.verified_at = now
-                _move_airings(session, delivery, AiringState.PLANNED, AiringState.ON_STATION)
-                verified += 1
-            elif not holds and is_news and _is_lost(receipt, delivery, now):
-                lose(hub, session, delivery)
-                healed += 1
-        bulletins.take_receipt(session, station, receipt, now)
-        known.receipt_at, known.last_seen_at = receipt.at, now
-        known.free_bytes, known.player_version = receipt.free_bytes, receipt.player_version
-    is_ahead = receipt.at > now + timedelta(seconds=CLOCK_TRUSTED_S)
-    return replace(result, verified=verified, healed=healed, is_clock_ahead=is_ahead)
-
-
-def lose(hub: Hub, session: Session, delivery: Delivery) -> None:
-    """A day that was brought is not there any more: due again, and its airings not on station."""
-    move(delivery, DeliveryState.DUE)
-    delivery.next_try_at = hub.clock.now() + _wait_after_loss(hub, session, delivery)
-    delivery.error_code = "lost_at_station"
-    _move_airings(session, delivery, AiringState.ON_STATION, AiringState.PLANNED)
-
-
-def receipt_of(hub: Hub, station: Station, visit: Visit) -> Receipt | None:
-    """
-    The last receipt of a station; None when there is none.
-
-    Raises:
-        BadReceipt, FileTooLong: what lies there is no receipt of this station.
-    """
-    data = visit.read_file(RECEIPT, RECEIPT_MAX_BYTES)
-    if data is None:
-        return None
-    keys = keys_of(hub, station)
-    if keys.next is not None:
-        try:
-            receipt = read_receipt(data, station=station.code, key=keys.next)
-        except BadReceipt:
-            pass  # the technician has not been there yet
-        else:
-            _end_rotation(hub, station)
-            return receipt
-    return read_receipt(data, station=station.code, key=keys.current)
-
-
-def _end_rotation(hub: Hub, station: Station) -> None:
-    with hub.database.write() as session:
-        known = session.get_one(Station, station.id, with_for_update=True)
-        if known.next_key_number is not None:
-            end_rotation(hub, session, known)
-
-
-def _confirms(receipt: Receipt, delivery: Delivery) -> bool:
-    """The station has checked every file of exactly this manifest."""
-    day = receipt.days.get(delivery.for_date)
-    if day is None or day.manifest_sha256 != delivery.manifest_sha256:
-        return False
-    return day.is_complete
-
-
-def _is_lost(receipt: Receipt, delivery: Delivery, now: datetime) -> bool:
-    """
-    Whether the station has looked since and found less than was delivered.
-
-    Counted by our clock alone: a station's may be hours off.
-    """
-    day = receipt.days.get(delivery.for_date)
-    if day is not None and day.manifest_sha256 == delivery.manifest_sha256:
-        return bool(day.missing or day.wrong)
-    assert delivery.delivered_at is not None
-    return now > delivery.delivered_at + _RECEIPT_AFTER
-
-
-def _distrusted(receipt: Receipt) -> list[str]:
-    """
-    What the station's own reading found wrong, or not at all.
-
-    A visit looks at samples, and would take one flipped bit for a file that is there already.
-    """
-    return sorted({name for day in receipt.days.values() for name in day.missing | day.wrong})
-
-
-def _wait_after_loss(hub: Hub, session: Session, delivery: Delivery) -> timedelta:
-    """Mend at once the first time; a dying card is not sent the same night every ten minutes."""
-    times_delivered = session.scalar(
-        select(func.count()).where(
-            Attempt.delivery_id == delivery.id, Attempt.outcome == DeliveryState.DELIVERED.value
-        )
-    )
-    if not times_delivered or times_delivered == 1:
-        return timedelta(0)
-    return back_off(hub.settings.push, Lease(delivery.id, times_delivered - 1, ""))
-
-
-def _move_airings(session: Session, delivery: Delivery, old: AiringState, new: AiringState) -> None:
-    session.execute(
-        moving(Airing, new).where(
-            Airing.station_id == delivery.station_id,
-            Airing.broadcast_date == delivery.for_date,
-            Airing.bulletin_id.is_(None),
-            Airing.state == old,
-        )
-    )
+    return replace(result, **vars(take_receipt(hub, station, receipt)))
 
 
 # ── The log ────────────────────────────────────────────────────────────────────────────────────
@@ -287,63 +167,63 @@ def _dates_to_fetch(hub: Hub, session: Session, station_id: int) -> list[date]:
     """The days of which something is not proved yet, each with the one after it."""
     now, today = hub.clock.now(), hub.today()
     fresh = now - timedelta(hours=hub.settings.collect.unknown_after_h)
-    days = session.scalars(
-        select(Airing.broadcast_date)
-        .where(
-            Airing.station_id == station_id,
-            Airing.planned_at.between(now - _LOOK_BACK, now),
-            or_(
-                Airing.state.in_((*OPEN_AIRINGS, AiringState.UNKNOWN, AiringState.PARTIAL)),
-                Airing.grade == Grade.B,  # a log would be better proof than a person's word
-                # A player with a wrong clock gives an item up, and plays it once it is set.
-                and_(Airing.state == AiringState.MISSED, Airing.planned_at > fresh),
-                # Taken back in the middle: how far it was heard.
-                and_(
-                    Airing.state == AiringState.CANCELLED,
-                    Airing.bulletin_id.is_not(None),
-                    Airing.planned_at > fresh,
-                ),
-            ),
-        )
-        .distinct()
-    )
-    found = set(days)
+    asked = {"station_id": station_id, "begin": now - _LOOK_BACK, "now": now, "fresh": fresh}
+    found = set(session.scalars(_UNPROVED, asked))
     return sorted(found | {on + timedelta(days=1) for on in found if on < today})
+
+
+@dataclass(frozen=True)
+class _Log:
+    """One day's file, fetched, kept and read."""
+
+    on: date
+    sha256: str
+    size_bytes: int
+    day: AsrunDay
 
 
 def _take_logs(
     hub: Hub, station: Station, visit: Visit, dates: Collection[date], result: CollectResult
 ) -> CollectResult:
     """Fetch the logs of these days; an item that ran over midnight stands in two of them."""
-    records: list[AsrunRecord] = []
-    keys = keys_of(hub, station)
+    logs: list[_Log] = []
+    cut: StationError | CoreError | None = None
     for on in dates:
         try:
-            data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
+            log_of_day = _fetch_log(hub, station, visit, on)
         except FileTooLong as error:
             result = replace(result, error=error)  # one swollen day does not hide the others
-            continue
-        if not data:
-            continue
-        day = read_asrun(
-            data, station=station.code, key=keys.current, next_key=keys.next,
-            previous_key=keys.previous_of_log(on), for_date=on, now=hub.clock.now(),
-        )  # fmt: skip
-        sha256 = _archive(hub, data)
-        with hub.database.write() as session:
-            _remember_log(hub, session, station, on, sha256, len(data), day)
-        records += day.records
-        result = replace(
-            result,
-            logs=result.logs + 1,
-            rejected_lines=result.rejected_lines + len(day.rejected),
-        )
+        except (StationError, CoreError) as error:
+            cut = error
+            break
+        else:
+            logs += [log_of_day] if log_of_day else []
+    records = [record for one in logs for record in one.day.records]
     if result.is_clock_ahead:
         # It played all it says, but an hour before it says so: no line of its own tells us that.
         records = [replace(record, clock_ok=False) for record in records]
-    with hub.database.write() as session:
-        changed = _apply(hub, session, station, airings_of(records))
-    return replace(result, airings_changed=changed)
+    changed = 0
+    if logs:
+        with hub.database.write() as session:
+            _remember_logs(hub, session, station, logs)
+            if cut is None:
+                changed = _apply(hub, session, station, airings_of(records))
+    if cut is not None:
+        raise cut  # what came before the line broke is kept
+    rejected = sum(len(one.day.rejected) for one in logs)
+    return replace(result, logs=len(logs), rejected_lines=rejected, airings_changed=changed)
+
+
+def _fetch_log(hub: Hub, station: Station, visit: Visit, on: date) -> _Log | None:
+    data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
+    if not data:
+        return None
+    keys = keys_of(hub, station)
+    day = read_asrun(
+        data, station=station.code, key=keys.current, next_key=keys.next,
+        previous_key=keys.previous_of_log(on), for_date=on, now=hub.clock.now(),
+    )  # fmt: skip
+    return _Log(on, _archive(hub, data), len(data), day)
 
 
 def _archive(hub: Hub, data: bytes) -> str:
@@ -361,30 +241,29 @@ def _archive(hub: Hub, data: bytes) -> str:
     return sha256
 
 
-def _remember_log(
-    hub: Hub, session: Session, station: Station, on: date, sha256: str, size: int, day: AsrunDay
-) -> None:
-    known = session.scalar(
-        select(AsrunFile.id).where(
-            AsrunFile.station_id == station.id,
-            AsrunFile.for_date == on,
-            AsrunFile.sha256 == sha256,
-        )
-    )
-    if known is not None:
-        return
-    now = hub.clock.now()
-    rejected = [[one.number, one.reason] for one in day.rejected[:_REJECTED_KEPT]]
-    session.add(
-        AsrunFile(
-            station_id=station.id, for_date=on, sha256=sha256, size_bytes=size, fetched_at=now,
-            lines=len(day.records), is_chained=day.is_chained, rejected=rejected,
-        )
+def _remember_logs(hub: Hub, session: Session, station: Station, logs: Sequence[_Log]) -> None:
+    """Write down what was not known yet."""
+    asked = {"station_id": station.id, "dates": [one.on for one in logs]}
+    known = {(on, sha256) for on, sha256 in session.execute(_KNOWN_LOGS, asked)}
+    for one in logs:
+        if (one.on, one.sha256) not in known:
+            _remember_log(session, station, one, hub.clock.now())
+
+
+def _remember_log(session: Session, station: Station, one: _Log, now: datetime) -> None:
+    rejected = [[line.number, line.reason] for line in one.day.rejected[:_REJECTED_KEPT]]
+    session.execute(
+        _NEW_LOG,
+        {
+            "station_id": station.id, "for_date": one.on, "sha256": one.sha256,
+            "size_bytes": one.size_bytes, "fetched_at": now, "lines": len(one.day.records),
+            "is_chained": one.day.is_chained, "rejected": rejected,
+        },
     )  # fmt: skip
     ledger.record(
-        session, at=now, who="loa", what="log_collected", subject=f"{station.code} {on}",
-        sha256=sha256, lines=len(day.records), rejected=len(day.rejected),
-        is_chained=day.is_chained,
+        session, at=now, who="loa", what="log_collected", subject=f"{station.code} {one.on}",
+        sha256=one.sha256, lines=len(one.day.records), rejected=len(one.day.rejected),
+        is_chained=one.day.is_chained,
     )  # fmt: skip
 
 
@@ -416,12 +295,7 @@ def _spoken_of(
             named[planned_at_of(item_id)] = said
     for batch in in_batches(sorted(named)):
         # Locked on PostgreSQL, in order: a person may be confirming one of them at this moment.
-        airings = session.scalars(
-            select(Airing)
-            .where(Airing.station_id == station.id, Airing.planned_at.in_(batch))
-            .order_by(Airing.planned_at)
-            .with_for_update()
-        )
+        airings = session.scalars(_SPOKEN_OF, {"station_id": station.id, "moments": batch})
         yield from ((airing, named[airing.planned_at]) for airing in airings.all())
 
 
@@ -448,3 +322,49 @@ def _believe(airing: Airing, proof: Proof) -> bool:
     airing.started_at, airing.played_ms = proof.started_at, proof.played_ms
     airing.reason = proof.reason
     return True
+
+
+# ── Statements ─────────────────────────────────────────────────────────────────────────────────
+# Prepared once, and on the bare tables where no loaded row is wanted: asked of every station every
+# ten minutes.
+
+_airings: Any = Airing.__table__
+_logs: Any = AsrunFile.__table__
+
+_STATION = select(Station).where(Station.id == bindparam("station_id"))
+_UNPROVED = (
+    select(_airings.c.broadcast_date)
+    .where(
+        _airings.c.station_id == bindparam("station_id"),
+        _airings.c.planned_at.between(bindparam("begin"), bindparam("now")),
+        or_(
+            one_of(_airings.c.state, (*OPEN_AIRINGS, AiringState.UNKNOWN, AiringState.PARTIAL)),
+            _airings.c.grade == Grade.B,  # a log would be better proof than a person's word
+            # A player with a wrong clock gives an item up, and plays it once it is set.
+            and_(
+                _airings.c.state == AiringState.MISSED, _airings.c.planned_at > bindparam("fresh")
+            ),
+            # Taken back in the middle: how far it was heard.
+            and_(
+                _airings.c.state == AiringState.CANCELLED,
+                _airings.c.bulletin_id.is_not(None),
+                _airings.c.planned_at > bindparam("fresh"),
+            ),
+        ),
+    )
+    .distinct()
+)
+_KNOWN_LOGS = select(_logs.c.for_date, _logs.c.sha256).where(
+    _logs.c.station_id == bindparam("station_id"),
+    _logs.c.for_date.in_(bindparam("dates", expanding=True)),
+)
+_NEW_LOG = insert(_logs)
+_SPOKEN_OF = (
+    select(Airing)
+    .where(
+        Airing.station_id == bindparam("station_id"),
+        Airing.planned_at.in_(bindparam("moments", expanding=True)),
+    )
+    .order_by(Airing.planned_at)
+    .with_for_update()
+)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, insert, select
 from sqlalchemy.orm import Session
 
 from scheduler.store.bulk import bulk_insert
@@ -18,6 +18,10 @@ from scheduler.store.models import LedgerEntry
 GENESIS = "0" * 64
 _SUBJECT_LETTERS = 200
 _LEDGER_LOCK = 0x4C6F61  # "Loa": one writer of the chain at a time
+
+_entries: Any = LedgerEntry.__table__
+_LAST = select(_entries.c.seq, _entries.c.hash).order_by(_entries.c.seq.desc()).limit(1)
+_APPENDED = insert(_entries)
 
 
 class _Link(NamedTuple):
@@ -37,10 +41,11 @@ _COLUMNS = (*_Link._fields, "hash")
 
 def record(
     session: Session, *, at: datetime, who: str, what: str, subject: str, **detail: Any
-) -> LedgerEntry:
+) -> None:
     """Append one entry in the caller's transaction, so that the deed and its record are one."""
     lock(session, _LEDGER_LOCK)
-    last = session.scalar(select(LedgerEntry).order_by(LedgerEntry.seq.desc()).limit(1))
+    session.flush()  # the deed first
+    last = session.execute(_LAST).first()
     entry = LedgerEntry(
         seq=last.seq + 1 if last else 1,
         at=at,
@@ -51,9 +56,7 @@ def record(
         prev_hash=last.hash if last else GENESIS,
     )
     entry.hash = _hash(entry)
-    session.add(entry)
-    session.flush()
-    return entry
+    session.execute(_APPENDED, {name: getattr(entry, name) for name in _COLUMNS})
 
 
 def record_all(
@@ -62,9 +65,8 @@ def record_all(
 ) -> None:  # fmt: skip
     """Append one entry for each subject and its detail: as ``record`` would, at once."""
     lock(session, _LEDGER_LOCK)
-    last = session.execute(
-        select(LedgerEntry.seq, LedgerEntry.hash).order_by(LedgerEntry.seq.desc()).limit(1)
-    ).first()
+    session.flush()
+    last = session.execute(_LAST).first()
 
     def rows() -> Iterator[tuple[Any, ...]]:
         seq, prev_hash = (last.seq, last.hash) if last else (0, GENESIS)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import and_, bindparam, select
@@ -35,7 +36,7 @@ class Day:
     files: tuple[ManifestFile, ...]
     waiting: frozenset[int]  # programmes without a rendition for this station yet
 
-    @property
+    @cached_property
     def content_sha256(self) -> str:
         """Of what airs: two equal days need no second delivery."""
         rows: list[object] = [

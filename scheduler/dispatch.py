@@ -56,6 +56,9 @@ _QUEUED_FOR = timedelta(minutes=5)
 _URGENT_FOR = timedelta(hours=1)
 # A station that keeps talking and takes nothing holds a worker for so long, and no longer.
 _WITHOUT_PROGRESS_S = 1800
+# A day that was read longer ago is read again before it is brought. What changes even then is met
+# by the lease: it is renewed at the last step, and a day that was planned anew has lost it.
+_FRESH_S = 1.0
 # Sets the columns that are given to it.
 _stations: Any = Station.__table__
 _SEEN = update(_stations).where(_stations.c.id == bindparam("station_id"))
@@ -276,12 +279,12 @@ class _Visiting:
         self.on_progress = progress
         self.visit: Visit
         self.helps_until = claimed.deliveries[-1].last_air_at  # of the day that is being brought
-        self.renewed_at = hub.clock.monotonic()
+        self.claimed_at = self.renewed_at = hub.clock.monotonic()
         self.sent: list[Sent] = []
         self.sent_before = 0  # of self.sent, those that earlier deliveries carry
         self.delivered = 0
         self.acknowledged = 0  # bytes in this visit, those of an unfinished file included
-        self.coming = claimed.coming
+        self.coming, self.days = claimed.coming, claimed.days
         self.seen: dict[str, Any] = {}  # of the station, for its row
 
     def run(self) -> VisitResult:
@@ -318,8 +321,12 @@ class _Visiting:
         visit.commit_day(content)
         self.step("committed")
         if len(self.held) == 1:  # the last of them: nobody else visits while we hold it
-            sweep_quietly(self.hub, self.station, visit)
+            sweep_quietly(self.hub, self.station, visit, needed=self._needed())
         return file_sha256(content.manifest)
+
+    def _needed(self) -> set[str]:
+        """The renditions of the coming days."""
+        return {file.name for manifest in self.coming for file in manifest.files}
 
     def _at(self, step: str) -> None:
         self.step(step)
@@ -364,8 +371,11 @@ class _Visiting:
             self.station.distrusted = station.distrusted
 
     def _day(self, delivery: Delivery) -> Day:
-        with self.hub.database.read() as session:
-            day = day_from_rows(session, self.station, delivery.for_date)
+        """As the rows have it now; what was read a moment ago is not asked again."""
+        day = self.days[delivery.for_date]
+        if self.hub.clock.monotonic() - self.claimed_at > _FRESH_S:
+            with self.hub.database.read() as session:
+                day = day_from_rows(session, self.station, delivery.for_date)
         if day.content_sha256 != delivery.content_sha256:
             raise LeaseLost()  # planned anew since the claim: the newer day goes out instead
         return day

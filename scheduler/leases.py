@@ -13,7 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CursorResult, Update, bindparam, func, insert, select, update
@@ -31,7 +31,6 @@ from scheduler.store.states import (
     AiringState,
     DeliveryState,
     move,
-    moving,
     moving_rows,
 )
 from stations.manifest import Manifest
@@ -65,6 +64,7 @@ class Claim:
     deliveries: tuple[Delivery, ...]
     leases: tuple[Lease, ...]
     coming: tuple[Manifest, ...]  # of today and every planned day after it, held or not
+    days: Mapping[date, Day]  # what they hold, as the rows had it when they were claimed
 
 
 def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
@@ -93,7 +93,7 @@ def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
         held, leases = _lease(hub, session, list(fresh.values()), worker, now)
     coming = [fresh.get(one, one) for one in told if one.for_date >= today]
     manifests = [manifest_of(hub, station, one, days[one.for_date]) for one in coming]
-    return Claim(station, held, leases, tuple(manifests))
+    return Claim(station, held, leases, tuple(manifests), days)
 
 
 def _waits(delivery: Delivery, now: datetime) -> bool:
@@ -180,28 +180,12 @@ def keep_queued(session: Session, until: datetime) -> None:
 
 def rescue(session: Session, now: datetime) -> int:
     """Make due again what a lost message or a dead worker left behind."""
-    return _affected(
-        session,
-        moving(Delivery, DeliveryState.DUE)
-        .where(
-            Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.LEASED)),
-            Delivery.lease_until < now,
-        )
-        .values(next_try_at=now, lease_until=None, worker=None),
-    )
+    return _affected(session, _RESCUED, {"now": now})
 
 
 def end_the_hopeless(session: Session, now: datetime) -> int:
     """A day that is over can no longer be delivered; the error that stood last says why."""
-    return _affected(
-        session,
-        moving(Delivery, DeliveryState.FAILED)
-        .where(
-            Delivery.state.in_((DeliveryState.DUE, DeliveryState.QUEUED)),
-            Delivery.last_air_at < now,
-        )
-        .values(error_code=func.coalesce(Delivery.error_code, "window_over"), lease_until=None),
-    )
+    return _affected(session, _OVER, {"now": now})
 
 
 def leave_out_the_late(session: Session, waiting: Sequence[Delivery], now: datetime) -> None:
@@ -278,7 +262,7 @@ def _run_held(session: Session, statement: Update, lease: Lease, **values: Any) 
 
 
 def _affected(session: Session, statement: Update, values: Mapping[str, Any] | None = None) -> int:
-    result = session.execute(statement, values, execution_options={"synchronize_session": False})
+    result = session.execute(statement, values)
     assert isinstance(result, CursorResult)
     return result.rowcount
 
@@ -330,6 +314,24 @@ _BEGUN = select(Airing).where(
     Airing.broadcast_date == bindparam("for_date"),
     Airing.state == AiringState.PLANNED,
     Airing.planned_at < bindparam("now"),
+)
+
+
+_RESCUED = (
+    moving_rows(Delivery, DeliveryState.DUE)
+    .where(
+        one_of(_deliveries.c.state, (DeliveryState.QUEUED, DeliveryState.LEASED)),
+        _deliveries.c.lease_until < bindparam("now"),
+    )
+    .values(next_try_at=bindparam("now"), lease_until=None, worker=None)
+)
+_OVER = (
+    moving_rows(Delivery, DeliveryState.FAILED)
+    .where(
+        one_of(_deliveries.c.state, (DeliveryState.DUE, DeliveryState.QUEUED)),
+        _deliveries.c.last_air_at < bindparam("now"),
+    )
+    .values(error_code=func.coalesce(_deliveries.c.error_code, "window_over"), lease_until=None)
 )
 
 

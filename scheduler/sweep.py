@@ -56,15 +56,20 @@ class Swept:
         return not (self.renditions or self.parts or self.days)
 
 
-def sweep(hub: Hub, station: Station, visit: Visit) -> Swept:
+def sweep(hub: Hub, station: Station, visit: Visit, needed: Collection[str] = ()) -> Swept:
     """
     Remove from a station what nothing will play any more. Call it while you hold its lease.
+
+    ``needed``: renditions of which the caller knows that already. Where nothing else lies, no row
+    is asked.
 
     A rendition stays while a row wants it, or a plan that lies at the station does: until the
     next commit the station obeys the old plan. Who cannot read such a plan removes no sound.
     """
     lying = edge.look(visit)
-    wanted = _wanted_by_rows(hub, station)  # after the look: what came since is not in it
+    wanted = set(needed)
+    if lying.parts or not wanted.issuperset(lying.audio):
+        wanted |= _wanted_by_rows(hub, station)  # after the look: what came since is not in it
     idle = [name for name in sorted(lying.audio) if name not in wanted]
     if idle:
         idle = _without(idle, _wanted_at_station(hub, station, visit, lying))
@@ -81,10 +86,10 @@ def sweep(hub: Hub, station: Station, visit: Visit) -> Swept:
     return swept
 
 
-def sweep_quietly(hub: Hub, station: Station, visit: Visit) -> None:
+def sweep_quietly(hub: Hub, station: Station, visit: Visit, needed: Collection[str] = ()) -> None:
     """After a delivery: what goes wrong here is told, and takes nothing back of what was done."""
     try:
-        sweep(hub, station, visit)
+        sweep(hub, station, visit, needed)
     except StationError as error:
         log.warning("sweep_failed", station=station.code, error=error.code)
 

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import io
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -40,7 +40,7 @@ class FolderDisk:
     server = "folder"
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = str(root)
         self.bytes_sent = 0
 
     def end_within(self, seconds: float) -> None:
@@ -50,14 +50,14 @@ class FolderDisk:
         return {"server": self.server}
 
     def free_bytes(self) -> int | None:
-        with _in_our_words(""):
+        with _Explained(""):
             state = os.statvfs(self._root)
         return state.f_frsize * state.f_bavail
 
     def stat(self, path: str) -> Stat | None:
-        with _in_our_words(path):
+        with _Explained(path):
             try:
-                return _stat(self._at(path).stat())
+                return _stat(os.stat(self._at(path)))
             except FileNotFoundError:
                 return None
 
@@ -65,7 +65,7 @@ class FolderDisk:
         return {path: self._list_folder(path) for path in paths}
 
     def _list_folder(self, path: str) -> dict[str, Stat]:
-        with _in_our_words(path):
+        with _Explained(path):
             try:
                 return {entry.name: _stat(entry.stat()) for entry in os.scandir(self._at(path))}
             except FileNotFoundError:
@@ -76,17 +76,21 @@ class FolderDisk:
 
     def begin_part(self, path: str, *, is_emptied: bool = False) -> Later[FolderFile]:
         flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if is_emptied else 0)
-        with _in_our_words(path):
-            if self._root.is_dir():
-                self._at(path).parent.mkdir(parents=True, exist_ok=True)
-            file = self._opened(path, os.open(self._at(path), flags, 0o644))
+        with _Explained(path):
+            try:
+                descriptor = os.open(self._at(path), flags, 0o644)
+            except FileNotFoundError:
+                if os.path.isdir(self._root):
+                    os.makedirs(os.path.dirname(self._at(path)), exist_ok=True)
+                descriptor = os.open(self._at(path), flags, 0o644)
+            file = self._opened(path, descriptor)
         return lambda: file
 
     def begin_folder(self, path: str) -> None:
         """It is made with the first file in it."""
 
     def open_read(self, path: str) -> FolderFile | None:
-        with _in_our_words(path):
+        with _Explained(path):
             try:
                 return FolderFile(self, path, os.open(self._at(path), os.O_RDONLY))
             except FileNotFoundError:
@@ -101,27 +105,27 @@ class FolderDisk:
         return True
 
     def replace(self, source: str, target: str) -> None:
-        with _in_our_words(target):
-            self._at(source).replace(self._at(target))
+        with _Explained(target):
+            os.replace(self._at(source), self._at(target))
 
     def begin_replace(self, source: str, target: str) -> Later[Stat | None]:
         self.replace(source, target)
         return lambda: self.stat(target)
 
     def remove(self, path: str) -> None:
-        with _in_our_words(path):
-            self._at(path).unlink(missing_ok=True)
+        with _Explained(path), contextlib.suppress(FileNotFoundError):
+            os.unlink(self._at(path))
 
     def remove_folder(self, path: str) -> None:
         with contextlib.suppress(OSError):
-            self._at(path).rmdir()
+            os.rmdir(self._at(path))
 
     def forget_asked(self) -> None:
         """Nothing is on its way."""
 
     def flush_folder(self, path: str) -> Flight[bool]:
         yield WAITING
-        with _in_our_words(path), contextlib.suppress(FileNotFoundError):
+        with _Explained(path), contextlib.suppress(FileNotFoundError):
             descriptor = os.open(self._at(path), os.O_RDONLY)
             try:
                 os.fsync(descriptor)
@@ -133,8 +137,8 @@ class FolderDisk:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _at(self, path: str) -> Path:
-        return self._root / path
+    def _at(self, path: str) -> str:
+        return f"{self._root}/{path}"
 
     def _opened(self, path: str, descriptor: int) -> FolderFile:
         return FolderFile(self, path, descriptor)
@@ -157,11 +161,11 @@ class FolderFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with _in_our_words(self._path):
+        with _Explained(self._path):
             os.close(self._descriptor)
 
     def stat(self) -> Stat:
-        with _in_our_words(self._path):
+        with _Explained(self._path):
             return _stat(os.fstat(self._descriptor))
 
     def ask_stat(self) -> Later[Stat]:
@@ -175,7 +179,7 @@ class FolderFile:
         source.seek(start)
         offset = start
         while chunk := source.read(FLUSH_EVERY_BYTES - offset % FLUSH_EVERY_BYTES):
-            with _in_our_words(self._path, len(chunk)):
+            with _Explained(self._path, len(chunk)):
                 self._write_all(chunk, offset)
                 if len(chunk) + offset % FLUSH_EVERY_BYTES == FLUSH_EVERY_BYTES:
                     os.fsync(self._descriptor)  # a part is resumed here after a power cut
@@ -185,12 +189,12 @@ class FolderFile:
 
     def read(self, blocks: Iterable[Block]) -> Generator[bytes, None, None]:
         for block in blocks:
-            with _in_our_words(self._path):
+            with _Explained(self._path):
                 data = os.pread(self._descriptor, block.length, block.offset)
             yield data
 
     def flush(self) -> bool:
-        with _in_our_words(self._path, 1):
+        with _Explained(self._path, 1):
             os.fsync(self._descriptor)
         return True
 
@@ -207,12 +211,18 @@ def _stat(found: os.stat_result) -> Stat:
     return Stat(found.st_size, found.st_mtime)
 
 
-@contextlib.contextmanager
-def _in_our_words(path: str, needed_bytes: int = 0) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _explained(error, path, needed_bytes) from error
+class _Explained:
+    """An error of the disk becomes one of ours."""
+
+    def __init__(self, path: str, needed_bytes: int = 0) -> None:
+        self._path, self._needed_bytes = path, needed_bytes
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise _explained(error, self._path, self._needed_bytes) from error
 
 
 def _explained(error: OSError, path: str, needed_bytes: int) -> StationError:

@@ -89,7 +89,7 @@ def sign(manifest: Manifest, key: bytes, next_key: bytes | None = None) -> bytes
     keys = [key] if next_key is None else [key, next_key]
     macs = [hmac.digest(each, body, "sha256").hex().encode() for each in keys]
     data = b" ".join([HEADER, *macs]) + b"\n" + body
-    open_signed(data, key)
+    _accepted(data, key)
     return data
 
 
@@ -100,14 +100,21 @@ def open_signed(data: bytes, key: bytes) -> Manifest:
     Raises:
         ManifestRefused: ``reason`` is the player's word for it: unsigned, wrong_key, too_big …
     """
+    body = _accepted(data, key)
     try:
-        body = player.authenticate(data, [key])
-        player.parse_manifest(body)
         return _from_json(json.loads(body))
-    except player.Refused as refused:
-        raise ManifestRefused(reason=refused.reason) from None
     except (KeyError, TypeError, ValueError):
         raise ManifestRefused(reason="malformed") from None
+
+
+def _accepted(data: bytes, key: bytes) -> bytes:
+    """The body of a file that the player takes."""
+    try:
+        body: bytes = player.authenticate(data, [key])
+        player.parse_manifest(body)
+    except player.Refused as refused:
+        raise ManifestRefused(reason=refused.reason) from None
+    return body
 
 
 def file_sha256(data: bytes) -> Sha256:

@@ -1569,6 +1569,11 @@ class Player:
         now = self.clock.now()
         self._next_receipt = now + self.settings.receipt_s
         refusals = sorted(self.timetable.refusals.items())
+        days, urgent = self._days_ahead(now), self.timetable.days.get(URGENT)
+        # Seven days play much the same: each file is looked at once.
+        told = [day for _, day in days] + ([urgent] if urgent is not None else [])
+        names = {file.name for day in told for item in day.items for file in item.files}
+        verdicts = {name: self.library.verdict(name, now) for name in sorted(names)}
         receipt = {
             "v": 1,
             "station": self.settings.station,
@@ -1577,19 +1582,18 @@ class Player:
             "player": VERSION,
             "free_bytes": free_bytes_of(self.settings.root),
             "floor": self.timetable.floor,
-            "dates": {date: self._receipt_of(day, now) for date, day in self._days_ahead(now)},
+            "dates": {date: self._receipt_of(day, verdicts) for date, day in days},
             "refusals": [
                 {"file": name, "reason": reason, "at": text_of(at)}
                 for name, (reason, at) in refusals
             ],
             "asrun": {"line": self.log.line, "head": self.log.head, "failure": self.log.failure},
         }
-        urgent = self.timetable.days.get(URGENT)
         if urgent is not None:
             drilled = {
                 i.key[1]: self._drilled.get(i.key[1], "") for i in urgent.items if i.is_drill
             }
-            receipt[URGENT] = dict(self._receipt_of(urgent, now), drilled=drilled)
+            receipt[URGENT] = dict(self._receipt_of(urgent, verdicts), drilled=drilled)
         data = seal(receipt, self.log.keys[0], PURPOSE_RECEIPT) + b"\n"
         path = os.path.join(self.settings.root, "out", "receipt.json")
         try:
@@ -1601,10 +1605,10 @@ class Player:
         yesterday = date_of(now - 86400, self.timetable.utc_offset_s)
         return [(d, self.timetable.days[d]) for d in self.timetable.dates() if d >= yesterday]
 
-    def _receipt_of(self, day: Day, now: float) -> Dict[str, Any]:
+    def _receipt_of(self, day: Day, verdicts: Dict[str, str]) -> Dict[str, Any]:
         files: Dict[str, List[str]] = {"ok": [], "missing": [], "wrong": [], "unchecked": []}
         for name in sorted({file.name for item in day.items for file in item.files}):
-            files[self.library.verdict(name, now)].append(name)
+            files[verdicts[name]].append(name)
         content = self.timetable.seen[day.name][1]
         own = {"seq": day.seq, "sha256": self.timetable.file_sha256[day.name], "content": content}
         return dict(own, **files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -81,6 +82,7 @@ def _local(manifest: Manifest, item: ManifestItem, separator: str) -> str:
     return item.starts_at.astimezone(ZoneInfo(manifest.tz)).strftime(f"%H{separator}%M")
 
 
+@lru_cache(4096)  # a title comes back every day, at every station
 def _one_line(text: str) -> str:
     """A title must not be able to write a second line into a playlist."""
     text = unicodedata.normalize("NFC", text)

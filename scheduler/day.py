@@ -17,7 +17,7 @@ from scheduler.hub import Hub
 from scheduler.keys import keys_of
 from scheduler.store.db import in_batches, one_of
 from scheduler.store.models import Airing, Delivery, Programme, Rendition, Slot, Station
-from scheduler.store.states import CURRENT_DELIVERIES, LEFT_OUT_AIRINGS, RenditionState
+from scheduler.store.states import LEFT_OUT_AIRINGS, RenditionState
 from stations.layout import DayFiles, RenditionFile, Sha256
 from stations.manifest import Manifest, ManifestFile, ManifestItem, sign
 from stations.sidefiles import side_files
@@ -170,19 +170,16 @@ def manifest_of(hub: Hub, station: Station, delivery: Delivery, day: Day) -> Man
     )
 
 
-def coming_manifests(hub: Hub, session: Session, station: Station) -> list[Manifest]:
-    """The manifests of today and of every planned day after it, as they stand now."""
-    deliveries = session.scalars(
-        select(Delivery)
-        .where(
-            Delivery.station_id == station.id,
-            Delivery.for_date >= hub.today(),
-            Delivery.state.in_(CURRENT_DELIVERIES),
-        )
-        .order_by(Delivery.for_date)
-    ).all()
-    days = days_from_rows(session, station, [delivery.for_date for delivery in deliveries])
-    return [manifest_of(hub, station, delivery, days[delivery.for_date]) for delivery in deliveries]
+def coming_manifests(
+    hub: Hub, station: Station, deliveries: Iterable[Delivery], days: Mapping[date, Day]
+) -> list[Manifest]:
+    """Of these, the manifests of today and of every planned day after it."""
+    today = hub.today()
+    return [
+        manifest_of(hub, station, delivery, days[delivery.for_date])
+        for delivery in deliveries
+        if delivery.for_date >= today
+    ]
 
 
 def day_files(

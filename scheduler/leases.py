@@ -20,7 +20,7 @@ from sqlalchemy import CursorResult, Update, bindparam, func, insert, select, up
 from sqlalchemy.orm import Session
 
 from scheduler.config import PushSettings
-from scheduler.day import Day, days_from_rows, manifest_of
+from scheduler.day import Day, coming_manifests, days_from_rows
 from scheduler.errors import LeaseLost
 from scheduler.hub import Hub
 from scheduler.plansend import new_delivery, supersede
@@ -91,9 +91,8 @@ def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
         fresh = {one: _as_of_now(hub, session, station, one, days[one.for_date]) for one in waiting}
         session.flush()
         held, leases = _lease(hub, session, list(fresh.values()), worker, now)
-    coming = [fresh.get(one, one) for one in told if one.for_date >= today]
-    manifests = [manifest_of(hub, station, one, days[one.for_date]) for one in coming]
-    return Claim(station, held, leases, tuple(manifests), days)
+    coming = coming_manifests(hub, station, [fresh.get(one, one) for one in told], days)
+    return Claim(station, held, leases, tuple(coming), days)
 
 
 def _waits(delivery: Delivery, now: datetime) -> bool:

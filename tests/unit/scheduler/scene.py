@@ -15,14 +15,16 @@ from sqlalchemy import select
 from scheduler import planner, registry
 from scheduler.clock import ManualClock
 from scheduler.config import CollectSettings
+from scheduler.day import coming_manifests, days_from_rows
 from scheduler.hub import Hub
 from scheduler.planner import PlanResult
 from scheduler.store.models import Airing, Attempt, Delivery, Programme, Slot, Station
+from scheduler.store.states import CURRENT_DELIVERIES
 from stations import player
 from stations.errors import StationError
 from stations.folder import open_folder
 from stations.layout import FOLDERS, asrun_path
-from stations.manifest import station_key
+from stations.manifest import Manifest, station_key
 from stations.visit import Visit, VisitLimits
 from tests.builders import programme, release_drafts, slot, stations
 
@@ -115,6 +117,14 @@ class Scene:
             statement = statement.where(Delivery.station_id == self.station(code).id)
         with self.base.database.read() as session:
             return list(session.scalars(statement))
+
+    def coming(self, code: str) -> list[Manifest]:
+        """What the station's manifests say, as the rows stand."""
+        station = self.station(code)
+        deliveries = [one for one in self.deliveries(code) if one.state in CURRENT_DELIVERIES]
+        with self.base.database.read() as session:
+            days = days_from_rows(session, station, [one.for_date for one in deliveries])
+        return coming_manifests(self.base, station, deliveries, days)
 
     def attempts(self) -> list[Attempt]:
         with self.base.database.read() as session:

@@ -9,7 +9,6 @@ from datetime import time, timedelta
 from scheduler.day import (
     Day,
     PlannedItem,
-    coming_manifests,
     day_files,
     day_from_rows,
     day_of,
@@ -17,23 +16,15 @@ from scheduler.day import (
     planned_at_of,
     rendition_files,
 )
-from scheduler.store.models import Rendition
-from stations.layout import DayFiles
-from stations.manifest import open_signed
+from stations.layout import DayFiles, Sha256
+from stations.manifest import ManifestFile, open_signed
 from tests.builders import programme
 from tests.unit.scheduler.scene import MONDAY, Scene, local
 
 
-def rendition(number: int, profile: str = "loa-48") -> Rendition:
-    sha256 = hashlib.sha256(str(number).encode()).hexdigest()
-    return Rendition(
-        programme_id=number,
-        profile=profile,
-        sha256=sha256,
-        extension="mp3",
-        size_bytes=9,
-        ms=60_000,
-    )
+def rendition(number: int) -> ManifestFile:
+    sha256 = Sha256(hashlib.sha256(str(number).encode()).hexdigest())
+    return ManifestFile(sha256, "mp3", size_bytes=9, ms=60_000)
 
 
 RENDITIONS = {(n, "loa-48"): rendition(n) for n in (1, 2)}
@@ -54,8 +45,7 @@ def files(scene: Scene) -> DayFiles:
         [delivery] = scene.deliveries()
         day = day_from_rows(session, station, MONDAY)
         manifest = manifest_of(scene.base, station, delivery, day)
-        coming = coming_manifests(scene.base, session, station)
-        return day_files(scene.base, station, manifest, coming)
+    return day_files(scene.base, station, manifest, scene.coming("s13579"))
 
 
 def test_a_day_is_in_order_and_names_each_file_once() -> None:
@@ -94,7 +84,7 @@ def test_whatever_a_listener_would_notice_changes_the_content() -> None:
 
 def test_what_is_not_encoded_for_this_station_is_left_out_and_named() -> None:
     """Another profile's file would be refused by its player."""
-    day = day_of(ITEMS, "loa-64", {**RENDITIONS, (2, "loa-64"): rendition(2, "loa-64")})
+    day = day_of(ITEMS, "loa-64", {**RENDITIONS, (2, "loa-64"): rendition(2)})
 
     assert [item.title for item in day.items] == ["Sáng"]
     assert day.waiting == {1}

@@ -10,7 +10,6 @@ import pytest
 
 from scheduler import collect, dispatch
 from scheduler.config import RelaySettings
-from scheduler.day import coming_manifests
 from scheduler.errors import InputInvalid, RelayHostUnknown
 from scheduler.exceptions import Decision, decide
 from scheduler.store.models import Slot
@@ -41,8 +40,7 @@ def allow(scene: Scene, *hosts: str) -> None:
 
 
 def item(scene: Scene) -> ManifestItem:
-    with scene.base.database.read() as session:
-        [manifest] = coming_manifests(scene.base, session, scene.station("s13579"))
+    [manifest] = scene.coming("s13579")
     [only] = manifest.items
     return only
 

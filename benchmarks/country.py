@@ -32,14 +32,14 @@ EVENING = datetime(2022, 10, 16, 13, 0, tzinfo=UTC)
 _FROM = date(2022, 1, 1)
 
 
-def asked(description: str) -> argparse.Namespace:
+def asked(description: str, *, quick: int = STATIONS // 10) -> argparse.Namespace:
     """What was typed; ``stations`` is the number that is meant."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="only the JSON object")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the stations")
+    parser.add_argument("--quick", action="store_true", help=f"{quick:,} stations")
     parser.add_argument("--stations", type=int, default=None)
     options = parser.parse_args()
-    options.stations = options.stations or (STATIONS // 10 if options.quick else STATIONS)
+    options.stations = options.stations or (quick if options.quick else STATIONS)
     return options
 
 

@@ -17,7 +17,7 @@ from scheduler.repertoire import Repertoire
 from scheduler.rundown import Row
 from scheduler.store.bulk import bulk_insert
 from scheduler.store.db import in_batches
-from scheduler.store.models import Delivery, Programme, Rendition, Slot, Station
+from scheduler.store.models import Delivery, Programme, Slot, Station
 from scheduler.store.states import (
     CURRENT_DELIVERIES,
     LEFT_OUT_AIRINGS,
@@ -25,6 +25,7 @@ from scheduler.store.states import (
     moving,
 )
 from scheduler.timetable import to_utc
+from stations.manifest import ManifestFile
 
 _A_DAY = timedelta(days=1)
 
@@ -35,7 +36,7 @@ class DayDeliveries:
     def __init__(
         self, hub: Hub, session: Session, stations: Mapping[int, Station],
         slots: Mapping[int, Slot], repertoire: Repertoire,
-        renditions: dict[tuple[int, str], Rendition],
+        renditions: dict[tuple[int, str], ManifestFile],
     ) -> None:  # fmt: skip
         self._hub, self._session, self._now = hub, session, hub.clock.now()
         self._stations, self._slots = stations, slots

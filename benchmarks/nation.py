@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""How many deliveries a second the hub brings in a night of a nation: 10,600 stations, PostgreSQL.
+
+    benchmarks/nation.py [--json] [--quick] [--stations N]
+
+The stations are folders in memory, so that what is measured is the hub: admission, claim with its
+lease, the visit with its signed manifest, side files and checks, and the rows of it. One night
+brings the sound and is not counted; the next is brought by one worker process, the one after it by
+two, one visit at a time each. Prints one JSON object: ``deliveries_per_s`` (two workers),
+``efficiency_1_to_2`` (of two workers, what twice one would bring), ``worker_peak_mb``, and
+``delivery_cpu_ms`` (processor time of the workers for one delivery, which a busy machine changes
+less). ``--quick`` takes 1,500 stations.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from sqlalchemy import func, select
+
+from benchmarks.country import EVENING, analyse, asked, country
+from scheduler import dispatch, planner
+from scheduler import hub as hubs
+from scheduler.clock import ManualClock
+from scheduler.config import Settings
+from scheduler.hub import Hub
+from scheduler.store.models import Delivery, Station
+from scheduler.store.states import DeliveryState
+from stations.folder import open_folder
+from stations.lineprocess import LineProcess
+from stations.visit import Step, Visit
+
+QUICK = 1_500
+_MEMORY = Path("/dev/shm")
+_NIGHT_S = 3600.0
+
+
+def main() -> None:
+    options = asked(__doc__, quick=QUICK)
+    roomy = _MEMORY if _MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=roomy) as folder, country(options.stations) as hub:
+        with ExitStack() as stack:
+            workers = [stack.enter_context(closing(Worker(hub, Path(folder)))) for _ in range(2)]
+            result = measured(hub, Path(folder), workers, talk=not options.json)
+    print(json.dumps(result))
+
+
+def measured(hub: Hub, folder: Path, workers: Sequence[Worker], *, talk: bool) -> dict[str, float]:
+    _night(hub, folder, workers, number=1)  # brings the sound
+    one, _ = _night(hub, folder, workers[:1], number=2)
+    two, answers = _night(hub, folder, workers, number=3)
+    count = sum(answer["delivered"] for answer in answers)
+    if talk:
+        print(f"one worker {one:.0f}/s, two {two:.0f}/s", file=sys.stderr)
+    return {
+        "deliveries_per_s": round(two, 1),
+        "efficiency_1_to_2": round(two / (2 * one), 2),
+        "worker_peak_mb": round(max(answer["peak_mb"] for answer in answers)),
+        "delivery_cpu_ms": round(1000 * sum(answer["cpu_s"] for answer in answers) / count, 1),
+        "deliveries": count,
+    }
+
+
+def _night(
+    hub: Hub, folder: Path, workers: Sequence[Worker], *, number: int
+) -> tuple[float, list[Any]]:
+    """Plan one more day and bring it to every station; deliveries a second, and the answers."""
+    assert isinstance(hub.clock, ManualClock)
+    hub.clock.move_to(EVENING + timedelta(days=number - 1))
+    on = hub.today() + timedelta(days=1)
+    planner.plan(hub, first=on, days=1)
+    analyse(hub)
+    begin = time.perf_counter()
+    admitted = dispatch.admit(hub, ignore_windows=True)
+    for at, worker in enumerate(workers):
+        worker.ask(hub.clock.now(), admitted[at :: len(workers)])
+    answers = [worker.answer() for worker in workers]
+    took_s = time.perf_counter() - begin
+    brought = _brought(hub, folder, on)
+    if brought != (len(admitted), len(admitted)):
+        sys.exit(f"wrong: of {len(admitted)} days, {brought} in rows and at stations")
+    return len(admitted) / took_s, answers
+
+
+def _brought(hub: Hub, folder: Path, on: Any) -> tuple[int, int]:
+    """What the rows say was delivered, and what lies there."""
+    with hub.database.read() as session:
+        rows = session.scalar(
+            select(func.count())
+            .select_from(Delivery)
+            .where(Delivery.for_date == on, Delivery.state == DeliveryState.DELIVERED)
+        )
+    return rows or 0, sum(1 for _ in folder.glob(f"*/in/manifest/{on}.signed"))
+
+
+class Worker:
+    """A worker process of the hub."""
+
+    def __init__(self, hub: Hub, folder: Path) -> None:
+        self._process = LineProcess([sys.executable, __file__, "--worker"])
+        self._process.write_line(
+            json.dumps({"settings": hub.settings.model_dump(mode="json"), "folder": str(folder)})
+        )
+
+    def ask(self, at: datetime, station_ids: Sequence[int]) -> None:
+        self._process.write_line(json.dumps([at.isoformat(), list(station_ids)]))
+
+    def answer(self) -> Any:
+        return json.loads(self._process.read_line(_NIGHT_S))
+
+    def close(self) -> None:
+        self._process.close()
+
+
+# ── In the worker's process ────────────────────────────────────────────────────────────────────
+
+
+def work() -> None:
+    from api.cli.logs import only_errors
+
+    only_errors()
+    order = json.loads(sys.stdin.readline())
+    clock, folder = ManualClock(EVENING), Path(order["folder"])
+    hub = hubs.open_hub(Settings.model_validate(order["settings"]), clock=clock)
+    hub = replace(hub, connect=lambda _, station, step: _visit(folder, station, step))
+    for line in sys.stdin:
+        at, station_ids = json.loads(line)
+        clock.move_to(datetime.fromisoformat(at))
+        begun_s = time.process_time()
+        results = [dispatch.visit_station(hub, one, worker="nation") for one in station_ids]
+        peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        answer = {
+            "delivered": sum(result.delivered for result in results if result is not None),
+            "cpu_s": time.process_time() - begun_s,
+            "peak_mb": peak_kb / 1024,
+        }
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    hub.database.close()
+
+
+@contextmanager
+def _visit(folder: Path, station: Station, step: Step) -> Iterator[Visit]:
+    root = folder / station.code
+    root.mkdir(exist_ok=True)
+    with open_folder(root, step=step) as visit:
+        yield visit
+
+
+if __name__ == "__main__":
+    work() if "--worker" in sys.argv else main()

@@ -15,13 +15,11 @@ less). ``--quick`` takes 1,500 stations.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,15 +30,11 @@ from sqlalchemy import func, select
 
 from benchmarks.country import EVENING, analyse, asked, country
 from scheduler import dispatch, planner
-from scheduler import hub as hubs
 from scheduler.clock import ManualClock
-from scheduler.config import Settings
 from scheduler.hub import Hub
-from scheduler.store.models import Delivery, Station
+from scheduler.store.models import Delivery
 from scheduler.store.states import DeliveryState
-from stations.folder import open_folder
 from stations.lineprocess import LineProcess
-from stations.visit import Step, Visit
 
 QUICK = 1_500
 _MEMORY = Path("/dev/shm")
@@ -49,11 +43,14 @@ _NIGHT_S = 3600.0
 
 def main() -> None:
     options = asked(__doc__, quick=QUICK)
-    roomy = _MEMORY if _MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=roomy) as folder, country(options.stations) as hub:
-        with ExitStack() as stack:
-            workers = [stack.enter_context(closing(Worker(hub, Path(folder)))) for _ in range(2)]
-            result = measured(hub, Path(folder), workers, talk=not options.json)
+    roomy = _MEMORY if _MEMORY.is_dir() else None  # else where the system keeps such things
+    with (
+        tempfile.TemporaryDirectory(dir=roomy) as folder,
+        country(options.stations) as hub,
+        ExitStack() as stack,
+    ):
+        workers = [stack.enter_context(closing(Worker(hub, Path(folder)))) for _ in range(2)]
+        result = measured(hub, Path(folder), workers, talk=not options.json)
     print(json.dumps(result))
 
 
@@ -106,13 +103,15 @@ def _brought(hub: Hub, folder: Path, on: Any) -> tuple[int, int]:
 
 
 class Worker:
-    """A worker process of the hub."""
+    """A worker process of the hub: ``benchmarks/nation_worker.py``."""
 
     def __init__(self, hub: Hub, folder: Path) -> None:
-        self._process = LineProcess([sys.executable, __file__, "--worker"])
-        self._process.write_line(
-            json.dumps({"settings": hub.settings.model_dump(mode="json"), "folder": str(folder)})
-        )
+        self._process = LineProcess([sys.executable, "-m", "benchmarks.nation_worker"])
+        order = {
+            "settings": hub.settings.model_dump(mode="json"), "folder": str(folder),
+            "at": EVENING.isoformat(),
+        }  # fmt: skip
+        self._process.write_line(json.dumps(order))
 
     def ask(self, at: datetime, station_ids: Sequence[int]) -> None:
         self._process.write_line(json.dumps([at.isoformat(), list(station_ids)]))
@@ -124,40 +123,5 @@ class Worker:
         self._process.close()
 
 
-# ── In the worker's process ────────────────────────────────────────────────────────────────────
-
-
-def work() -> None:
-    from api.cli.logs import only_errors
-
-    only_errors()
-    order = json.loads(sys.stdin.readline())
-    clock, folder = ManualClock(EVENING), Path(order["folder"])
-    hub = hubs.open_hub(Settings.model_validate(order["settings"]), clock=clock)
-    hub = replace(hub, connect=lambda _, station, step: _visit(folder, station, step))
-    for line in sys.stdin:
-        at, station_ids = json.loads(line)
-        clock.move_to(datetime.fromisoformat(at))
-        begun_s = time.process_time()
-        results = [dispatch.visit_station(hub, one, worker="nation") for one in station_ids]
-        peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        answer = {
-            "delivered": sum(result.delivered for result in results if result is not None),
-            "cpu_s": time.process_time() - begun_s,
-            "peak_mb": peak_kb / 1024,
-        }
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-    hub.database.close()
-
-
-@contextmanager
-def _visit(folder: Path, station: Station, step: Step) -> Iterator[Visit]:
-    root = folder / station.code
-    root.mkdir(exist_ok=True)
-    with open_folder(root, step=step) as visit:
-        yield visit
-
-
 if __name__ == "__main__":
-    work() if "--worker" in sys.argv else main()
+    main()

@@ -112,10 +112,10 @@ def test_a_planner_that_forgets_a_day_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was due is worked out without the planner."""
-    honest = planner.occurrences
+    honest = planner.soundings
     monkeypatch.setattr(
-        planner, "occurrences",
-        lambda *arguments: (one for one in honest(*arguments) if one.on.weekday() != 1),
+        planner, "soundings",
+        lambda *arguments: (one for one in honest(*arguments) if one.occurrence.on.weekday() != 1),
     )  # fmt: skip
 
     outcome = rehearsed_nights(tmp_path, few(()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import time
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from scheduler import slots
@@ -186,6 +187,8 @@ def test_the_second_of_two_chooses_and_loses_nothing(
 
     expect(his.locator("h1")).to_have_text("Hai bản của một khung giờ")
     assert his.evaluate("document.documentElement.scrollWidth") <= 360
+    found = Axe().run(his)
+    assert found.violations_count == 0, found.generate_report()
     mine = his.get_by_role("radio", name="Của ông/bà: Gương sáng")
     assert mine.is_checked()
     assert his.get_by_role("radio", name="Của người kia: 11:40").is_checked()

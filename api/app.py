@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from api import aside, health, live, tus
-from api.auth import same_origin
+from api.auth import from_here
 from api.bearer import API_PREFIX
 from api.errors import (
     FormUnreadable,
@@ -66,7 +66,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        dependencies=[Depends(same_origin)],
+        dependencies=[Depends(from_here)],
     )
     app.state.hub, app.state.engine, app.state.last_tick = hub, engine, last_tick
     app.include_router(health.router)

@@ -37,6 +37,7 @@ class Pulse:
         self._looking: asyncio.Task[None] | None = None
         self._changed = asyncio.Condition()
         self._last: object = None
+        self._version: object = None  # of the database, before the last look
         self.beat = 0
         self.is_ending = False  # the server stops: no line may hold it up
 
@@ -83,8 +84,14 @@ class Pulse:
         self._last = None
 
     def _read(self) -> object:
+        on = self._hub.today()
+        version = (self._hub.database.version(), on)
+        if self._last is not None and version == self._version:
+            return self._last  # nothing was committed: a nation's pulse takes 50 ms and more
         with self._hub.database.read() as session:
-            return tonight.pulse(session, self._hub.today())
+            seen = tonight.pulse(session, on)
+        self._version = version
+        return seen
 
 
 @router.get("/tonight")

@@ -66,8 +66,7 @@ def collisions(
     session: Session, on: date, zone: ZoneInfo, unit_ids: Collection[int] | None = None
 ) -> list[Collision]:
     """What collides on a day in these units (``None``: all), by the name of the unit."""
-    priority = [slot for slot in list_slots(session) if slot.programme_class == "priority"]
-    found = _collisions(session, priority, on, zone)
+    found = _collisions(session, list_slots(session, programme_class="priority"), on, zone)
     mine = [one for one in found if unit_ids is None or one.unit.id in unit_ids]
     return sorted(mine, key=lambda one: (one.unit.name, one.unit.code, one.starts[0]))
 

@@ -227,9 +227,11 @@ def find_slot(session: Session, slot_id: int) -> Slot:
     return found[0]
 
 
-def list_slots(session: Session) -> list[Slot]:
-    """The lines in force, by time of day."""
+def list_slots(session: Session, *, programme_class: str | None = None) -> list[Slot]:
+    """The lines in force, or those of one class, by time of day."""
     statement = with_all(select(Slot)).where(Slot.removed_at.is_(None))
+    if programme_class is not None:
+        statement = statement.where(Slot.programme_class == programme_class)
     statement = statement.order_by(Slot.starts_at, Slot.id)
     return list(session.scalars(statement))
 

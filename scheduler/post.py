@@ -16,8 +16,6 @@ from email.mime.text import MIMEText
 from email.utils import format_datetime, formataddr
 from urllib.parse import urlsplit
 
-import httpx
-
 from scheduler.config import MailSettings
 from scheduler.errors import MailRefused, MailServerDown, WebhookDown, WebhookRefused
 from scheduler.hub import Hub
@@ -149,6 +147,8 @@ def signed_headers(body: bytes, secret: bytes, at: datetime) -> dict[str, str]:
 
 
 def _call(hub: Hub, url: str, body: bytes, headers: dict[str, str]) -> None:
+    import httpx  # 4 MB, for a hub that has a webhook
+
     # Of the address only the host is told anywhere: the rest of it is often the secret.
     host = urlsplit(url).hostname or ""
     try:

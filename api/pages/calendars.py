@@ -11,7 +11,6 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.auth import hub_of
 from api.errors import PageMissing
-from api.ics.write import desk_of, write_calendar
 from api.pages.render import translator_of
 from scheduler import feeds
 from scheduler.lines import lines_on_air
@@ -30,6 +29,8 @@ def read_feed(
     request: Request, token: Annotated[str, Path(min_length=20, max_length=64)]
 ) -> Response:
     """One unit's timetable; without a sign-in, because no calendar program can."""
+    from api.ics.write import desk_of, write_calendar  # 3 MB of icalendar
+
     hub = hub_of(request)
     with hub.database.read() as session:
         feed = feeds.feed_of(session, token)

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
-from feedgen.feed import FeedGenerator
 
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import PageMissing
@@ -71,6 +70,8 @@ def feed(request: Request, theme: Theme = "") -> Response:
     """RSS 2.0 with the sound as enclosure."""
     hub, tr = hub_of(request), translator_of(request)
     address = public_address(request)
+    from feedgen.feed import FeedGenerator  # 5 MB with lxml, for who has a public page
+
     made = FeedGenerator()
     made.id(f"{address}/listen")
     made.title(f"{hub.settings.public.name} – {theme}" if theme else hub.settings.public.name)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import count
 from pathlib import Path
-
-import xlsxwriter
+from typing import TYPE_CHECKING
 
 from api import words
 from api.i18n import Translator, mark
 from scheduler.errors import InputInvalid, said
 from scheduler.store.models import Airing
+
+if TYPE_CHECKING:
+    import xlsxwriter
 
 # A sheet holds 1,048,576 rows (Excel's own limit), one of which is the heading.
 SHEET_ROWS = 1_048_575
@@ -77,6 +79,8 @@ def write_xlsx(path: Path, airings: Iterable[Airing], tr: Translator) -> int:
     options = {"constant_memory": True, "tmpdir": str(path.parent), "strings_to_formulas": False,
                "strings_to_urls": False, "strings_to_numbers": False}  # fmt: skip
     written = 0
+    import xlsxwriter  # 2 MB, for the few who ask for a workbook
+
     with xlsxwriter.Workbook(str(path), options) as book:
         bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
         day = book.add_format({"num_format": "dd/mm/yyyy", "align": "left"})

@@ -9,6 +9,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
 from scheduler import hub as hubs
@@ -168,3 +169,9 @@ _PROGRAMME = text(
     " VALUES (:id, 'x', 'normal', 'vi', 'communication', 'x.wav', 'c', 1, 'ready', 1,"
     " '2022-10-16 00:00:00', :facts)"
 )
+
+
+def test_needed_revision_is_the_head_of_the_chain() -> None:
+    """Read without the library that changes tables, and still what that library would say."""
+    chain = ScriptDirectory.from_config(schema._config())
+    assert schema.needed_revision() == chain.get_current_head()

@@ -92,7 +92,8 @@ class _Reader(HTMLParser):
             self._folds.append(None if "open" in values else self._tag("details", values, open=""))
         elif tag == "form":
             opened = [one for one in self._folds if one]
-            self._form = FoundForm(values.get("action", ""), self._start(), opened)
+            action = values.get("action", "") if values.get("method") == "post" else ""
+            self._form = FoundForm(action, self._start(), opened)  # a search is no such form
             self._left = {name: list(given) for name, given in self._typed.items()}
             self._is_focused = False
             self.forms.append(self._form)

@@ -44,7 +44,7 @@ _LISTED = 300  # stations: more are found by their unit, or from their own page
 Code = Annotated[str, Query(max_length=20)]
 StationCode = Annotated[str, Query(max_length=60)]
 
-_NOTHING_TYPED = {"to": "", "at": "", "reason": "", "programme_id": ""}
+_NOTHING_TYPED = {"what": "", "to": "", "at": "", "reason": "", "programme_id": ""}
 
 
 @dataclass(frozen=True)

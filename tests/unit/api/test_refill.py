@@ -7,6 +7,7 @@ import pytest
 from api.refill import refill
 
 PAGE = """<main>
+<form method="get" action="/confirm"><input name="note" value=""></form>
 <form method="post" action="/confirm"><input type="hidden" name="form_token" value="new">
 <input type="hidden" name="station" value="1"><input name="note" value=""></form>
 <details class="card"><summary>Ghi chú</summary>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from api.errors import FormUnreadable, UploadTooLarge
 from scheduler.errors import DataNotWritable
 
+STALL_LIMIT_S = 60.0  # silence on the line; a slow link sends at least something
 _MAX_FIELDS = 30
 _MAX_FIELD_BYTES = 8 << 10
 _WRITE_BYTES = 1 << 20  # one hop to a thread per MiB: the disk never blocks the other readers
@@ -59,7 +61,7 @@ async def receive(
         parser = MultipartParser(_boundary(request), form.callbacks())
         try:
             with disk_says(folder):
-                async for chunk in request.stream():
+                async for chunk in arriving(request):
                     parser.write(chunk)
                     if form.waiting_bytes >= _WRITE_BYTES:
                         await run_in_threadpool(form.flush)
@@ -70,6 +72,24 @@ async def receive(
         if not form.is_whole:
             raise FormUnreadable(detail="it ended too early")
         yield form.upload
+
+
+async def arriving(request: Request) -> AsyncIterator[bytes]:
+    """
+    The body, piece by piece, for as long as pieces come.
+
+    Raises:
+        FormUnreadable: nothing more came; what waits for it for ever costs a place.
+    """
+    pieces = request.stream().__aiter__()
+    while True:
+        try:
+            piece = await asyncio.wait_for(anext(pieces), STALL_LIMIT_S)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise FormUnreadable(detail="nothing more came") from None
+        yield piece
 
 
 @contextmanager

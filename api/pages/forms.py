@@ -26,6 +26,7 @@ from api.auth import (
 from api.errors import ForeignForm, FormTooLarge, NotSignedIn
 from api.once import Sent, once
 from api.pages.render import redirect, translator_of
+from api.uploads import arriving
 from audio.errors import AudioError
 from scheduler.errors import CoreError
 from stations.errors import StationError
@@ -92,7 +93,7 @@ async def read_form(request: Request) -> Form:
     announced = request.headers.get("content-length", "")
     too_long = announced.isdigit() and int(announced) > MAX_FORM_BYTES
     if not too_long:
-        async for chunk in request.stream():
+        async for chunk in arriving(request):
             body += chunk
             if too_long := len(body) > MAX_FORM_BYTES:
                 break

@@ -18,6 +18,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from api.errors import FormUnreadable, UploadTooLarge
+from api.i18n import mark
 from scheduler.errors import DataNotWritable
 
 STALL_LIMIT_S = 60.0  # silence on the line; a slow link sends at least something
@@ -70,7 +71,7 @@ async def receive(
         except (MultipartParseError, UnicodeDecodeError, ClientDisconnect) as error:
             raise FormUnreadable(detail=type(error).__name__) from error
         if not form.is_whole:
-            raise FormUnreadable(detail="it ended too early")
+            raise FormUnreadable(detail=mark("it ended too early"))
         yield form.upload
 
 
@@ -88,7 +89,7 @@ async def arriving(request: Request) -> AsyncIterator[bytes]:
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise FormUnreadable(detail="nothing more came") from None
+            raise FormUnreadable(detail=mark("nothing more came")) from None
         yield piece
 
 
@@ -163,7 +164,7 @@ class _Form:
         self._name = options.get(b"name", b"").decode()
         if b"filename" in options:
             if self.upload.file is not None:
-                raise FormUnreadable(detail="more than one file")
+                raise FormUnreadable(detail=mark("more than one file"))
             self._before_file(self.upload.fields)
             self._in_file = True
             self.upload.file = Path(self._file.name)
@@ -184,7 +185,7 @@ class _Form:
         if self._in_file:
             return
         if len(self.upload.fields) >= _MAX_FIELDS:
-            raise FormUnreadable(detail="too many fields")
+            raise FormUnreadable(detail=mark("too many fields"))
         self.upload.fields[self._name] = self._text.decode()
 
     def _end(self) -> None:

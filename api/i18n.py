@@ -25,7 +25,7 @@ DOMAIN = "loa"
 
 LoaError = AudioError | CoreError | StationError
 
-_LOCALE = Path(__file__).parent / "locale"
+LOCALE = Path(__file__).parent / "locale"
 _MINUTE, _HOUR = 60_000, 3_600_000
 
 
@@ -148,7 +148,7 @@ class _Known(dict[str, str]):
 @lru_cache
 def catalogue(language: str) -> Mapping[str, str]:
     """Message → translation; English needs none."""
-    path = _LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+    path = LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
     if not path.exists():
         return {}
     with path.open("rb") as file:

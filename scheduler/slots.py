@@ -345,7 +345,7 @@ def _targets(
 ) -> Iterator[SlotTarget]:
     # What stands in the line already may be a unit that has ended since.
     known = {target_code(one): one for one in slot.targets}
-    for entry in entries:
+    for entry in dict.fromkeys(entries):  # named twice, it hears it once
         kind, _, code = entry.partition(":")
         if entry in known:
             same = known[entry]

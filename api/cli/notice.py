@@ -89,7 +89,7 @@ def _show(screen: Screen, found: Sequence[Notice]) -> None:
     screen.table(
         [
             Figures(_("No.")),
-            _("Made"),
+            _("When"),
             _("Notice"),
             _("To"),
             _("State"),

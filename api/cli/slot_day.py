@@ -123,7 +123,7 @@ def _show_days(screen: Screen, found: Sequence[SlotException]) -> None:
         screen.say(_("Every day follows the rule."))
         return
     screen.table(
-        [_("Day"), _("Where"), _("What"), _("Why")],
+        [_("Day"), _("Where"), _("What was done"), _("Why")],
         [(tr.day(one.on), place_of(one) or "", _becomes(tr, one), one.reason) for one in found],
     )
 

@@ -35,7 +35,7 @@ from scheduler import (
 )
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
-from scheduler.config import CollectSettings, PathSettings, PlanSettings, Settings
+from scheduler.config import CollectSettings, PathSettings, PlanSettings, Settings, WebSettings
 from scheduler.day import day_from_rows, rendition_files
 from scheduler.errors import ProgrammeRefused
 from scheduler.hub import Hub
@@ -88,6 +88,7 @@ class Demo:
             paths=PathSettings(data=folder / "hub"),
             plan=PlanSettings(days_ahead=7),
             collect=CollectSettings(null_device_counts=True),
+            web=WebSettings(second_factor_roles=()),  # who only looks needs no telephone
         )
         self.clock = ManualClock(self.at(FIRST_NIGHT - timedelta(days=1), time(9)))
         self.administrator = hubs.init(self.settings, clock=self.clock)

@@ -64,7 +64,12 @@ class _Page(HTMLParser):
         self.alerts: list[str] = []
         self._form: FoundForm | None = None
         self._select = ""
+        self._named: dict[str, FoundForm] = {}
+        self._outside: list[tuple[str, dict[str, str]]] = []  # it names the form that it belongs to
         self.feed(text)
+        for tag, given in self._outside:
+            if form := self._named.get(given["form"]):
+                self._in_form(form, tag, given)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -73,6 +78,9 @@ class _Page(HTMLParser):
         elif tag == "form":
             self._form = FoundForm(self.page, given["action"], given.get("method", "get"))
             self.forms.append(self._form)
+            self._named[given.get("id", "")] = self._form
+        elif tag in ("input", "button") and "form" in given:
+            self._outside.append((tag, given))
         elif self._form is not None:
             self._in_form(self._form, tag, given)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.i18n import Translator, catalogue, error_classes
+from api.i18n import DOMAIN, LOCALE, Translator, catalogue, error_classes
 from api.json.problems import FieldsInvalid
 from scheduler.errors import InputInvalid, NotAllowed, NotFound, WrongState
 from stations.errors import HostKeyChanged, LinkDown, StationFull
@@ -17,6 +18,7 @@ from tests.unit.api.messages import all_messages
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 FIVE = datetime(2022, 3, 12, 22, 0, tzinfo=UTC)  # 05:00 of the 13th in Việt Nam
 
+_MSGID = re.compile(r"^msgid (.+(?:\n\".*)*)", re.MULTILINE)
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -47,6 +49,13 @@ def test_every_message_has_a_vietnamese_translation(messages: dict[str, str]) ->
 def test_no_translation_outlives_its_message(messages: dict[str, str]) -> None:
     """The catalogue holds nothing that nobody says any more."""
     assert [msgid for msgid in catalogue("vi") if msgid not in messages] == []
+
+
+def test_no_message_is_translated_twice() -> None:
+    """Of two entries the later one would win, wherever the first was meant."""
+    told = _MSGID.findall((LOCALE / "vi" / "LC_MESSAGES" / f"{DOMAIN}.po").read_text("utf-8"))
+
+    assert [msgid for msgid, times in Counter(told).items() if times > 1] == []
 
 
 def test_translations_keep_the_fields() -> None:

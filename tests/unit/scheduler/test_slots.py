@@ -151,6 +151,14 @@ def test_of_two_that_are_added_at_once_only_one_stays(scene: Scene, made: Progra
     assert in_force(scene) == 1
 
 
+def test_a_place_that_is_named_twice_hears_it_once(scene: Scene, made: Programme) -> None:
+    """The same unit chosen in two fields of a form is one place."""
+    slot = add(scene, made, audience=("unit:353", "unit:353"))
+
+    with scene.hub.database.read() as session:
+        assert len(session.get_one(Slot, slot.id).targets) == 1
+
+
 def test_the_audience_is_a_set_of_places_less_its_exceptions(scene: Scene, made: Programme) -> None:
     """A unit stands for all below it on the map of the day."""
     scene.stations("13288")

@@ -143,9 +143,7 @@ def test_anonymous_is_refused(shared_site: Site) -> None:
 
 
 @pytest.mark.parametrize("letter", list(ROLES))
-def test_every_route_as_every_role_in_the_own_and_in_another_unit(
-    site: Site, letter: str
-) -> None:
+def test_every_route_as_every_role_in_the_own_and_in_another_unit(site: Site, letter: str) -> None:
     """
     What the table refuses is refused and changes no row; what it allows is not refused.
 

@@ -249,7 +249,9 @@ def test_a_role_that_needs_a_second_factor_gets_nothing_but_the_account(site: Si
         assert "cần xác thực hai bước" in client.get("/account").text
         client.submit("/account/second-factor")
         secret = re.findall(r'class="secret">([A-Z2-7]{32})<', client.get("/account").text)[0]
-        answer = client.submit("/account/second-factor/confirm", code=code(site, pyotp.TOTP(secret)))
+        answer = client.submit(
+            "/account/second-factor/confirm", code=code(site, pyotp.TOTP(secret))
+        )
         assert answer.status_code == 200
         assert client.get("/").status_code == 200
 

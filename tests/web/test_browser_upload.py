@@ -110,9 +110,7 @@ def test_upload_goes_on_after_a_reload(browser: Browser, site: Site, sound: Path
     page.context.close()
 
 
-def test_upload_goes_on_after_the_link_was_down(
-    browser: Browser, site: Site, sound: Path
-) -> None:
+def test_upload_goes_on_after_the_link_was_down(browser: Browser, site: Site, sound: Path) -> None:
     """Nothing has to be pressed: the link comes back, and the form that was sent is saved."""
     port = int(site.url.rsplit(":", 1)[1])
     with Proxy(port, bytes_per_s=150_000, cut_after=300_000) as line:
@@ -251,9 +249,7 @@ def test_returned_programme_shows_its_editor_why(browser: Browser, site: Site) -
     page.context.close()
 
 
-def test_place_of_the_slider_goes_into_the_trim(
-    browser: Browser, site: Site, sound: Path
-) -> None:
+def test_place_of_the_slider_goes_into_the_trim(browser: Browser, site: Site, sound: Path) -> None:
     """Where the editor listens is where the programme shall begin."""
     person = site.province.people["huong"]
     programme = checks.bring(

@@ -131,7 +131,8 @@ def test_a_drag_opens_the_form_with_the_new_time(site: Site, browser: Browser) -
 
 
 def test_without_scripts_and_on_a_phone_the_week_is_a_list(
-    shared_site: Site, browser: Browser  # noqa: F811
+    shared_site: Site,
+    browser: Browser,  # noqa: F811
 ) -> None:
     """Every entry leads to the form that a drag would open, by touch and by keyboard."""
     page = opened(browser, shared_site, "huong", f"{CALENDAR}?on=2022-10-24").page

@@ -160,7 +160,9 @@ def test_older_programmes_are_one_touch_away(open_site: Site) -> None:
         while path:
             text = client.get(path).text
             seen += [part.split("<")[0] for part in text.split('<h2><a href="')[1:]]
-            path = text.split('rel="next" href="')[1].split('"')[0] if 'rel="next"' in text else None
+            path = (
+                text.split('rel="next" href="')[1].split('"')[0] if 'rel="next"' in text else None
+            )
             path = path and path.replace("&amp;", "&")
     numbers = [one.split('"')[0] for one in seen]
     assert len(numbers) == len(set(numbers)) == 46

@@ -98,9 +98,7 @@ def listened(wire: socket.socket, seconds: float) -> str:
 def test_page_looks_itself_where_no_events_come(browser: Browser, site: Site) -> None:
     """A carrier that swallows events: the page says so, and looks now and then."""
     context = browser.new_context(viewport={"width": 360, "height": 800})
-    context.add_cookies(
-        [{"name": "loa", "value": site.token("lan"), "url": site.url}]
-    )
+    context.add_cookies([{"name": "loa", "value": site.token("lan"), "url": site.url}])
     page = context.new_page()
     page.route("**/live/tonight", lambda route: route.abort())
     page.goto(site.url + "/")
@@ -110,7 +108,9 @@ def test_page_looks_itself_where_no_events_come(browser: Browser, site: Site) ->
     fail_tonight(site)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     name = site.province.stations["13594"].name
-    page.locator("section[aria-labelledby=failed]").get_by_text(name, exact=True).wait_for(timeout=10_000)
+    page.locator("section[aria-labelledby=failed]").get_by_text(name, exact=True).wait_for(
+        timeout=10_000
+    )
     context.close()
 
 
@@ -156,4 +156,3 @@ def test_airing_that_sounds_now_is_named_first(site: Site) -> None:
         shown = client.get("/").text
 
     assert "đang phát</span></strong> Bản tin sáng" in shown
-

@@ -61,9 +61,7 @@ def test_words_find_without_tones_in_page_and_table(shared_site: Site) -> None:
     with shared_site.client("huong") as client:
         rows = csv_rows(client.get(f"/airings.csv?{WEEK}&words=lan+nuoi+bo").text)
         shown = client.get(f"/airings?{WEEK}&words=lan+nuoi+bo").text
-    assert {row[5] for row in rows[1:]} == {
-        "Gương thoát nghèo: chị Lan nuôi bò sinh sản ở Bắc Lý"
-    }
+    assert {row[5] for row in rows[1:]} == {"Gương thoát nghèo: chị Lan nuôi bò sinh sản ở Bắc Lý"}
     assert len(rows) == 101
     assert 'value="lan nuoi bo"' in shown
     assert "Bản tin sáng" not in shown.split("<tbody>")[1]

@@ -158,7 +158,9 @@ def test_nation_is_one_light_page(nation: Site) -> None:
 
     assert f"{COMMUNES // BAD_EVERY} stations need somebody" in page
     assert "10,070 of 10,600 stations have everything" in page
-    units = re.findall(r'<a class="more" href="/\?unit=(\d+)">Tỉnh Thử \d+</a> <span class="soft">(\d+) of', page)
+    units = re.findall(
+        r'<a class="more" href="/\?unit=(\d+)">Tỉnh Thử \d+</a> <span class="soft">(\d+) of', page
+    )
     assert sum(int(number) for _, number in units) == COMMUNES // BAD_EVERY
     assert len(units) <= MOST_UNITS
     worst = [int(number) for _, number in units]

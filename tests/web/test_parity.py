@@ -63,7 +63,9 @@ def test_the_document_shows_an_example_of_every_body(shared_site: Site) -> None:
     with shared_site.client("admin") as client:
         document = client.get(f"{API_PREFIX}/openapi.json").json()
     schemas = document["components"]["schemas"]
-    assert [name for name in schemas if name.endswith("In") and "example" not in schemas[name]] == []
+    assert [
+        name for name in schemas if name.endswith("In") and "example" not in schemas[name]
+    ] == []
 
 
 def test_what_creates_may_be_asked_twice() -> None:

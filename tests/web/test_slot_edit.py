@@ -99,7 +99,11 @@ def test_everything_of_a_line_is_changed_on_its_page(site: Site) -> None:
     assert answer.headers["location"] == where
 
     now = stands(site)
-    assert (now.title, now.items, now.programme_id) == ("Tiếp sóng", ("theme:3", "programme:2"), None)
+    assert (now.title, now.items, now.programme_id) == (
+        "Tiếp sóng",
+        ("theme:3", "programme:2"),
+        None,
+    )
     assert (now.ident_id, now.filler_id, now.no_repeat_days) == (1, 3, 14)
     assert now.audience == ("unit:353", "station:dai-13285")
     assert now.exclude == ("station:dai-13573", "station:dai-13576")

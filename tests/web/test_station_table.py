@@ -12,7 +12,9 @@ from scheduler.store.models import LedgerEntry, Station
 from tests.web.site import Client, Site
 
 HEAD = "code,name,unit_code,technology,kind,phone,notes\n"
-CHANGED = "dai-13579,Đài truyền thanh xã Đạo Lý,13579,ip,player,0999 111 222,Chìa khóa ở nhà văn hóa\n"
+CHANGED = (
+    "dai-13579,Đài truyền thanh xã Đạo Lý,13579,ip,player,0999 111 222,Chìa khóa ở nhà văn hóa\n"
+)
 SAME = "dai-13573,Đài truyền thanh xã Chính Lý,13573,fm,player,0912 345 001,\n"
 NEW = "moi-1,Đài mới,13582,ip,person,,\n"
 TABLE = HEAD + CHANGED + SAME + NEW
@@ -110,9 +112,7 @@ def test_one_bad_row_keeps_all_of_it_out(site: Site) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("cut", [",", ";", "\t"])
-def test_a_file_is_taken_as_excel_saves_it(
-    shared_site: Site, encoding: str, cut: str
-) -> None:
+def test_a_file_is_taken_as_excel_saves_it(shared_site: Site, encoding: str, cut: str) -> None:
     """Comma, semicolon or tab; UTF-8 with and without its mark, UTF-16."""
     data = TABLE.replace(",", cut).replace("\n", "\r\n").encode(encoding)
     with shared_site.client("ky") as client:
@@ -129,7 +129,7 @@ def test_a_file_is_taken_as_excel_saves_it(
         (b"", "code"),
         (b"x" * (8 << 20) + b"xx", "8 MiB"),
         (HEAD.encode() + b"a\n" * (MAX_ROWS + 1), str(MAX_ROWS)),
-        (b"code,name\n\"a", "technology"),
+        (b'code,name\n"a', "technology"),
     ],
 )
 def test_what_is_no_table_is_told(shared_site: Site, data: bytes, told: str) -> None:

@@ -89,7 +89,9 @@ def test_an_ended_token_opens_nothing(site: Site, how: str) -> None:
 def test_the_page_shows_a_new_token_once_and_only_its_owner_ends_it(site: Site) -> None:
     """The text stands on the answer to the form and nowhere else; the table has its hash."""
     with site.client("lan") as client:
-        shown = client.submit("/tokens", name="Cổng thông tin", scope="airings:read", days="90").text
+        shown = client.submit(
+            "/tokens", name="Cổng thông tin", scope="airings:read", days="90"
+        ).text
         again = client.get("/tokens").text
     text = re.search(r"loa_[\w-]{43}", shown)
     assert text is not None

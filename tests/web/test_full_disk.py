@@ -1,0 +1,87 @@
+"""The hub's disk is full while a file comes in: said in words; nothing is lost or half there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scheduler.store.models import Programme
+from tests.conftest import need
+from tests.web.conftest import Filled, site_of
+
+from tests.web.site import Site
+from tests.web.test_programmes import upload
+from tests.web.test_uploads import SOUND, TUS, begin, offset, posted, send
+
+
+@pytest.fixture
+def site(filled: Filled, tmp_path: Path) -> Iterator[Site]:
+    """All of its data on a disk of its own, with room for the reserve and a little more."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=560m", "tmpfs", str(disk)]
+    may = os.geteuid() == 0 and subprocess.run(mount, timeout=20, check=False).returncode == 0
+    need("the right to mount a small disk (root)", found=may)
+    try:
+        yield from site_of(filled, disk)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True, timeout=20)
+
+
+@contextlib.contextmanager
+def full(site: Site) -> Iterator[None]:
+    """Not a byte more goes onto the disk."""
+    filler = site.hub.data / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            with contextlib.suppress(OSError):
+                while file.write(b"\0" * size) == size:
+                    pass
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+def programmes(site: Site) -> int:
+    with site.hub.database.read() as session:
+        return session.query(Programme).count()
+
+
+def test_an_upload_waits_for_room_and_goes_on(site: Site) -> None:
+    """What came stays; when somebody made room, the same upload goes on where it stopped."""
+    had = programmes(site)
+    with site.client("huong") as client:
+        path = begin(client).headers["location"]
+        send(client, path, 0, SOUND[:100_000])
+        with full(site):
+            for refused in (send(client, path, 100_000, SOUND[100_000:]), begin(client)):
+                assert refused.status_code in (503, 507), refused.text
+                assert "đĩa" in refused.text
+            assert client.get("/programmes").status_code == 200
+
+        come = offset(client, path)
+        assert 100_000 <= come < len(SOUND)
+        assert send(client, path, come, SOUND[come:]).status_code == 204
+        assert posted(client, {"upload": path.split("/")[-1]}).status_code == 303
+        assert client.head(path, headers=TUS).status_code == 404
+
+    assert programmes(site) == had + 1
+
+
+def test_a_form_on_a_full_disk_keeps_what_was_typed(site: Site) -> None:
+    """The plain form says that the disk is full, shows the title again, and leaves nothing."""
+    had = programmes(site)
+    with site.client("huong") as client, full(site):
+        answer = upload(client, SOUND, title="Gõ rồi")
+        assert answer.status_code in (503, 507), answer.text
+        assert "đĩa" in answer.text
+        assert 'value="Gõ rồi"' in answer.text
+        assert list(site.hub.tmp.iterdir()) == []
+
+    assert programmes(site) == had

@@ -173,15 +173,3 @@ def _places(session: Session, unit_ids: Collection[int] | None, on: date) -> dic
         statement = statement.where(among(StationUnit.unit_id, unit_ids))
     rows = session.execute(statement)
     return {row[0]: Place(row[1], row[2], row[3]) for row in rows}
-
-
-def bounded(scope: Scope) -> list[UnitChoice]:
-    """The choices for a list on a page: of a nation only the upper levels, and the chosen one."""
-    for depth in (9, 2, 1, 0):
-        shown = [one for one in scope.choices if one.depth <= depth]
-        if len(shown) <= MOST_CHOICES:
-            break
-    chosen = scope.chosen
-    if chosen is not None and all(one.code != chosen.code for one in shown):
-        shown.append(UnitChoice(chosen.code, chosen.name, 0))
-    return shown

@@ -20,7 +20,7 @@ from api.i18n import Translator
 from api.pages.render import page, translator_of
 from api.pages.wall import CONFIRMERS
 from api.reports.log_table import csv_parts, write_xlsx
-from api.scope import Scope, scope_of
+from api.scope import MOST_CHOICES, Scope, scope_of
 from api.vietnamese import sort_key
 from scheduler.airing_log import (
     Cursor,
@@ -40,7 +40,6 @@ router = APIRouter()
 DAYS_AT_FIRST = 7
 PAGE_ROWS = 50  # a page of a hundred is twenty metres of thumb on a phone
 MAX_DAYS = 366
-MAX_CHOICES = 500  # units in the list of the form: 60 KiB
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -67,7 +66,7 @@ class LogQuery:
         return replace(self, programme=None).address
 
     def scope(self, session: Session, viewer: Viewer) -> Scope:
-        return scope_of(session, viewer.person, self.last, self.unit, most_choices=MAX_CHOICES)
+        return scope_of(session, viewer.person, self.last, self.unit, most_choices=MOST_CHOICES)
 
     def wanted(self, scope: Scope) -> LogFilter:
         return LogFilter(

@@ -22,7 +22,7 @@ from api.pages.slotplaces import day_places
 from api.pages.slottyped import Typed
 from api.pages.timetable import PLANNERS, Planner
 from api.rulewords import describe
-from api.scope import Scope, scope_of, station_in
+from api.scope import MOST_CHOICES, Scope, scope_of, station_in
 from scheduler import exceptions
 from scheduler.errors import CoreError, InputInvalid
 from scheduler.exceptions import Decision
@@ -224,7 +224,7 @@ def _seen(request: Request, viewer: Viewer, first: date, days: int, wish: Wish) 
     """
     hub = hub_of(request)
     with hub.database.read() as session:
-        scope = scope_of(session, viewer.person, first, wish.unit)
+        scope = scope_of(session, viewer.person, first, wish.unit, most_choices=MOST_CHOICES)
         known = [one for one in list_stations(session) if scope.covers(one.id)]
         station = station_in(session, viewer.person, scope, wish.station) if wish.station else None
         found = entries(

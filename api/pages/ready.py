@@ -11,7 +11,7 @@ from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.pages.stations import RETRIERS
 from api.readywords import LEVELS, reason_of, step_of
-from api.scope import scope_of
+from api.scope import MOST_CHOICES, scope_of
 from api.vietnamese import sort_key
 from scheduler.errors import OutsideUnit
 from scheduler.readiness import Level, Readiness, by_moment, readiness, worst
@@ -29,7 +29,7 @@ def ready(
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
-        scope = scope_of(session, viewer.person, hub.today(), unit)
+        scope = scope_of(session, viewer.person, hub.today(), unit, most_choices=MOST_CHOICES)
         rows = readiness(hub, session, unit_ids=scope.unit_ids)
         silent = unconfirmed(hub, session, unit_ids=scope.unit_ids)
     due = by_moment(rows)
@@ -62,7 +62,7 @@ def resend(request: Request, viewer: Viewer, code: str, unit: str) -> list[Stati
     """
     hub = hub_of(request)
     with hub.database.write() as session:
-        scope = scope_of(session, viewer.person, hub.today(), unit)
+        scope = scope_of(session, viewer.person, hub.today(), unit, most_choices=MOST_CHOICES)
         if code and not scope.covers(find_station(session, code).id):
             own = viewer.person.unit.name if viewer.person.unit else ""
             raise OutsideUnit(who=viewer.person.full_name, unit=own)

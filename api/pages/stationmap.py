@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from api import stationmap
 from api.auth import SignedIn, hub_of
 from api.pages.render import page
-from api.scope import Scope, bounded, scope_of
+from api.scope import MOST_CHOICES, Scope, scope_of
 from api.stationmap import Group
 from api.stationwords import STANDING_WORDS
 from api.vietnamese import sort_key
@@ -29,7 +29,7 @@ def show(
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
-        scope = scope_of(session, viewer.person, hub.today(), unit)
+        scope = scope_of(session, viewer.person, hub.today(), unit, most_choices=MOST_CHOICES)
         spots = [
             spot
             for spot in spots_on(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
@@ -38,7 +38,7 @@ def show(
         is_summed = len(spots) > stationmap.MOST_TILES
         groups = _summed(session, scope, spots) if is_summed else stationmap.groups_of(spots)
     return page(
-        request, "map.html", viewer=viewer, scope=scope, choices=bounded(scope), unit=unit,
+        request, "map.html", viewer=viewer, scope=scope, choices=scope.choices, unit=unit,
         drawing=stationmap.draw(spots), groups=groups, is_summed=is_summed, total=len(spots),
         standings=Group("", "", spots).standings, standing_words=STANDING_WORDS,
         width=stationmap.WIDTH,

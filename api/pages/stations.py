@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
-from api.scope import bounded, scope_of
+from api.scope import MOST_CHOICES, scope_of
 from api.stationforms import CHANGERS, outside
 from api.stationwords import SORT_WORDS, STANDING_WORDS
 from api.vietnamese import sort_key
@@ -42,14 +42,14 @@ def stations(
     hub = hub_of(request)
     query = StationQuery(search, technology, standing, problems, sort)
     with hub.database.read() as session:
-        scope = scope_of(session, viewer.person, hub.today(), unit)
+        scope = scope_of(session, viewer.person, hub.today(), unit, most_choices=MOST_CHOICES)
         spots = spots_on(session, hub.clock.now(), on=hub.today(), unit_ids=scope.unit_ids)
         found = page_of(spots, query, page_number, key=sort_key)
         ids = [spot.id for spot in found.spots]
         board = station_board(session, hub.clock.now(), on=hub.today(), station_ids=ids)
     lines = {line.station.id: line for line in board}
     return page(
-        request, "stations.html", viewer=viewer, scope=scope, choices=bounded(scope), unit=unit,
+        request, "stations.html", viewer=viewer, scope=scope, choices=scope.choices, unit=unit,
         query=query, found=found, lines=[lines[one] for one in ids if one in lines],
         standings={spot.id: spot.standing for spot in found.spots}, standing_words=STANDING_WORDS,
         sort_words=SORT_WORDS, failing=found.standings.get(Standing.NEEDS, 0),

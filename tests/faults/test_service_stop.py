@@ -78,7 +78,7 @@ def plan(hub: Hub, title: str, codes: list[str], content: bytes, **changes: Any)
     )  # fmt: skip
     add_slot(hub, details, by=builders.someone(hub, "editor"))
     builders.release_drafts(hub)
-    planner.plan(hub)
+    planner.plan(hub, first=on)  # today, if it is not too late an hour
 
 
 def states(hub: Hub, code: str) -> set[tuple[DeliveryState, str | None]]:

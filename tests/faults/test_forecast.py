@@ -109,6 +109,7 @@ def test_a_measured_line_is_foretold_within_a_quarter(
     assert ahead(running) == []
 
 
+@pytest.mark.soak
 def test_two_stations_that_share_a_line_are_foretold_together(
     running: Hub, sshd: Sshd, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ from scheduler.hub import Hub
 LIGHTHOUSE = "lighthouse@^12"  # 13 wants a newer Node than Debian has
 KINDS = ("performance", "accessibility", "best-practices")
 REACH = 95
+_TRIES = 3
 # Who opens it (an empty name: nobody is signed in), and what.
 PAGES = (
     ("district", "/"), ("", "/sign-in"), ("district", "/ready"), ("district", "/stations"),
@@ -112,10 +113,13 @@ def _report(folder: Path, url: str, token: str, is_desktop: bool) -> dict[str, A
     if is_desktop:
         words.append("--preset=desktop")
     surroundings = {**os.environ, "CHROME_PATH": shutil.which("chromium") or ""}
-    done = subprocess.run(words, env=surroundings, capture_output=True, text=True, timeout=300)
-    if not out.exists():
-        raise SystemExit(f"lighthouse gave no report of {url}:\n{done.stderr.strip()}")
-    report: dict[str, Any] = json.loads(out.read_text())
+    for _ in range(_TRIES):
+        done = subprocess.run(words, env=surroundings, capture_output=True, text=True, timeout=300)
+        if not out.exists():
+            raise SystemExit(f"lighthouse gave no report of {url}:\n{done.stderr.strip()}")
+        report: dict[str, Any] = json.loads(out.read_text())
+        if report.get("runtimeError", {}).get("code") != "NO_NAVSTART":
+            break  # that one it asks to try again: the trace began after the page
     if report.get("runtimeError"):
         raise SystemExit(f"lighthouse could not look at {url}: {report['runtimeError']}")
     if report["finalDisplayedUrl"] != url:

@@ -72,7 +72,7 @@ def main() -> int:
 
 def _new_loa(folder: Path) -> Path:
     config = folder / "config.toml"
-    config.write_text('[paths]\ndata = "data"\n', encoding="utf-8")
+    config.write_text('[paths]\ndata = "data"\n[web]\nsecond_factor_roles = []\n', encoding="utf-8")
     subprocess.run(
         _loa(config, "init"), cwd=ROOT, stdout=subprocess.DEVNULL, check=True, timeout=60
     )

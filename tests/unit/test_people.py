@@ -110,7 +110,7 @@ def test_ten_wrong_tries_lock_even_the_right_password_for_a_while(
     clock.advance(LOCKED_FOR)
     assert who(hub, sign_in(hub, editor[1])) is not None
     with hub.database.read() as session:
-        whats = set(session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.id)))
+        whats = set(session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.seq)))
     assert "sign_in_locked" in whats
 
 

@@ -314,5 +314,5 @@ def test_two_people_at_once_are_both_in_the_ledger(scene: Scene) -> None:
 
     assert scene.airings()[0].grade is Grade.B
     with scene.base.database.read() as session:
-        said = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.id)).all()
+        said = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.seq)).all()
     assert said.count("airing_confirmed") == 4

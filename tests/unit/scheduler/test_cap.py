@@ -114,7 +114,7 @@ def test_an_alert_becomes_a_draft_with_its_units_and_what_was_not_found(place: S
     assert result.alert.programme_id is not None
     with place.base.database.read() as session:
         assert bulletins.list_bulletins(session) == []
-        entries = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.id)).all()
+        entries = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.seq)).all()
     assert "alert_imported" in entries
 
 

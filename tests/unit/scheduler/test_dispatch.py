@@ -152,7 +152,7 @@ def test_what_only_a_person_can_mend_waits_for_a_person(scene: Scene) -> None:
 
     assert visit(scene).delivered == 1
     with scene.base.database.read() as session:
-        book = [entry.what for entry in session.scalars(select(LedgerEntry).order_by(LedgerEntry.id))]
+        book = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.seq)).all()
     assert book[-2:] == ["host_key_accepted", "delivery_retried"]
 
 

@@ -111,8 +111,9 @@ def test_one_step_back_airs_what_aired_before(scene: Scene, daily: Slot) -> None
         newest, before, *_ = releases.list_releases(session)
         assert (newest.restores, len(newest.changes), before.note) == (2, 2, "Giờ mùa đông")
         assert releases.pending(session) == []
-        what = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.id)).all()
-        assert ledger.first_break(session.scalars(select(LedgerEntry).order_by(LedgerEntry.id))) is None
+        entries = session.scalars(select(LedgerEntry).order_by(LedgerEntry.seq)).all()
+        what = [entry.what for entry in entries]
+        assert ledger.first_break(entries) is None
     assert what.count("timetable_released") == 3
     assert what.count("timetable_restored") == 1
 

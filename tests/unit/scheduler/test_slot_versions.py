@@ -56,7 +56,7 @@ def test_the_same_change_twice_is_one_change(scene: Scene, daily: Slot) -> None:
 
     assert read(scene, daily).starts_at == time(5, 30)
     with scene.base.database.read() as session:
-        written = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.id)).all()
+        written = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.seq)).all()
     assert written.count("slot_edited") == 1
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import time, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +23,8 @@ from api.pages.forms import FormRoute
 from scheduler import second_factor, uploads
 from scheduler.hub import Hub
 from scheduler.lines import draft_of
+from scheduler.pinning import seen_host_key
+from scheduler.registry import find_station
 from scheduler.store.models import (
     Base,
     LedgerEntry,
@@ -32,6 +35,8 @@ from scheduler.store.models import (
     SlotTarget,
 )
 from scheduler.store.states import ProgrammeState
+from tests.contract.conftest import need_sshd
+from tests.faults.harness.sshd import Sshd
 from tests.web.crawl import FoundForm, forms_of, kind_of, read_page, redrawn, send
 from tests.web.data import PASSWORD, tone
 from tests.web.site import Client, Site
@@ -50,6 +55,11 @@ TYPED = {
     "word": "yes", "label": "Chị Đào, văn phòng xã", "sure": "yes", "on": "2022-10-20",
     "basis": "Nghị quyết 12",
 }  # fmt: skip
+# Where a form of that address wants something else than the others do.
+TYPED_AT = {
+    "/timetable": {"starts_at": "13:30"},  # at 20:30 airs the line that was edited before
+    "/units/events": {"kind": "founded", "on": "2020-01-01", "after": "13579"},
+}
 
 # They end a sign-in, so what comes after them has to sign in anew.
 ENDING = ("/people/access", "/people/end", "/account/end", "/password", "/sign-out")
@@ -57,10 +67,8 @@ ENDING = ("/people/access", "/people/end", "/account/end", "/password", "/sign-o
 MORE_PAGES = {
     "admin": ("/stations/dai-13501", "/timetable/2/days/2022-10-18", "/people/tuan"),
 }
-# Refused here, so that only "nothing, three times" is shown of them: no station answers a probe,
-# a line that was edited before takes the new one's time, and an event wants codes of units.
-REFUSED = {"/stations/…/host-key", "/timetable", "/units/events"}
-
+# Its box was replaced: another host key answers there than the one that is pinned.
+REPLACED = "dai-13501"
 
 # What of a row says nothing about what was done.
 _VOLATILE = ("id", "at", "seq", "hash", "prev_hash", "token_hash")
@@ -97,8 +105,19 @@ def same(one: httpx.Response, other: httpx.Response) -> bool:
 
 
 @pytest.fixture
-def busy_site(site: Site) -> Site:
+def busy_site(site: Site, tmp_path: Path) -> Iterator[Site]:
     """The province with one of everything that can be decided: a clash, an unfinished upload …"""
+    need_sshd()
+    hub = site.hub
+    with Sshd(tmp_path / "box", tmp_path / "root", hub.ssh_key_path) as box:
+        with hub.database.write() as session:
+            station = find_station(session, REPLACED)
+            station.host, station.port = "127.0.0.1", box.port
+        _fill(site)
+        yield site
+
+
+def _fill(site: Site) -> None:
     hub, people = site.hub, site.province.people
     with hub.database.write() as session:
         _more_programmes(hub, session)
@@ -113,7 +132,6 @@ def busy_site(site: Site) -> Site:
         person.totp_secret = second_factor._seal(hub).close(pyotp.random_base32())
     for username in ("admin", "dao"):
         uploads.begin(hub, by=people[username], file_name="dở dang.wav", size_bytes=1000)
-    return site
 
 
 def _more_programmes(hub: Hub, session: Session) -> None:
@@ -152,7 +170,11 @@ def filled(site: Site, username: str, form: FoundForm) -> list[tuple[str, str]]:
             person = session.get_one(Person, site.province.people[username].id)
             secret = second_factor.pending_of(site.hub, person)
         values["code"] = pyotp.TOTP(secret or "").at(site.hub.clock.now())
-    return form.filled(values)
+    if "fingerprint" in form.typed:  # read from the box by telephone
+        with site.hub.database.read() as session:
+            station = find_station(session, REPLACED)
+        values["fingerprint"] = seen_host_key(site.hub, station).fingerprint
+    return form.filled(values | TYPED_AT.get(kind_of(form.action), {}))
 
 
 def pair_of_clients(site: Site, username: str) -> Iterator[tuple[Client, Client]]:
@@ -208,7 +230,7 @@ def test_every_form_sent_twice_is_done_once(busy_site: Site) -> None:
                     ]
                     if form.action.startswith(ENDING):
                         site.tokens.pop(username, None)
-    assert set(refused) <= REFUSED, refused  # each of the others did something, once
+    assert refused == {}  # each did something, once
     assert len(reached) > 35  # of the kinds of addresses that take a form
 
 

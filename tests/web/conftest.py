@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
 from scheduler.config import PathSettings, ProgrammeSettings, Settings
 from tests.conftest import EVENING
+from tests.web.chromium import launched
 from tests.web.data import Province, fill
 from tests.web.site import Site, serving
 
@@ -48,6 +50,17 @@ def shared_site(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def site(filled: Filled, tmp_path: Path) -> Iterator[Site]:
     """A fresh copy of the province, for tests that change something."""
     yield from site_of(filled, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """
+    One Chromium for all tests of a file.
+
+    Not one for the run: while it is open the thread has a running event loop, and others want one.
+    """
+    with launched() as browser:
+        yield browser
 
 
 def site_of(filled: Filled, folder: Path) -> Iterator[Site]:

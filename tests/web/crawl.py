@@ -12,6 +12,53 @@ import httpx
 
 from tests.web.site import Client
 
+# Where to begin, and as whom: a page of every kind.
+PAGES = (
+    (None, "/sign-in"),
+    ("dao", "/"),
+    ("huong", "/"),
+    ("lan", "/stations"),
+    ("lan", "/ready"),
+    ("lan", "/why?station=dai-13573&at=06:00"),
+    ("lan", "/airings/dai-13573/2022-10-15T22:00:00Z"),
+    ("lan", "/airings?state=missed"),
+    ("dao", "/airings/confirm"),
+    ("admin", "/stations/dai-13579"),
+    ("ky", "/stations/dai-13573"),
+    ("ky", "/stations/dai-13579/edit"),
+    ("ky", "/new-station"),
+    ("ky", "/import"),
+    ("ky", "/map"),
+    ("dao", "/map"),
+    ("ky", "/units?search=dao ly"),
+    ("ky", "/units/1"),
+    ("ky", "/links"),
+    ("dao", "/stations/dai-13579/week"),
+    ("dao", "/stations/dai-13579/confirm"),
+    ("huong", "/programmes"),
+    ("tuan", "/programmes/4"),
+    ("huong", "/timetable"),
+    ("huong", "/timetable/1/remove"),
+    ("huong", "/timetable/new"),
+    ("huong", "/timetable/2/edit?starts_at=05:05"),
+    ("dao", "/clashes"),
+    ("huong", "/timetable/calendar"),
+    ("huong", "/timetable/calendar?station=dai-13579&view=month"),
+    ("huong", "/timetable/changes"),
+    ("tuan", "/urgent"),
+    ("huong", "/alerts"),
+    ("tuan", "/alerts/1"),
+    ("huong", "/timetable/1/days/2022-10-18"),
+    ("admin", "/people"),
+    ("lan", "/tokens"),
+    ("lan", "/feeds"),
+    ("dao", "/password"),
+    ("dao", "/account"),
+    ("admin", "/people/lan"),
+    ("admin", "/ledger"),
+    ("tuan", "/approve"),
+)
+
 # No pages: files, other languages, what changes by itself, what strangers may read.
 _NOT_WALKED = re.compile(
     r"^/(static|language|live|uploads|api|listen|feeds)\b|\.(csv|xlsx|ics|xml)\b|/(audio|rendition|horn)$"

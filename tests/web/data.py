@@ -23,13 +23,13 @@ from scheduler.day import day_from_rows
 from scheduler.hub import Hub
 from scheduler.lines import draft_of
 from scheduler.store.models import (
-    Release,
-    ReleaseChange,
     Airing,
     Delivery,
     ForeignAlert,
     Person,
     Programme,
+    Release,
+    ReleaseChange,
     Rendition,
     Slot,
     SlotTarget,
@@ -211,7 +211,8 @@ def _programmes(
 def _alert(draft: Programme, now: datetime) -> ForeignAlert:
     """A flood, taken in ten minutes ago, for one place on the map and one that is not."""
     return ForeignAlert(
-        sender="nchmf@khituong.vn", identifier="NCHMF-2022-1016-07", sent_at=now - timedelta(minutes=12),
+        sender="nchmf@khituong.vn", identifier="NCHMF-2022-1016-07",
+        sent_at=now - timedelta(minutes=12),
         status="Actual", kind="Alert", headline="Lũ trên sông Châu Giang vượt báo động 3",
         severity="Extreme", urgency="Immediate", expires_at=now + timedelta(hours=3),
         units=["13579", "13573"], unknown_areas=["Vịnh Bắc Bộ"], programme_id=draft.id,

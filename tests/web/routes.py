@@ -122,8 +122,8 @@ PAGES = {
     "GET /timetable/new": Row("aedc", "POST /slots"),
     "GET /timetable/check": Row("aedc", "POST /slots"),
     "GET /timetable/{slot_id}/edit": Row("aedc", "GET /slots/{slot_id}"),
-    "POST /timetable/{slot_id}/edit": Row("aedc", "PATCH /slots/{slot_id}", body={**_SLOT, "valid_from": "2022-10-20"},
-                                          bounded=True),
+    "POST /timetable/{slot_id}/edit": Row("aedc", "PATCH /slots/{slot_id}",
+                                          body={**_SLOT, "valid_from": "2022-10-20"}, bounded=True),
     "GET /timetable/calendar": Row(ALL, "GET /timetable/days", query="unit={unit}", bounded=True),
     "GET /timetable/calendar.json": Row(
         ALL, "GET /timetable/days", bounded=True,

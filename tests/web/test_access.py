@@ -34,7 +34,8 @@ PUBLIC = {
 # What lies in the own unit of an asker, and in Bình Lục, which is nobody's here but the province's.
 THERE = {
     "programme_id": "4", "on": "2022-10-18", "upload_id": "0" * 32, "username": "khong-ai",
-    "bulletin_id": "1", "alert_id": "1", "link_id": "99", "unit_id": "1", "token_id": "99999", "handle": "0" * 16, "notice_id": "1",
+    "bulletin_id": "1", "alert_id": "1", "link_id": "99", "unit_id": "1", "token_id": "99999",
+    "handle": "0" * 16, "notice_id": "1",
     "at": "2022-10-16T04:15:00+00:00", "planned_at": "2022-10-16T04:15:00Z", "language": "vi",
 }  # fmt: skip
 

@@ -223,7 +223,8 @@ def test_chain_is_checked_and_a_change_is_found(site: Site) -> None:
         head = client.get("/api/v1/ledger/chain").json()["head"]
         with site.hub.database.write() as session:
             last = session.get_one(LedgerEntry, head)
-            kept = {name: getattr(last, name) for name in LedgerEntry.__table__.columns.keys()}
+            columns = LedgerEntry.__table__.columns
+            kept = {column.key: getattr(last, column.key) for column in columns}
             session.delete(last)
         assert client.post("/api/v1/ledger/chain/check").json()["broken_seq"] == head
         with site.hub.database.write() as session:
@@ -257,7 +258,7 @@ def test_a_role_that_needs_a_second_factor_gets_nothing_but_the_account(site: Si
 
 
 def test_secret_of_the_second_factor_lies_sealed(site: Site) -> None:
-    """A copy of the database makes no codes; what an older Loa wrote open is sealed at the upgrade."""
+    """A copy of the database makes no codes; what an older Loa wrote is sealed at the upgrade."""
     app, _ = with_factor(site)
     with site.hub.database.read() as session:
         person = session.query(Person).filter_by(username="lan").one()
@@ -276,7 +277,7 @@ def test_secret_of_the_second_factor_lies_sealed(site: Site) -> None:
 def test_with_another_master_secret_paper_still_opens_and_the_page_says_what_to_do(
     site: Site,
 ) -> None:
-    """After a restore without the key: the code of the app is refused in words, not with a crash."""
+    """After a restore without the key the code of the app is refused in words, not with a crash."""
     app, codes = with_factor(site)
     key = site.hub.data / "secret" / "master.key"
     key.write_text("ab" * 32)

@@ -1,4 +1,4 @@
-"""The form that proposes what would help; priority slots put in order; stations that will be late."""
+"""The form that proposes what would help; priority slots put in order; who will be late."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def added(site: Site, client: Client, **changes: str) -> Slot:
 
 
 def test_every_kind_of_rule_can_be_typed(site: Site) -> None:
-    """Every second week, the fifth Saturday, the last day, by the moon, and whatever RFC 5545 says."""
+    """Every second week, the fifth Saturday, the last day, by the moon, and all of RFC 5545."""
     ways = {
         "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU": {"every": "2", "days": "SU"},
         "FREQ=MONTHLY;BYDAY=5SA": {"repeats": "nth", "nth": "5", "nth_day": "SA"},

@@ -1,4 +1,4 @@
-"""The API against its own description: whatever a program sends, the answer is one that it names."""
+"""The API against its own description: whatever is sent, the answer is one that it names."""
 
 from __future__ import annotations
 

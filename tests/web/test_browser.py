@@ -4,117 +4,20 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
-from api.auth import cookie_name
 from api.i18n import catalogue
 from tests.conftest import need
+from tests.web.chromium import opened
+from tests.web.crawl import PAGES
 from tests.web.data import PASSWORD
 from tests.web.site import Site
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-PAGES = (
-    (None, "/sign-in"),
-    ("dao", "/"),
-    ("huong", "/"),
-    ("lan", "/stations"),
-    ("lan", "/ready"),
-    ("lan", "/why?station=dai-13573&at=06:00"),
-    ("lan", "/airings/dai-13573/2022-10-15T22:00:00Z"),
-    ("lan", "/airings?state=missed"),
-    ("dao", "/airings/confirm"),
-    ("admin", "/stations/dai-13579"),
-    ("ky", "/stations/dai-13573"),
-    ("ky", "/stations/dai-13579/edit"),
-    ("ky", "/new-station"),
-    ("ky", "/import"),
-    ("ky", "/map"),
-    ("dao", "/map"),
-    ("ky", "/units?search=dao ly"),
-    ("ky", "/units/1"),
-    ("ky", "/links"),
-    ("dao", "/stations/dai-13579/week"),
-    ("dao", "/stations/dai-13579/confirm"),
-    ("huong", "/programmes"),
-    ("tuan", "/programmes/4"),
-    ("huong", "/timetable"),
-    ("huong", "/timetable/1/remove"),
-    ("huong", "/timetable/new"),
-    ("huong", "/timetable/2/edit?starts_at=05:05"),
-    ("dao", "/clashes"),
-    ("huong", "/timetable/calendar"),
-    ("huong", "/timetable/calendar?station=dai-13579&view=month"),
-    ("huong", "/timetable/changes"),
-    ("tuan", "/urgent"),
-    ("huong", "/alerts"),
-    ("tuan", "/alerts/1"),
-    ("huong", "/timetable/1/days/2022-10-18"),
-    ("admin", "/people"),
-    ("lan", "/tokens"),
-    ("lan", "/feeds"),
-    ("dao", "/password"),
-    ("dao", "/account"),
-    ("admin", "/people/lan"),
-    ("admin", "/ledger"),
-    ("tuan", "/approve"),
-)
-
 # Texts that a person typed or that are the same in every language.
 _NOT_OURS = re.compile(r"^chuyên mục$|LUFS|SHA256|loa station import|ISO 639")
-
-
-@dataclass
-class Watched:
-    """A page, and what its console complained of."""
-
-    page: Page
-    complaints: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    need("chromium", found)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-def opened(
-    browser: Browser, site: Site, username: str | None, path: str, *, width: int = 360,
-    scheme: str = "light", language: str = "vi",
-) -> Watched:  # fmt: skip
-    context = browser.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if scheme == "dark" else "light",
-        locale="vi-VN",
-    )
-    cookies = [{"name": "loa_language", "value": language, "url": site.url}]
-    if username:
-        name = cookie_name(site.hub)
-        cookies.append({"name": name, "value": site.token(username), "url": site.url})
-    context.add_cookies(cookies)  # type: ignore[arg-type]
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(site.url + path)
-    return Watched(page, complaints)
 
 
 def test_anonymous_is_refused(browser: Browser, shared_site: Site) -> None:

@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from scheduler.store.models import Station
+from tests.web.chromium import opened
 from tests.web.site import Site
-from tests.web.test_browser import browser, opened  # noqa: F401 - the fixture is used by its name
 
 TABLE = """code;name;unit_code;technology;kind;phone
 dai-13579;Đài truyền thanh xã Đạo Lý;13579;ip;player;0999 111 222
@@ -19,7 +19,7 @@ moi-1;Đài mới;13582;fm;person;
 
 
 @pytest.fixture(params=[(360, "light"), (1280, "dark")], ids=["small", "wide"])
-def page(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Page]:  # noqa: F811
+def page(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Page]:
     width, scheme = request.param
     watched = opened(browser, site, "ky", "/import", width=width, scheme=scheme)
     yield watched.page
@@ -35,7 +35,7 @@ def sound(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_anonymous_is_refused(browser: Browser, site: Site) -> None:  # noqa: F811
+def test_anonymous_is_refused(browser: Browser, site: Site) -> None:
     """A stranger's browser ends at the sign-in."""
     watched = opened(browser, site, None, "/import")
     assert "/sign-in" in watched.page.url

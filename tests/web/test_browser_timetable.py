@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from datetime import time
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from scheduler import slots
 from scheduler.slots import SlotDetails, details_of
 from scheduler.store.models import Slot
+from tests.web.chromium import opened
 from tests.web.site import Site
-from tests.web.test_browser import Browser, browser, opened  # noqa: F401 - a fixture
 
 CALENDAR = "/timetable/calendar?on=2022-10-24"
 
 
-def test_anonymous_is_refused(shared_site: Site, browser: Browser) -> None:  # noqa: F811
+def test_anonymous_is_refused(shared_site: Site, browser: Browser) -> None:
     """A stranger's browser ends at the sign-in, and comes back to the form after it."""
     page = opened(browser, shared_site, None, "/timetable/new").page
     assert "/sign-in?next=%2Ftimetable%2Fnew" in page.url
@@ -53,7 +53,7 @@ def drag(page: Page, path: Iterator[tuple[float, float]] | list[tuple[float, flo
 
 def test_the_lower_edge_changes_the_length_after_a_question(
     site: Site,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
 ) -> None:
     """The form says what every day would become; until it is saved nothing is changed."""
     watched = opened(browser, site, "huong", CALENDAR, width=1280)
@@ -80,7 +80,7 @@ def test_the_lower_edge_changes_the_length_after_a_question(
 
 def test_free_time_that_is_drawn_over_becomes_a_slot(
     site: Site,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
 ) -> None:
     """Day, time and length come from the mouse; the rest is typed."""
     page = opened(browser, site, "huong", CALENDAR, width=1280).page
@@ -106,7 +106,7 @@ def test_free_time_that_is_drawn_over_becomes_a_slot(
 
 def test_a_drag_to_another_time_can_be_meant_for_every_day(
     site: Site,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
 ) -> None:
     """The page of the day asks; "every day" leads to the form, filled in."""
     page = opened(browser, site, "huong", CALENDAR, width=1280).page
@@ -128,7 +128,7 @@ def test_a_drag_to_another_time_can_be_meant_for_every_day(
 
 def test_a_conflict_is_shown_while_typing_and_a_proposal_fills_the_form(
     site: Site,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
 ) -> None:
     """Nothing jumps away under the fingers, nothing is saved until the button is pressed."""
     watched = opened(browser, site, "huong", "/timetable/2/edit", width=1280)
@@ -148,7 +148,7 @@ def test_a_conflict_is_shown_while_typing_and_a_proposal_fills_the_form(
     page.context.close()
 
 
-def test_the_same_is_done_by_keyboard_alone(site: Site, browser: Browser) -> None:  # noqa: F811
+def test_the_same_is_done_by_keyboard_alone(site: Site, browser: Browser) -> None:
     """From the week's list to a slot that stands, on a phone's width and without a mouse."""
     page = opened(browser, site, "huong", CALENDAR).page
     page.get_by_role("link", name="Thêm khung giờ – Thứ tư 26/10/2022").focus()
@@ -174,7 +174,7 @@ def test_the_same_is_done_by_keyboard_alone(site: Site, browser: Browser) -> Non
 
 def test_the_second_of_two_chooses_and_loses_nothing(
     site: Site,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
 ) -> None:
     """Two browsers, one slot: her time and his title both stand in the end."""
     hers = opened(browser, site, "huong", "/timetable/2/edit", width=1280).page
@@ -200,7 +200,7 @@ def test_the_second_of_two_chooses_and_loses_nothing(
     his.context.close()
 
 
-def test_a_double_click_adds_one_slot(site: Site, browser: Browser) -> None:  # noqa: F811
+def test_a_double_click_adds_one_slot(site: Site, browser: Browser) -> None:
     """An impatient hand does nothing twice, also where nothing would overlap."""
     page = opened(browser, site, "huong", "/timetable/new", width=1280).page
     page.fill("#title", "Hai lần")

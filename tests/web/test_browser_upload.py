@@ -15,10 +15,9 @@ from scheduler.store.models import PartialUpload, Programme
 from scheduler.store.states import ProgrammeState
 from tests.conftest import need
 from tests.faults.harness.proxy import Proxy
+from tests.web.chromium import opened
 from tests.web.data import tone
 from tests.web.site import Site, serving
-from tests.web.test_browser import browser as browser
-from tests.web.test_browser import opened
 
 SLOW = {
     "offline": False, "latency": 20, "downloadThroughput": -1, "uploadThroughput": 120_000,

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser
 
 from api.cli.documents import plain
 from scheduler.store.models import Slot, SlotException
+from tests.web.chromium import opened
 from tests.web.site import Site
-from tests.web.test_browser import browser, opened  # noqa: F401 - a fixture
 
 CALENDAR = "/timetable/calendar"
 DAY = "/timetable/1/days/2022-10-18"
@@ -101,7 +101,7 @@ def test_wrong_and_past_days_are_refused_in_words(site: Site) -> None:
         assert client.get("/timetable/99/days/2022-10-18").status_code == 404
 
 
-def test_a_drag_opens_the_form_with_the_new_time(site: Site, browser: Browser) -> None:  # noqa: F811
+def test_a_drag_opens_the_form_with_the_new_time(site: Site, browser: Browser) -> None:
     """Dragging decides nothing by itself: the person sees the form and gives the reason."""
     watched = opened(browser, site, "huong", f"{CALENDAR}?on=2022-10-24", width=1280)
     page = watched.page
@@ -132,7 +132,7 @@ def test_a_drag_opens_the_form_with_the_new_time(site: Site, browser: Browser) -
 
 def test_without_scripts_and_on_a_phone_the_week_is_a_list(
     shared_site: Site,
-    browser: Browser,  # noqa: F811
+    browser: Browser,
 ) -> None:
     """Every entry leads to the form that a drag would open, by touch and by keyboard."""
     page = opened(browser, shared_site, "huong", f"{CALENDAR}?on=2022-10-24").page

@@ -61,7 +61,7 @@ def test_a_revoked_address_opens_nothing_any_more(site: Site) -> None:
 
 
 def test_when_it_was_read_is_known_to_the_hour(site: Site) -> None:
-    """A calendar that nobody reads may be closed; one that is read often writes no row each time."""
+    """A calendar that nobody reads may be closed; one that is read often writes few rows."""
     _, token = made(site)
     with site.client() as client:
         for _ in range(3):

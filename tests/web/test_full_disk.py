@@ -13,7 +13,6 @@ import pytest
 from scheduler.store.models import Programme
 from tests.conftest import need
 from tests.web.conftest import Filled, site_of
-
 from tests.web.site import Site
 from tests.web.test_programmes import upload
 from tests.web.test_uploads import SOUND, TUS, begin, offset, posted, send

@@ -9,9 +9,8 @@ import httpx
 import pytest
 
 from api.i18n import catalogue
-from tests.web.crawl import FoundForm, forms_of, redrawn, send, walk
+from tests.web.crawl import PAGES, FoundForm, forms_of, redrawn, send, walk
 from tests.web.site import Client, Site
-from tests.web.test_browser import PAGES
 from tests.web.test_twice import ENDING, MORE_PAGES
 
 MARK = "xyzzy"

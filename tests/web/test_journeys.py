@@ -15,11 +15,10 @@ from scheduler.people import sign_out_all
 from scheduler.store.models import Airing, Delivery, LedgerEntry, Person, Release, Slot
 from scheduler.store.states import AiringState, DeliveryState, Grade, move
 from scheduler.timetable import to_utc
+from tests.web.chromium import opened
 from tests.web.conftest import Filled, site_of
 from tests.web.data import PASSWORD
 from tests.web.site import Site
-from tests.web.test_browser import browser as browser
-from tests.web.test_browser import opened
 
 STATION = "/stations/dai-13579"
 

@@ -178,7 +178,7 @@ def test_time_alone_makes_a_new_page(site: Site) -> None:
 
 
 def test_what_is_no_page_is_passed_on(site: Site) -> None:
-    """A wrong address is refused in the same words each time, and a program's token is no cookie."""
+    """A wrong address is refused in the same words each time; a program's token is no cookie."""
     with site.client("lan") as client:
         for _ in range(2):
             assert client.get("/?unit=99999").status_code == 404

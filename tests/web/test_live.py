@@ -11,9 +11,8 @@ from playwright.sync_api import Browser
 
 from scheduler.store.models import Delivery
 from scheduler.store.states import DeliveryState
+from tests.web.chromium import opened
 from tests.web.site import Site
-from tests.web.test_browser import browser as browser
-from tests.web.test_browser import opened
 
 
 def fail_tonight(site: Site, code: str = "13594") -> None:

@@ -37,11 +37,10 @@ from scheduler.store.models import (
 from scheduler.store.states import ProgrammeState
 from tests.contract.conftest import need_sshd
 from tests.faults.harness.sshd import Sshd
-from tests.web.crawl import FoundForm, forms_of, kind_of, read_page, redrawn, send
+from tests.web.crawl import PAGES, FoundForm, forms_of, kind_of, read_page, redrawn, send
 from tests.web.data import PASSWORD, tone
 from tests.web.site import Client, Site
 from tests.web.test_accounts import code, sign_in, with_factor
-from tests.web.test_browser import PAGES
 
 NEW_PASSWORD = "hoa súng tím 1986"
 

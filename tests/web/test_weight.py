@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from tests.web.crawl import PAGES
 from tests.web.site import Client, Site
-from tests.web.test_browser import PAGES
 
 TONIGHT_KIB, ANY_KIB = 20, 80
 

@@ -217,7 +217,7 @@ class FileRefused(CoreError):
 
 
 class PreviewOutdated(CoreError):
-    """Stations were changed meanwhile: the table would do something else now. Look at it again."""
+    """Something was changed meanwhile: the table would do other things now. Look at it again."""
 
     code = "preview_outdated"
 

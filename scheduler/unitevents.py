@@ -17,7 +17,7 @@ from scheduler.units import find_unit
 
 KINDS = ("renamed", "merged", "split", "moved", "abolished", "founded")
 MAX_UNITS = 50
-_BASIS_LETTERS = 200
+BASIS_LETTERS = 200
 _FIRST_YEAR = 1900
 BEFORE, AFTER = "before", "after"
 
@@ -59,7 +59,7 @@ def record_event(
         NotFound: no unit has the code on that day.
         AlreadyExists: the same is written down already.
     """
-    basis = one_line(basis, _BASIS_LETTERS)
+    basis = one_line(basis, BASIS_LETTERS)
     if kind not in KINDS:
         raise InputInvalid(problem=said("the kind is one of {choices}", choices=", ".join(KINDS)))
     if not basis:

@@ -12,7 +12,7 @@ from scheduler.slots import SlotDetails
 from scheduler.stationimport import import_stations
 from scheduler.store.models import Person, Programme, Rendition, Slot
 from scheduler.store.states import ProgrammeState, RenditionState
-from scheduler.units import import_units
+from scheduler.unitimport import import_units
 
 HA_NAM = Path(__file__).parent.parent / "scheduler" / "reference" / "ha_nam_units.csv"
 # The eve of what most tests plan: the map of 116 communes became one of 109 before it.

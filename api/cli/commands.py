@@ -13,6 +13,7 @@ _UNIT = LazyGroup(
     name="unit",
     help="The administrative map: provinces, districts, communes.",
     lazy={
+        "template": Lazy("api.cli.unit:template", "Print the table to fill in."),
         "import": Lazy("api.cli.unit:import_", "Import one or several maps of the province."),
         "list": Lazy("api.cli.unit:list_", "Show the map of a day."),
         "event": Lazy("api.cli.unit_event:event", "Write down why the map changed on a day."),

@@ -31,6 +31,7 @@ from scheduler import (
     slots,
     stationimport,
     stationrows,
+    unitimport,
     units,
 )
 from scheduler import hub as hubs
@@ -140,7 +141,9 @@ class Demo:
     def _units(self) -> list[Unit]:
         with self.hub.database.write() as session:
             text = _UNITS.read_text(encoding="utf-8")
-            units.import_units(session, text, name=_UNITS.name, now=self.clock.now(), by="demo")
+            unitimport.import_units(
+                session, text, name=_UNITS.name, now=self.clock.now(), by="demo"
+            )
             everything = units.units_on(session, FIRST_NIGHT)
         parents = {unit.parent_id for unit in everything}
         communes = [unit for unit in everything if unit.id not in parents]

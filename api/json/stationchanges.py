@@ -11,10 +11,10 @@ from api.auth import hub_of
 from api.fields import LocalTime
 from api.json.idempotency import IdempotentRoute
 from api.json.stations import PathCode, StationOut, station_out
+from api.json.tables import TableIn
 from api.pages.render import translator_of
 from api.pages.wall import seen_station
 from api.stationforms import Changer, own_unit_ids, profile_names
-from scheduler.csvrows import MAX_BYTES, read_csv_text
 from scheduler.errors import InputInvalid
 from scheduler.keys import begin_rotation, give_up_rotation
 from scheduler.pinning import pin_host_key, seen_host_key
@@ -92,11 +92,10 @@ class SheetOut(BaseModel):
     cells: dict[str, str]
 
 
-class ImportIn(BaseModel):
+class ImportIn(TableIn):
     """A table of stations, as it stands in a CSV file."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "table": "code,name,unit_code,technology,kind\ntien,Đài xã Tiến,13579,fm,person\n",
@@ -104,10 +103,6 @@ class ImportIn(BaseModel):
             }
         },
     )
-
-    table: str = Field(min_length=1, max_length=MAX_BYTES)
-    name: str = Field("table", min_length=1, max_length=120)
-    seen: str | None = Field(None, max_length=64, description="digest of the preview agreed to")
 
 
 class ChangeOut(BaseModel):
@@ -208,7 +203,7 @@ def import_table(
     With ``dry_run`` nothing is changed, and refused rows are told among the others.
     """
     hub = hub_of(request)
-    text = read_csv_text(body.table.encode("utf-8", "replace"), body.name)
+    text = body.text()
     with hub.database.write() as session:
         mine, profiles = own_unit_ids(request, session, viewer), profile_names(request)
         plan = plan_import(

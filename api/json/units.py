@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Literal, cast
 
@@ -12,9 +13,12 @@ from sqlalchemy import select
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID
 from api.json.idempotency import IdempotentRoute
+from api.json.tables import TableIn
+from api.pages.unittable import Administrator, own_root
 from api.stationforms import Changer
 from scheduler import unitevents
 from scheduler.store.models import Unit, UnitEvent
+from scheduler.unitimport import import_units, plan_units
 from scheduler.units import valid_on
 
 router = APIRouter(prefix="/units", tags=["units"], route_class=IdempotentRoute)
@@ -73,6 +77,73 @@ class EventOut(BaseModel):
     recorded_at: AwareDatetime
 
 
+class UnitImportIn(TableIn):
+    """Complete maps of units, as they stand in a CSV file."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "table": "valid_from,code,name,level\n2020-01-01,35,Tỉnh Hà Nam,tỉnh\n",
+                "name": "don-vi.csv",
+            }
+        },
+    )
+
+
+class WasOut(BaseModel):
+    """A unit as it was before a map."""
+
+    code: str
+    name: str
+    level: str
+    above: str = Field(description="the name of the unit above; empty for a province")
+
+
+class UnitChangeOut(BaseModel):
+    """What becomes of one unit on one map."""
+
+    on: date = Field(description="first day of the map")
+    line: int | None = Field(description="null: no row tells of it any more")
+    outcome: Literal[
+        "new", "merged", "split", "renamed", "moved", "corrected", "ends", "removed", "unchanged"
+    ]
+    code: str
+    name: str
+    level: str
+    above: str
+    before: list[WasOut] = Field(description="what it was, or what it was made of")
+    same_name: WasOut | None = Field(description="who bore this name the day before")
+    valid_from: date
+    valid_to: date | None
+    stations: int = Field(description="that follow; of one that ends: that stay without a unit")
+    people: int = Field(description="who work for the unit that ends; they are not moved")
+    basis: str
+
+
+class UnitImportOut(BaseModel):
+    """What a table of maps does, unit by unit."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "dry_run": True, "digest": "9f86d081884c7d65…", "added": 1, "ended": 0,
+                "unchanged": 0, "events": 0, "stations_without_unit": 0, "counts": {"new": 1},
+                "units": [],
+            }
+        }
+    )  # fmt: skip
+
+    dry_run: bool
+    digest: str
+    added: int
+    ended: int
+    unchanged: int
+    events: int = Field(description="of the map, that are written down")
+    stations_without_unit: int
+    counts: dict[str, int] = Field(description="units by outcome")
+    units: list[UnitChangeOut]
+
+
 @router.get("")
 def list_units(
     request: Request,
@@ -114,6 +185,36 @@ def record(request: Request, viewer: Changer, body: EventIn) -> EventOut:
         )  # fmt: skip
         session.flush()
         return _event(event)
+
+
+@router.post("/import")
+def import_table(
+    request: Request,
+    viewer: Administrator,
+    body: UnitImportIn,
+    dry_run: Annotated[bool, Query(description="only tell what would be done")] = False,
+) -> UnitImportOut:
+    """
+    Bring one or several complete maps of a province: all of them, or nothing.
+
+    With ``dry_run`` nothing is changed; its digest, sent back as ``seen``, makes sure of the rest.
+    """
+    hub, text, root = hub_of(request), body.text(), own_root(viewer)
+    with hub.database.write() as session:
+        plan = plan_units(session, text, name=body.name, root=root)
+        if not dry_run:
+            import_units(
+                session, text, name=body.name, now=hub.clock.now(), by=viewer.person.username,
+                seen=body.seen, root=root,
+            )  # fmt: skip
+    if not dry_run and request.app.state.engine is not None:
+        request.app.state.engine.plan()
+    return UnitImportOut(
+        dry_run=dry_run, digest=plan.digest, added=plan.added, ended=plan.ended,
+        unchanged=plan.unchanged, events=plan.events, counts=plan.counts,
+        stations_without_unit=plan.stations_without_unit,
+        units=[UnitChangeOut.model_validate(asdict(one)) for one in plan.units],
+    )  # fmt: skip
 
 
 def _unit(unit: Unit) -> UnitOut:

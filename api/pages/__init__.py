@@ -36,6 +36,7 @@ _PARTS = (
     "timetable",
     "today",
     "tokens",
+    "unittable",  # before the page of one unit
     "units",
     "urgent",
     "wall",

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 
 from api.auth import Viewer, checked_form, hub_of
-from api.errors import FormUnreadable, status_of
-from api.i18n import mark
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.tables import NAME_LETTERS, as_shown, brought, unpack
 from api.stationforms import Changer, own_unit_ids, profile_names
 from api.stationwords import FIELD_WORDS, OUTCOME_WORDS
-from scheduler.csvrows import MAX_BYTES, MAX_ROWS, read_csv_text
-from scheduler.errors import CoreError, FileRefused, InputInvalid, PreviewOutdated
+from scheduler.errors import CoreError, PreviewOutdated
 from scheduler.stationimport import OUTCOMES, ImportPlan, import_stations, plan_import
 from scheduler.stationrows import STATION_COLUMNS, template_csv
 
 router = APIRouter(route_class=FormRoute)
-
-SHOWN_ROWS = 200  # of each outcome; the command and the JSON show all of them
-_NAME_LETTERS = 120
 
 
 @router.get("/import")
@@ -48,7 +40,7 @@ def preview(
 ) -> Response:
     """Show what a table would do; nothing is changed."""
     try:
-        name, text = _brought(file, pasted)
+        name, text = brought(file, pasted)
         plan = _plan(request, viewer, name, text)
     except CoreError as error:
         return _import_page(request, viewer, error=error, pasted=pasted)
@@ -60,7 +52,7 @@ def apply(
     request: Request,
     viewer: Changer,
     table: Annotated[str, Form()] = "",
-    name: Annotated[str, Form(max_length=_NAME_LETTERS)] = "",
+    name: Annotated[str, Form(max_length=NAME_LETTERS)] = "",
     seen: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Do what the preview showed, or show what it would be by now."""
@@ -83,35 +75,6 @@ def apply(
     return redirect("/stations", done="imported")
 
 
-def pack(text: str) -> str:
-    """A table as one field of a form: what is applied is what was seen, to the letter."""
-    return base64.b64encode(zlib.compress(text.encode(), 6)).decode()
-
-
-def unpack(field: str) -> str:
-    """
-    Raises:
-        FormUnreadable: it is none of ours, or unpacks to more than a table may hold.
-    """
-    try:
-        opened = zlib.decompressobj()
-        data = opened.decompress(base64.b64decode(field, validate=True), MAX_BYTES + 1)
-        if len(data) > MAX_BYTES or not opened.eof:
-            raise ValueError("more than a table may hold")
-        return data.decode()
-    except (ValueError, binascii.Error, zlib.error) as error:
-        raise FormUnreadable(detail="the table is damaged") from error
-
-
-def _brought(file: UploadFile | None, pasted: str) -> tuple[str, str]:
-    if file is not None and file.filename:
-        name = file.filename.replace("\\", "/").rpartition("/")[2][-_NAME_LETTERS:]
-        return name, read_csv_text(file.file.read(MAX_BYTES + 1), name)
-    if not pasted.strip():
-        raise InputInvalid(problem="choose a file, or paste the rows of the table")
-    return mark("pasted rows"), read_csv_text(pasted.encode(), "pasted rows")
-
-
 def _plan(request: Request, viewer: Viewer, name: str, text: str) -> ImportPlan:
     hub = hub_of(request)
     with hub.database.read() as session:
@@ -130,16 +93,12 @@ def _import_page(
     pasted: str = "",
     error: CoreError | None = None,
 ) -> Response:
-    tr = translator_of(request)
     rows = {
         outcome: [row for row in plan.rows if row.outcome == outcome] if plan else []
         for outcome in OUTCOMES
     }
     return page(
-        request, "station_import.html", viewer=viewer, plan=plan, rows=rows, shown=SHOWN_ROWS,
-        status=status_of(error) if error else 200, error=tr.error(error) if error else None,
-        problems=[tr.error(one) for one in error.problems[:SHOWN_ROWS]]
-        if isinstance(error, FileRefused) else [],
-        table=pack(text) if plan else "", pasted=pasted, columns=STATION_COLUMNS,
-        fields=FIELD_WORDS, outcomes=OUTCOME_WORDS, most_rows=MAX_ROWS, most_bytes=MAX_BYTES,
+        request, "station_import.html", viewer=viewer, plan=plan, rows=rows,
+        columns=STATION_COLUMNS, fields=FIELD_WORDS, outcomes=OUTCOME_WORDS,
+        **as_shown(translator_of(request), text if plan else None, pasted, error),
     )  # fmt: skip

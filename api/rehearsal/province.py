@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from scheduler import hub as hubs
-from scheduler import people, registry, releases, slots, stationimport, units
+from scheduler import people, registry, releases, slots, stationimport, unitimport, units
 from scheduler.clock import ManualClock
 from scheduler.config import Settings
 from scheduler.hub import Hub
@@ -86,7 +86,7 @@ class Province:
     def _stations(self, count: int) -> dict[str, Unit]:
         with self.hub.database.write() as session:
             text = _UNITS.read_text(encoding="utf-8")
-            units.import_units(
+            unitimport.import_units(
                 session, text, name=_UNITS.name, now=self.clock.now(), by="rehearsal"
             )
             places = [unit for unit in units.units_on(session, FIRST_DAY) if unit.parent_id]

@@ -45,7 +45,8 @@ from scheduler.store.states import (
     RenditionState,
 )
 from scheduler.timetable import to_utc
-from scheduler.units import import_units, units_on
+from scheduler.unitimport import import_units
+from scheduler.units import units_on
 
 HA_NAM = Path(__file__).parents[2] / "scheduler" / "reference" / "ha_nam_units.csv"
 

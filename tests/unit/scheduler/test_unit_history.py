@@ -12,7 +12,8 @@ from scheduler.errors import AlreadyExists, InputInvalid, NotFound
 from scheduler.hub import Hub
 from scheduler.store.models import LedgerEntry, Station, StationUnit, Unit, UnitEvent
 from scheduler.unitevents import after_of, before_of, events_of, record_event, silent_changes
-from scheduler.units import find_unit, import_units
+from scheduler.unitimport import import_units
+from scheduler.units import find_unit
 from scheduler.unittree import DRAWN_AT_ONCE, Branch, find_units, tree_on
 
 OLD, NEW = date(2020, 1, 1), date(2025, 7, 1)

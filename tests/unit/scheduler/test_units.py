@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import select
 
 from scheduler.csvrows import read_csv_text
-from scheduler.errors import FileRefused, NotFound
+from scheduler.errors import FileRefused, NotFound, PreviewOutdated
 from scheduler.hub import Hub
 from scheduler.registry import find_station, unit_of
 from scheduler.store.models import LedgerEntry, Unit
+from scheduler.unitevents import after_of, before_of, list_events
+from scheduler.unitimport import UnitsImported, import_units, plan_units
 from scheduler.units import (
-    UnitsImported,
     find_unit,
-    import_units,
     stations_by_unit,
     unit_ids_below,
     unit_path,
@@ -236,6 +236,99 @@ def test_an_older_map_is_not_laid_below_a_newer_one(empty_hub: Hub) -> None:
     told = refused(empty_hub, SMALL.replace("2020-01-01", "2019-01-01"))
 
     assert told == ["Line 2: a newer map, of 2020-01-01, is here already"]
+
+
+MERGED = (
+    "2025-07-01,35,Tỉnh Hà Nam,tỉnh,,,\n"
+    "2025-07-01,13579,Xã Bắc Lý,xã,35,13579 13588,Nghị quyết số 1\n"
+)
+WIDE = "valid_from,code,name,level,parent_code,made_of,basis\n"
+
+
+def test_stations_follow_into_the_unit_that_theirs_was_merged_into(empty_hub: Hub) -> None:
+    """What the preview says is what is done; the event stands in the records with its basis."""
+    give(empty_hub, SMALL + "2020-01-01,13588,Xã Bắc Lý,xã,353\n")
+    stations(empty_hub, ["13579", "13588"])
+    before = everything(empty_hub)
+
+    with empty_hub.database.write() as session:
+        plan = plan_units(session, WIDE + MERGED, name="x")
+    assert everything(empty_hub) == before
+    told = {(one.outcome, one.code): one for one in plan.units}
+    assert set(told) == {("unchanged", "35"), ("merged", "13579"), ("ends", "353")}
+    merged = told["merged", "13579"]
+    assert [was.name for was in merged.before] == ["Xã Đạo Lý", "Xã Bắc Lý"]
+    assert (merged.stations, merged.valid_from, plan.stations_without_unit) == (2, THIRD, 0)
+    assert told["ends", "353"].valid_to == THIRD
+
+    with empty_hub.database.write() as session:
+        import_units(session, WIDE + MERGED, name="x", now=empty_hub.clock.now(), by="test",
+                     seen=plan.digest)  # fmt: skip
+    with empty_hub.database.read() as session:
+        unit = find_unit(session, "13579", THIRD)
+        assert len(stations_by_unit(session, THIRD)[unit.id]) == 2
+        [event] = list_events(session)
+        assert (event.kind, event.basis) == ("merged", "Nghị quyết số 1")
+        again = plan_units(session, WIDE + MERGED, name="x")
+    assert again.changes_nothing
+    with empty_hub.database.write() as session, pytest.raises(PreviewOutdated):
+        import_units(session, WIDE + MERGED, name="x", now=empty_hub.clock.now(), by="test",
+                     seen=plan.digest)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (MERGED.replace(",Nghị quyết số 1", ","), '"made_of" and "basis" go together'),
+        (MERGED.replace("13588", "13599"), 'there is no unit "13599" on the day before'),
+        (SMALL.replace("2020", "2025").replace("xã,353", "xã,353,13579,NQ"),
+         "none of these units changes on that day"),
+    ],
+)  # fmt: skip
+def test_what_units_are_not_made_of_is_told(empty_hub: Hub, rows: str, problem: str) -> None:
+    """With its line, before anything is written."""
+    give(empty_hub, SMALL + "2020-01-01,13588,Xã Bắc Lý,xã,353\n")
+    before = everything(empty_hub)
+    with empty_hub.database.write() as session, pytest.raises(FileRefused) as error:
+        import_units(session, WIDE + rows, name="x", now=empty_hub.clock.now(), by="test")
+    assert any(problem in str(one) for one in error.value.problems)
+    assert everything(empty_hub) == before
+
+
+def test_a_commune_that_takes_in_others_goes_on_and_a_split_one_is_in_all_its_parts(
+    empty_hub: Hub,
+) -> None:
+    """Each with its event; the stations of a split unit stay with who keeps its code and name."""
+    give(empty_hub, SMALL + "2020-01-01,13588,Xã Bắc Lý,xã,353\n2020-01-01,13591,Xã Cũ,xã,353\n")
+    stations(empty_hub, ["13588", "13591"])
+    rows = SMALL.replace("2020", "2025").replace("xã,353", "xã,353,13588,NQ 1")
+    rows += "2025-01-01,1,Xã Một,xã,353,13591,NQ 2\n2025-01-01,2,Xã Hai,xã,353,13591,NQ 2\n"
+    with empty_hub.database.write() as session:
+        result = import_units(session, WIDE + rows, name="x", now=empty_hub.clock.now(), by="test")
+
+    assert (result.added, result.ended, result.stations_without_unit) == (2, 2, 1)
+    with empty_hub.database.read() as session:
+        events = {event.kind: event for event in list_events(session)}
+        assert sorted(one.code for one in before_of(events["merged"])) == ["13579", "13588"]
+        assert sorted(one.code for one in after_of(events["split"])) == ["1", "2"]
+        assert len(stations_by_unit(session, SECOND)[find_unit(session, "13579", SECOND).id]) == 1
+
+
+def test_a_preview_of_the_real_maps_says_what_became_of_each_unit(empty_hub: Hub) -> None:
+    """Also that a name was another code the day before: 13579 is now what 13588 was."""
+    with empty_hub.database.read() as session:
+        plan = plan_units(session, HA_NAM.read_text(encoding="utf-8"), name="ha_nam")
+
+    first = Counter(one.outcome for one in plan.units if one.on == FIRST)
+    assert first == {"new": 116}
+    told = [one for one in plan.units if one.on == THIRD and one.code == "13579"]
+    assert [(one.outcome, one.before[0].name, one.name) for one in told] == [
+        ("renamed", "Xã Đạo Lý", "Xã Bắc Lý")
+    ]
+    assert told[0].same_name is not None
+    assert told[0].same_name.code == "13588"
+    lived = [(one.valid_from, one.valid_to) for one in plan.units if one.code == "353"]
+    assert lived[0] == (FIRST, THIRD)
 
 
 def test_a_code_of_another_province_is_not_taken_from_it(hub: Hub) -> None:

@@ -6,8 +6,8 @@ It is never sent by itself and never stands in an address: a cookie opens it, fo
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
@@ -18,6 +18,7 @@ from scheduler.forms import TYPED_KEPT_FOR, drop_kept, kept_form, put_aside
 
 # What opens something is typed anew, and lies nowhere.
 _SECRET_FIELDS = frozenset({"form_token", "password", "old", "new", "again"})
+_DRAWN_BY_PAGE = frozenset({"/programmes"})
 _SECRET_PATHS = ("/sign-in", "/sign-out", "/second", "/welcome/", "/password", "/account/")
 
 
@@ -28,23 +29,24 @@ class Aside:
     action: str
     page: str
     fields: Sequence[tuple[str, str]]
+    file_name: str = ""  # of a file that came with it: no byte of it is kept
 
     @classmethod
     def from_json(cls, text: str) -> Aside:
         found = json.loads(text)
-        return cls(
-            found["action"], found["page"], [(name, value) for name, value in found["fields"]]
-        )
+        fields = [(name, value) for name, value in found["fields"]]
+        return cls(found["action"], found["page"], fields, found.get("file_name", ""))
 
 
-def lay_aside(request: Request, person_id: int, fields: Fields) -> str | None:
+def lay_aside(request: Request, person_id: int, fields: Fields, file_name: str = "") -> str | None:
     """Keep what was typed, if there is something; gives what the cookie has to hold."""
     typed = [(name, value) for name, value in fields if name not in _SECRET_FIELDS]
     path = request.url.path
-    if path.startswith(_SECRET_PATHS) or not any(value for _, value in typed):
+    if path.startswith(_SECRET_PATHS) or not (file_name or any(value for _, value in typed)):
         return None
     hub = hub_of(request)
-    text = json.dumps({"action": path, "page": page_before(request), "fields": typed})
+    kept = Aside(path, page_before(request), typed, file_name)
+    text = json.dumps(asdict(kept))
     return put_aside(hub.database, person_id, text, hub.clock.now())
 
 
@@ -62,12 +64,26 @@ def is_waiting(request: Request) -> bool:
     return bool(request.cookies.get(cookie_name(request)))
 
 
-def refilled(request: Request, person_id: int, html: str, note: str) -> str | None:
-    """
-    The page with the form filled in again, if what lies aside belongs on it.
+def refilled(
+    request: Request, person_id: int, html: str, note_on: Callable[[Aside], str]
+) -> str | None:
+    """The page with the form filled in again, if what lies aside belongs on it."""
+    aside = _aside_of(request, person_id)
+    if aside is None:
+        return None
+    # A page that filled the form in by itself, and one whose file is missing, still say so.
+    is_told = bool(aside.file_name) or aside.action in _DRAWN_BY_PAGE
+    return refill(html, aside.action, aside.fields, note_on(aside), is_told=is_told)
 
-    What another person typed is thrown away: they are not the one who signed in.
-    """
+
+def typed_before(request: Request, person_id: int, action: str) -> dict[str, str]:
+    """What lies aside for one form, where the page draws more by it than the fields."""
+    aside = _aside_of(request, person_id) if is_waiting(request) else None
+    return dict(aside.fields) if aside and aside.action == action else {}
+
+
+def _aside_of(request: Request, person_id: int) -> Aside | None:
+    """What another person typed is thrown away: they are not the one who signed in."""
     token = request.cookies.get(cookie_name(request), "")
     hub = hub_of(request)
     kept = kept_form(hub.database, token, hub.clock.now())
@@ -76,8 +92,7 @@ def refilled(request: Request, person_id: int, html: str, note: str) -> str | No
     if kept.person_id != person_id:
         drop_kept(hub.database, token)
         return None
-    aside = Aside.from_json(kept.text)
-    return refill(html, aside.action, aside.fields, note)
+    return Aside.from_json(kept.text)
 
 
 def let_go(request: Request, response: Response) -> None:

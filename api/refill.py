@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 Fields = Sequence[tuple[str, str]]
 
 # Chosen anew on every page, and no part of what a form is about.
-_DRAWN_ANEW = frozenset({"form_token"})
+_DRAWN_ANEW = frozenset({"form_token", "upload"})
 # What the person had before their eyes while they typed: told again as it was, so that whoever
 # changed the same thing meanwhile is still noticed.
 _SEEN = re.compile("version|seen|was_.*")
@@ -43,18 +43,20 @@ class FoundForm:
     seen: list[Edit] = field(default_factory=list)
 
 
-def refill(html: str, action: str, fields: Fields, note: str) -> str | None:
+def refill(
+    html: str, action: str, fields: Fields, note: str, *, is_told: bool = False
+) -> str | None:
     """
     The page with one form filled in and ``note`` above it.
 
     Of several forms with that action it is the one with the same hidden fields: a note about one
     airing never lands in the form of another. Gives nothing when the page has no such form, or
-    when it shows already what was typed.
+    when it shows already what was typed, unless that has to be told (``is_told``).
     """
     reader = _Reader(html, fields)
     for form in reader.forms:
         is_it = form.action == action and all(pair in fields for pair in form.hidden)
-        if is_it and form.edits:
+        if is_it and (form.edits or is_told):
             before = Edit(form.start, form.start, note)
             return _edited(html, [before, *form.folds, *form.edits, *form.seen])
     return None

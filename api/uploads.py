@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any
@@ -19,19 +20,24 @@ from starlette.requests import ClientDisconnect
 
 from api.errors import FormUnreadable, UploadTooLarge
 from api.i18n import mark
-from scheduler.errors import DataNotWritable
+from scheduler.errors import CoreError, DataNotWritable
 
 STALL_LIMIT_S = 60.0  # silence on the line; a slow link sends at least something
 _MAX_FIELDS = 30
 _MAX_FIELD_BYTES = 8 << 10
+# How much of a refused file is thrown away for the fields behind it, as times of the limit.
+_READ_ON_TIMES = 3
 _WRITE_BYTES = 1 << 20  # one hop to a thread per MiB: the disk never blocks the other readers
+
+
+Fields = dict[str, str]
 
 
 @dataclass
 class Upload:
     """What a form held: its fields, and the file, which is gone after the request."""
 
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict)
     file: Path | None = None
     file_name: str = ""
 
@@ -43,7 +49,9 @@ async def receive(
     *,
     max_bytes: int,
     shown_limit: str,
-    before_file: Callable[[dict[str, str]], None] = lambda fields: None,
+    before_file: Callable[[Fields], None] = lambda fields: None,
+    reads_on: Callable[[Fields], bool] | None = None,
+    upload: Upload | None = None,
 ) -> AsyncIterator[Upload]:
     """
     Take a multipart form apart while it arrives.
@@ -51,28 +59,56 @@ async def receive(
     ``before_file`` sees the fields that stand before the file and may refuse them: a stranger's
     form costs no disk.
 
+    Args:
+        reads_on: whether a refused form of such fields is read to its end, without a byte of its
+            file: what was typed may stand behind the file, and is not to be lost.
+        upload: is filled while the form comes, so that the caller has it also of a refused one.
+
     Raises:
         UploadTooLarge: the file passed ``max_bytes``; what came was removed.
         FormUnreadable: not a form, cut off, or far more fields than ours has.
         DataNotWritable: the disk is full.
     """
-    _refuse_announced(request, max_bytes, shown_limit)
     with NamedTemporaryFile(dir=folder, prefix="upload-", suffix=".part") as file:
-        form = _Form(file, max_bytes, shown_limit, before_file)
+        form = _Form(file, max_bytes, shown_limit, before_file, reads_on, upload or Upload())
+        if _announces_more(request, max_bytes):
+            form.refuse(UploadTooLarge(limit=shown_limit))
+            if reads_on is None:
+                raise UploadTooLarge(limit=shown_limit)
         parser = MultipartParser(_boundary(request), form.callbacks())
         try:
-            with disk_says(folder):
-                async for chunk in arriving(request):
-                    parser.write(chunk)
-                    if form.waiting_bytes >= _WRITE_BYTES:
-                        await run_in_threadpool(form.flush)
-                parser.finalize()
-                await run_in_threadpool(form.flush)
+            async for chunk in arriving(request):
+                parser.write(chunk)
+                if form.waiting_bytes >= _WRITE_BYTES:
+                    await run_in_threadpool(form.flush, folder)
+            parser.finalize()
+            await run_in_threadpool(form.flush, folder)
         except (MultipartParseError, UnicodeDecodeError, ClientDisconnect) as error:
-            raise FormUnreadable(detail=type(error).__name__) from error
+            raise form.refused or FormUnreadable(detail=type(error).__name__) from error
+        if form.refused:
+            raise form.refused
         if not form.is_whole:
             raise FormUnreadable(detail=mark("it ended too early"))
         yield form.upload
+
+
+def fields_of(request: Request, body: bytes) -> Upload:
+    """
+    The fields of a form that lies in memory, and the name of its file, whose bytes are left out.
+
+    Raises:
+        FormUnreadable: it is no form.
+    """
+    found = Upload()
+    form = _Form(BytesIO(), 0, "", lambda fields: None, lambda fields: True, found, len(body))
+    form.refuse(FormUnreadable(detail="only its fields are wanted"))
+    parser = MultipartParser(_boundary(request), form.callbacks())
+    try:
+        parser.write(body)
+        parser.finalize()
+    except (MultipartParseError, UnicodeDecodeError) as error:
+        raise FormUnreadable(detail=type(error).__name__) from error
+    return found
 
 
 async def arriving(request: Request) -> AsyncIterator[bytes]:
@@ -117,12 +153,17 @@ class _Form:
         file: IO[bytes],
         max_bytes: int,
         shown_limit: str,
-        before_file: Callable[[dict[str, str]], None],
+        before_file: Callable[[Fields], None],
+        reads_on: Callable[[Fields], bool] | None,
+        upload: Upload,
+        max_field_bytes: int = _MAX_FIELD_BYTES,
     ) -> None:
-        self.upload = Upload()
+        self.upload = upload
         self.is_whole = False
+        self.refused: CoreError | None = None
         self._file, self._max_bytes, self._shown_limit = file, max_bytes, shown_limit
-        self._before_file = before_file
+        self._before_file, self._reads_on = before_file, reads_on
+        self._max_field_bytes = max_field_bytes
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
         self._name = ""
         self._in_file = False
@@ -145,10 +186,26 @@ class _Form:
             "on_end": self._end,
         }
 
-    def flush(self) -> None:
-        self._file.write(self._waiting)
-        self._file.flush()
+    def flush(self, folder: Path) -> None:
+        try:
+            with disk_says(folder):
+                self._file.write(self._waiting)
+                self._file.flush()
+        except DataNotWritable as error:
+            self.refuse(error)
+            self._stop_or_read_on()
         self._waiting.clear()
+
+    def refuse(self, error: CoreError) -> None:
+        """From now on the file is thrown away as it comes, and so is what came of it."""
+        self.refused = self.refused or error
+        self._waiting.clear()
+        with suppress(OSError):
+            self._file.truncate(0)
+
+    def _stop_or_read_on(self) -> None:
+        if self.refused and not (self._reads_on and self._reads_on(self.upload.fields)):
+            raise self.refused
 
     def _part_begin(self) -> None:
         self._name, self._in_file = "", False
@@ -163,22 +220,31 @@ class _Form:
         _, options = parse_options_header(value)
         self._name = options.get(b"name", b"").decode()
         if b"filename" in options:
-            if self.upload.file is not None:
+            if self.upload.file_name or self.upload.file is not None:
                 raise FormUnreadable(detail=mark("more than one file"))
-            self._before_file(self.upload.fields)
             self._in_file = True
-            self.upload.file = Path(self._file.name)
             self.upload.file_name = options[b"filename"].decode()
+            try:
+                self._before_file(self.upload.fields)
+            except CoreError as error:
+                self.refuse(error)
+            self._stop_or_read_on()
+            if not self.refused:
+                self.upload.file = Path(self._file.name)
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
             self._file_bytes += end - start
-            if self._file_bytes > self._max_bytes:
-                raise UploadTooLarge(limit=self._shown_limit)
-            self._waiting += data[start:end]
+            if self._file_bytes > self._max_bytes and not self.refused:
+                self.refuse(UploadTooLarge(limit=self._shown_limit))
+                self._stop_or_read_on()
+            if self._file_bytes > _READ_ON_TIMES * self._max_bytes and self._max_bytes:
+                raise self.refused or UploadTooLarge(limit=self._shown_limit)
+            if not self.refused:
+                self._waiting += data[start:end]
         else:
             self._text += data[start:end]
-            if len(self._text) > _MAX_FIELD_BYTES:
+            if len(self._text) > self._max_field_bytes:
                 raise FormUnreadable(detail=f"the field {self._name[:40]} is too long")
 
     def _part_end(self) -> None:
@@ -200,8 +266,7 @@ def _boundary(request: Request) -> bytes:
     return boundary
 
 
-def _refuse_announced(request: Request, max_bytes: int, shown_limit: str) -> None:
+def _announces_more(request: Request, max_bytes: int) -> bool:
     """What says beforehand that it is too large does not have to come."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > max_bytes + _MAX_FIELDS * _MAX_FIELD_BYTES:
-        raise UploadTooLarge(limit=shown_limit)
+    return announced.isdigit() and int(announced) > max_bytes + _MAX_FIELDS * _MAX_FIELD_BYTES

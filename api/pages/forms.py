@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,10 +24,10 @@ from api.auth import (
     same_origin,
     viewer_of,
 )
-from api.errors import ForeignForm, FormTooLarge, NotSignedIn
+from api.errors import ForeignForm, FormTooLarge, FormUnreadable, NotSignedIn
 from api.once import Sent, once
 from api.pages.render import redirect, translator_of
-from api.uploads import arriving
+from api.uploads import Upload, arriving, fields_of, receive
 from audio.errors import AudioError
 from scheduler.errors import CoreError
 from stations.errors import StationError
@@ -52,9 +53,11 @@ class FormRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            if request.method != "POST" or self.path in STREAMED:
+            if request.method != "POST":
                 return await handle(request)
             same_origin(request)  # before anything is read
+            if self.path in STREAMED:
+                return await _take_streamed(request, handle)
             form = await read_form(request)
             take = partial(_take, request, form, handle)
             if not _SALT.match(form.token):
@@ -69,11 +72,12 @@ class FormRoute(APIRoute):
 
 @dataclass(frozen=True)
 class Form:
-    """What came: the fields (none of a form with a file), and its bytes."""
+    """What came: the fields (of a form with a file only when they are kept), and its bytes."""
 
     token: str
     fields: list[tuple[str, str]]
     body: bytes
+    file_name: str = ""
 
     def identity(self, request: Request) -> bytes:
         """What makes this form this one: who sends what to where. A secret, as its cookie is."""
@@ -132,13 +136,56 @@ async def _take(request: Request, form: Form, handle: Handler) -> Response:
     return response
 
 
+async def _take_streamed(request: Request, handle: Handler) -> Response:
+    """A form with a large file: of one that cannot be taken the text is kept, the file is not."""
+    try:
+        response = await handle(request)
+    except (NotSignedIn, ForeignForm):
+        back = await run_in_threadpool(_kept_for_later, request, await _rest_of(request))
+        if back is None:
+            raise
+        return back
+    if aside.is_waiting(request) and response.status_code < 400:
+        await run_in_threadpool(aside.let_go, request, response)
+    return response
+
+
+async def _rest_of(request: Request) -> Form:
+    """
+    What was typed into a form that was not, or not wholly, read yet.
+
+    Nobody is signed in: what shows that a page of ours drew it stands first, and without it
+    nothing more is read.
+    """
+    hub, key = hub_of(request), form_key(request)
+    came: Upload | None = getattr(request.state, "upload", None)
+    if came is None:
+        came = Upload()
+
+        def nobody(fields: dict[str, str]) -> None:
+            raise NotSignedIn()
+
+        def is_ours(fields: dict[str, str]) -> bool:
+            return drawn_for(fields.get("form_token", ""), key) is not None
+
+        with suppress(CoreError):
+            async with receive(
+                request, hub.tmp, max_bytes=hub.settings.programmes.max_bytes, shown_limit="",
+                before_file=nobody, reads_on=is_ours, upload=came,
+            ):  # fmt: skip
+                pass
+    token = came.fields.get("form_token", "")
+    return Form(token, list(came.fields.items()), b"", came.file_name)
+
+
 def _kept_for_later(request: Request, form: Form) -> Response | None:
     """The sign-in ended or was renewed while somebody typed: the way back to the form."""
     owner = drawn_for(form.token, form_key(request))
     viewer = viewer_of(request)
     if owner is None or (viewer is not None and viewer.person.id != owner):
         return None
-    token = aside.lay_aside(request, owner, form.fields)
+    form = _with_fields(request, form)
+    token = aside.lay_aside(request, owner, form.fields, form.file_name)
     page = aside.page_before(request)
     if token is None or (viewer is not None and not page):
         return None
@@ -150,4 +197,15 @@ def _kept_for_later(request: Request, form: Form) -> Response | None:
 def _kept_for_error(request: Request, form: Form) -> None:
     viewer = getattr(request.state, "viewer", None)
     if viewer is not None and aside.page_before(request):
-        request.state.kept = aside.lay_aside(request, viewer.person.id, form.fields)
+        form = _with_fields(request, form)
+        request.state.kept = aside.lay_aside(request, viewer.person.id, form.fields, form.file_name)
+
+
+def _with_fields(request: Request, form: Form) -> Form:
+    """A form with a file is taken apart only now, when its fields have to be kept."""
+    if form.fields or not form.body:
+        return form
+    with suppress(FormUnreadable):
+        found = fields_of(request, request._body)
+        return replace(form, fields=list(found.fields.items()), file_name=found.file_name)
+    return form

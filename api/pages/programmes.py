@@ -13,8 +13,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from api import aside
 from api.auth import SignedIn, Viewer, check_form_token, checked_form, hub_of, needs
-from api.errors import status_of
+from api.errors import ForeignForm, status_of
 from api.i18n import LoaError
 from api.once import Sent, once
 from api.pages.forms import FormRoute
@@ -49,21 +50,23 @@ async def upload(request: Request, viewer: Uploader) -> Response:
     hub = hub_of(request)
     tr = translator_of(request)
     limit = hub.settings.programmes.max_bytes
-    typed: dict[str, str] = {}
+    request.state.upload = came = Upload()
 
     def ours(fields: dict[str, str]) -> None:
-        typed.update(fields)
         check_form_token(viewer, fields.get("form_token", ""))
 
     try:
         async with receive(
-            request, hub.tmp, max_bytes=limit, shown_limit=tr.size(limit), before_file=ours
-        ) as form:
+            request, hub.tmp, max_bytes=limit, shown_limit=tr.size(limit), before_file=ours,
+            reads_on=lambda fields: True, upload=came,
+        ) as form:  # fmt: skip
             if form.file is None:
                 ours(form.fields)
             return await once(request, _sent(viewer, form), partial(_kept, request, viewer, form))
+    except ForeignForm:
+        raise
     except (CoreError, AudioError) as error:
-        return await run_in_threadpool(_list_page, request, viewer, error=error, typed=typed)
+        return await run_in_threadpool(_list_page, request, viewer, error=error, typed=came.fields)
 
 
 async def _kept(request: Request, viewer: Viewer, form: Upload) -> Response:
@@ -166,15 +169,19 @@ def _list_page(
     typed: dict[str, str] | None = None,
 ) -> Response:
     hub = hub_of(request)
+    typed = typed or aside.typed_before(request, viewer.person.id, "/programmes")
     wanted = ProgrammeState(state) if state in set(ProgrammeState) else None
     with hub.database.read() as session:
         found = programmes.list_programmes(session, state=wanted, search=search)
         unfinished = uploads.of_person(session, viewer.person)
+    here = {one.id for one in unfinished if uploads.percent(hub, one) == 100}
+    if typed.get("upload") not in here:  # it was swept or given up: the file has to come anew
+        typed.pop("upload", None)
     tr = translator_of(request)
     return page(
         request, "programmes.html", status=status_of(error) if error else 200, viewer=viewer,
         programmes=found, search=search, state_chosen=state, all_states=list(ProgrammeState),
-        may_upload=viewer.may(*UPLOADERS), typed=defaultdict(str, typed or {}),
+        may_upload=viewer.may(*UPLOADERS), typed=defaultdict(str, typed),
         error=tr.error(error) if error else None,
         limit=tr.size(hub.settings.programmes.max_bytes),
         limit_bytes=hub.settings.programmes.max_bytes,

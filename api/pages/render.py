@@ -133,8 +133,11 @@ def page(
         **context,
     )  # fmt: skip
     if viewer and request.method == "GET" and aside.is_waiting(request):
-        note = draw(request, "kept_note.html")
-        content = aside.refilled(request, viewer.person.id, content, note) or content
+
+        def note_on(kept: aside.Aside) -> str:
+            return draw(request, "kept_note.html", file_name=kept.file_name)
+
+        content = aside.refilled(request, viewer.person.id, content, note_on) or content
     return HTMLResponse(content, status)
 
 

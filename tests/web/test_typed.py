@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import socket
 from datetime import timedelta
 
 import httpx
 import pytest
 
+from scheduler import uploads
 from scheduler.people import sign_out_all
 from scheduler.store.models import KeptForm, Person, Slot
 from tests.web.crawl import FoundForm, read_page, send
-from tests.web.data import PASSWORD
+from tests.web.data import PASSWORD, tone
 from tests.web.site import Client, Site
 from tests.web.test_accounts import code, with_factor
+from tests.web.test_uploads import begin
+from tests.web.test_uploads import send as send_bytes
 
 NEW = "/timetable/new"
 SLOT = {"title": "Đang gõ <b>dở</b>", "starts_at": "20:30", "more": "station:dai-13579"}
@@ -36,7 +40,7 @@ def sign_in(client: Client, answer: httpx.Response, username: str) -> httpx.Resp
 
 
 def shown_title(text: str) -> str:
-    found = re.findall(r'id="title" name="title" value="([^"]*)"', text)
+    found = re.findall(r'id="title" name="title"[^>]*? value="([^"]*)"', text)
     return str(found[0])
 
 
@@ -168,6 +172,113 @@ def test_a_refusal_leads_back_to_a_form_that_holds_what_was_typed(site: Site) ->
         assert answer.status_code == 422
         assert f'href="{page}"' in answer.text
         assert note.strip() in client.get(page).text
+
+
+_IS_HERE = '<p class="note good">'
+
+
+# As a browser sends it: in the order of the page, on which the file stands before the words.
+def send_file(client: Client, form: FoundForm, typed: dict[str, str], name: str = "bài.wav",
+              content: bytes = b"RIFF" * 50_000) -> httpx.Response:  # fmt: skip
+    parts: list[tuple[str, tuple[str | None, bytes]]] = []
+    for field, value in form.filled(typed):
+        parts.append((field, (None, value.encode())))
+        if field == ("upload" if form.action == "/programmes" else "form_token"):
+            parts.append(("file", (name, content)))
+    origin = str(client.base_url).rstrip("/")
+    headers = {"sec-fetch-site": "same-origin", "referer": origin + form.page}
+    return client.post(form.action, files=parts, headers=headers)
+
+
+@pytest.mark.parametrize("how", ["ended", "renewed"])
+def test_an_upload_that_comes_too_late_keeps_its_words(site: Site, how: str) -> None:
+    """Of a form with a file the words stand there again; the file is asked for by its name."""
+    with site.client("huong") as client:
+        form = form_on(client, "/programmes", "/programmes")
+        if how == "renewed":
+            site.tokens.pop("huong")
+        else:
+            end_sign_ins(site, "huong")
+        with site.client("huong") as later:
+            answer = send_file(later, form, {"title": "Gõ <b>sau</b> tệp", "theme": "Nuôi bò"})
+            if how == "ended":
+                assert answer.headers["location"] == "/sign-in?next=%2Fprogrammes"
+                answer = sign_in(later, answer, "huong")
+            assert answer.headers["location"] == "/programmes"
+            text = later.get("/programmes").text
+            assert shown_title(text) == "Gõ &lt;b&gt;sau&lt;/b&gt; tệp"
+            assert 'value="Nuôi bò"' in text
+            assert "Tệp bài.wav không được giữ lại" in text
+            assert "<summary>Tải chương trình lên" in text.split('<details class="card" open>')[1]
+            assert list(site.hub.tmp.iterdir()) == []
+
+            form = form_on(later, "/programmes", "/programmes")
+            sent = send_file(later, form, {"title": "Gửi lại"}, content=tone(440))
+            assert "done=uploaded" in sent.headers["location"], sent.text
+            assert shown_title(later.get("/programmes").text) == ""
+    with site.hub.database.read() as session:
+        assert session.query(KeptForm).count() == 0
+
+
+def test_what_tus_brought_is_still_there_after_signing_in(site: Site) -> None:
+    """The script sent the file ahead: neither it nor the words come a second time."""
+    sound = tone(440)
+    with site.client("huong") as client:
+        path = begin(client, len(sound)).headers["location"]
+        assert send_bytes(client, path, 0, sound).status_code == 204
+        form = form_on(client, "/programmes", "/programmes")
+        end_sign_ins(site, "huong")
+        fields = form.filled({"title": "Tệp đến trước"})
+        parts = {name: (None, value) for name, value in fields}
+        parts["upload"] = (None, path.split("/")[-1])
+        origin = {"referer": f"{site.url}/programmes", "sec-fetch-site": "same-origin"}
+        answer = client.post("/programmes", files=parts, headers=origin)
+        sign_in(client, answer, "huong")
+        text = client.get("/programmes").text
+        assert shown_title(text) == "Tệp đến trước"
+        assert _IS_HERE in text
+        assert "không được giữ lại" not in text
+        assert "chưa được gửi" in text
+        form = form_on(client, "/programmes", "/programmes")
+        assert dict(form.fields)["upload"] == path.split("/")[-1]
+
+        uploads.give_up(site.hub, uploads.find(site.hub, path.split("/")[-1],
+                                               by=site.province.people["huong"]))  # fmt: skip
+        text = client.get("/programmes").text
+        assert shown_title(text) == "Tệp đến trước"
+        assert _IS_HERE not in text  # it was swept: the page asks for it
+
+
+@pytest.mark.parametrize(("page", "username"), [("/import", "ky"), ("/alerts", "huong")])
+def test_a_small_file_is_asked_for_again(site: Site, page: str, username: str) -> None:
+    """Also where the file is all that the form holds."""
+    with site.client(username) as client:
+        form = form_on(client, page, page)
+        end_sign_ins(site, username)
+        answer = send_file(client, form, {"pasted": "code;name"}, "đài.csv", b"code;name\n")
+        sign_in(client, answer, username)
+        text = client.get(page).text
+        assert "Tệp đài.csv không được giữ lại" in text
+        assert (page == "/alerts") or "code;name</textarea>" in text
+
+
+def test_a_strangers_file_is_not_read_for_its_words(site: Site) -> None:
+    """Without the sign of a page of ours the answer comes while the file is still coming."""
+    boundary, length = "x" * 20, 5_000_000
+    head = "".join(
+        f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
+        for name, more in (("form_token", ""), ("file", '; filename="a.wav"'))
+    )
+    host, _, port = site.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as line:
+        line.settimeout(10)
+        line.sendall(
+            f"POST /programmes HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n"
+            f"Content-Type: multipart/form-data; boundary={boundary}\r\n{head}".encode()
+        )
+        assert line.recv(100).startswith(b"HTTP/1.1 303")
+    with site.hub.database.read() as session:
+        assert session.query(KeptForm).count() == 0
 
 
 def test_what_is_far_too_long_is_refused_before_it_is_read(site: Site) -> None:

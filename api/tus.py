@@ -57,6 +57,16 @@ Uploader = Annotated[Viewer, Depends(speaks_tus)]
 @router.post("")
 def begin(request: Request, viewer: Uploader) -> Response:
     """Make room for a file of a promised size; its address is in ``Location``."""
+    begun = begun_by(request, viewer)
+    return _answer(201, Location=f"/uploads/{begun.id}", Upload_Offset="0")
+
+
+def begun_by(request: Request, viewer: Viewer) -> PartialUpload:
+    """
+    Raises:
+        UploadTooLarge: the promised size is over the limit; nothing was made.
+        InputInvalid: no size was promised.
+    """
     hub = hub_of(request)
     promised = request.headers.get("upload-length", "")
     size = int(promised) if promised.isdecimal() and len(promised) < 16 else 0
@@ -64,8 +74,7 @@ def begin(request: Request, viewer: Uploader) -> Response:
     if size > limit:
         raise UploadTooLarge(limit=translator_of(request).size(limit))
     name = _metadata(request).get("filename", "")
-    begun = uploads.begin(hub, by=viewer.person, file_name=name, size_bytes=size)
-    return _answer(201, Location=f"/uploads/{begun.id}", Upload_Offset="0")
+    return uploads.begin(hub, by=viewer.person, file_name=name, size_bytes=size)
 
 
 @router.head("/{upload_id}")

@@ -70,5 +70,7 @@ async def _asked(request: Request) -> str:
     """What is asked for, as a hash; of an upload its length stands for its two gigabytes."""
     is_form = request.headers.get("content-type", "").startswith("multipart/")
     length = request.headers.get("content-length", "")
+    if promised := request.headers.get("upload-length", ""):  # of tus, which says it in a header
+        length, is_form = f"{promised} {request.headers.get('upload-metadata', '')}", True
     body = length.encode() if is_form else await request.body()
     return hashlib.sha256(f"{request.url.path}?{request.url.query}\n".encode() + body).hexdigest()

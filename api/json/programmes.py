@@ -168,8 +168,13 @@ _UPLOAD_BODY: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["file"],
+                    "anyOf": [{"required": ["file"]}, {"required": ["upload"]}],
                     "properties": {
+                        "upload": {
+                            "type": "string",
+                            "pattern": "^[0-9a-f]{32}$",
+                            "description": "instead of a file: one that came by /uploads",
+                        },
                         "title": {"type": "string", "maxLength": 200},
                         "programme_class": {"enum": list(programmes.CLASSES)},
                         "language": {"type": "string", "default": "vi"},

@@ -172,7 +172,7 @@ def test_every_route_as_every_role_in_the_own_and_in_another_unit(site: Site, le
 
 def assert_refused(one: Question, answer: httpx.Response) -> None:
     assert answer.status_code == 403, (one, answer.status_code, answer.text[-600:])
-    if one.path.startswith(API_PREFIX):
+    if one.path.startswith(API_PREFIX) and one.method != "HEAD":
         assert answer.json()["code"] in ("not_allowed", "outside_unit"), (one, answer.text)
 
 

@@ -13,7 +13,6 @@ from scheduler import checks
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
 from tests.conftest import need
-from tests.web.conftest import MAX_UPLOAD
 from tests.web.data import tone
 from tests.web.site import Client, Site
 
@@ -90,26 +89,31 @@ def test_name_of_the_file_is_never_a_path(site: Site) -> None:
 
 
 def test_upload_over_the_limit_is_refused_while_it_comes(site: Site) -> None:
-    """A file that announces itself too large, and one that lies about it: 413, nothing is kept."""
+    """Announced or not, the bytes are counted: 413, nothing is kept but the words of the form."""
     before = len(programmes(site))
     with site.client("huong") as client:
-        announced = upload(client, b"\0" * (2 * MAX_UPLOAD))
-        assert announced.status_code == 413
-        assert "lớn hơn 1,0 MB" in announced.text
         assert client.viewer is not None
-        boundary = "b"
         head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="form_token"\r\n\r\n'
-            f"{form_token(client.viewer)}\r\n--{boundary}\r\n"
-            'Content-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+            '--b\r\nContent-Disposition: form-data; name="form_token"\r\n\r\n'
+            f"{form_token(client.viewer)}\r\n"
+            '--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
         )
-        sent = [head.encode(), *[b"\0" * 65_536] * 20]
-        answer = client.post(
-            "/programmes", content=iter(sent),
-            headers={"content-type": f"multipart/form-data; boundary={boundary}"},
-        )  # fmt: skip
+        title = 'Content-Disposition: form-data; name="title"\r\n\r\nSau tệp'
+        tail = f"\r\n--b\r\n{title}\r\n--b--\r\n"
+        parts = [head.encode(), *[b"\0" * 65_536] * 20, tail.encode()]
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        for content in (b"".join(parts), iter(parts)):  # with a length, and in chunks without one
+            answer = client.post("/programmes", content=content, headers=headers)
+            assert answer.status_code == 413
+            assert "lớn hơn 1,0 MB" in answer.text
+            assert 'value="Sau tệp"' in answer.text
+        # What never ends is not read for ever.
+        endless = iter([parts[0], *parts[1:21] * 4])
+        assert client.post("/programmes", content=endless, headers=headers).status_code == 413
+        # A program gets its answer at once: it has no words to lose.
+        answer = client.post("/api/v1/programmes", content=iter(parts), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (413, "upload_too_large")
 
-    assert answer.status_code == 413
     assert len(programmes(site)) == before
     assert leftovers(site) == []
 

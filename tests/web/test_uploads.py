@@ -7,6 +7,8 @@ import shutil
 import socket
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import httpx
 import pytest
@@ -19,21 +21,28 @@ from tests.web.conftest import MAX_UPLOAD
 from tests.web.data import tone
 from tests.web.site import Client, Site
 from tests.web.test_programmes import checked
+from tests.web.test_tokens import issued
 
 TUS = {"tus-resumable": "1.0.0"}
 SOUND = tone(523, 6)
 
 
-def begin(client: Client, size: int = len(SOUND), name: str = "bài.wav") -> httpx.Response:
+def begin(
+    client: Client, size: int = len(SOUND), name: str = "bài.wav", *, at: str = "/uploads",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> httpx.Response:  # fmt: skip
     told = f"filename {base64.b64encode(name.encode()).decode()},filetype YXVkaW8vd2F2"
     return client.post(
-        "/uploads", headers={**TUS, "upload-length": str(size), "upload-metadata": told}
+        at, headers={**TUS, "upload-length": str(size), "upload-metadata": told, **more}
     )
 
 
-def send(client: Client, path: str, offset: int, body: bytes) -> httpx.Response:
+def send(
+    client: Client, path: str, offset: int, body: bytes | Iterator[bytes],
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> httpx.Response:  # fmt: skip
     headers = {**TUS, "upload-offset": str(offset),
-               "content-type": "application/offset+octet-stream"}  # fmt: skip
+               "content-type": "application/offset+octet-stream", **more}  # fmt: skip
     return client.patch(path, headers=headers, content=body)
 
 
@@ -189,12 +198,54 @@ def test_bytes_that_do_not_follow_are_refused(site: Site, at: int) -> None:
         assert offset(client, path) == 0
 
 
-def test_more_than_was_announced_is_refused(site: Site) -> None:
-    """The promised size is the limit of the file."""
+@pytest.mark.parametrize("is_counted", [True, False], ids=["length", "chunked"])
+def test_more_than_was_announced_is_refused(site: Site, is_counted: bool) -> None:
+    """The promised size is the limit of the file, with and without a Content-Length."""
+    promised = 3 << 19
     with site.client("huong") as client:
-        path = begin(client, size=1000).headers["location"]
-        assert send(client, path, 0, b"x" * 2000).status_code == 400
-        assert offset(client, path) <= 1000
+        path = begin(client, size=MAX_UPLOAD).headers["location"]
+        pieces = [b"x" * 65_536] * (promised >> 16)
+        answer = send(client, path, 0, b"".join(pieces) if is_counted else iter(pieces))
+        assert (answer.status_code, answer.json()["code"]) == (400, "form_unreadable")
+        assert offset(client, path) <= MAX_UPLOAD
+        assert posted(client, {"upload": path.split("/")[-1]}).status_code == 409
+        assert client.delete(path, headers=TUS).status_code == 204
+    assert (rows(site), list(site.hub.uploads.iterdir())) == (0, [])
+
+
+def test_a_program_sends_its_file_by_the_same_protocol(site: Site) -> None:
+    """With a token for uploads alone, resumed, and made a programme by one that may do that."""
+    path = "/api/v1/uploads"
+    sends, reads = issued(site, "huong", "uploads:write"), issued(site, "huong", "uploads:read")
+    makes, other = issued(site, "huong", "programmes:write"), issued(site, "dung", "*:write")
+    with site.client() as client:
+        assert client.post(path, headers={**TUS, **reads}).json()["code"] == "token_scope"
+        too_much = {**TUS, **sends, "upload-length": str(MAX_UPLOAD + 1)}
+        assert client.post(path, headers=too_much).status_code == 413
+        once = {**sends, "idempotency-key": "tệp 1".encode().hex()}
+        begun = [begin(client, at=path, more=once) for _ in range(2)]
+        where = begun[0].headers["location"]
+        assert [one.status_code for one in begun] == [201, 201]
+        assert begun[1].headers["location"] == where == f"{path}/{begun[0].json()['id']}"
+        assert rows(site) == 1
+
+        assert send(client, where, 0, SOUND[:80_000], more=reads).status_code == 403
+        assert send(client, where, 0, SOUND[:80_000], more=other).status_code == 404
+        assert send(client, where, 0, SOUND[:80_000], more=sends).status_code == 204
+        come = client.head(where, headers={**TUS, **reads})
+        assert come.headers["upload-offset"] == "80000"
+        assert send(client, where, 0, SOUND, more=sends).status_code == 409
+        assert send(client, where, 80_000, SOUND[80_000:], more=sends).status_code == 204
+        assert send(client, where[7:], 0, b"", more=sends).status_code == 401  # no page for tokens
+
+        form = {"upload": (None, begun[0].json()["id"]), "title": (None, "Từ chương trình khác")}
+        assert client.post("/api/v1/programmes", files=form, headers=sends).status_code == 403
+        made = client.post("/api/v1/programmes", files=form, headers=makes)
+        assert made.status_code == 201, made.text
+    with site.hub.database.read() as session:
+        programme = session.get_one(Programme, made.json()["id"])
+    assert site.hub.master_path(programme).read_bytes() == SOUND
+    assert (rows(site), list(site.hub.uploads.iterdir())) == (0, [])
 
 
 @pytest.mark.parametrize("size", ["", "0", "-1", "abc", str(MAX_UPLOAD + 1), "9" * 30])

@@ -14,7 +14,6 @@ from sqlalchemy import inspect, select, text
 
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
-from scheduler.config import Settings
 from scheduler.errors import SchemaDiffers
 from scheduler.hub import Hub
 from scheduler.lines import is_draft, lines_on_air
@@ -72,7 +71,7 @@ def test_the_tables_can_be_taken_down_and_made_again(database: Database) -> None
 
 @pytest.mark.parametrize(("stamp", "found"), [("0000", "0000"), ("9999", "9999"), (None, "none")])
 def test_older_and_newer_tables_are_refused_loudly(
-    hub: Hub, settings: Settings, clock: ManualClock, stamp: str | None, found: str
+    hub: Hub, clock: ManualClock, stamp: str | None, found: str
 ) -> None:
     """Fault 29: a program does not work on tables that it does not know."""
     with hub.database.write() as session:
@@ -81,7 +80,7 @@ def test_older_and_newer_tables_are_refused_loudly(
             session.execute(text("INSERT INTO alembic_version VALUES (:v)"), {"v": stamp})
 
     with pytest.raises(SchemaDiffers) as refused:
-        hubs.open_hub(settings, clock=clock)
+        hubs.open_hub(hub.settings, clock=clock)
 
     assert refused.value.fields == {"found": found, "needed": schema.needed_revision()}
 

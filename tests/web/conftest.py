@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
 from scheduler.config import PathSettings, ProgrammeSettings, Settings
-from tests.conftest import EVENING
+from tests.templates import EVENING
 from tests.web.chromium import launched
 from tests.web.data import Province, fill
 from tests.web.site import Site, serving

@@ -15,7 +15,7 @@ from scheduler.clock import ManualClock
 from scheduler.config import PublicSettings
 from scheduler.store.models import LedgerEntry, Programme
 from scheduler.store.states import ProgrammeState
-from tests.conftest import EVENING
+from tests.templates import EVENING
 from tests.web.conftest import Filled, _settings
 from tests.web.site import Site, serving
 

@@ -35,7 +35,7 @@ from scheduler.store.models import (
 )
 from scheduler.store.states import AiringState, DeliveryState, Grade, ProgrammeState
 from scheduler.timetable import to_utc
-from tests.conftest import EVENING
+from tests.templates import EVENING
 from tests.web.data import Province
 from tests.web.site import Site, serving
 from tests.web.test_weight import ANY_KIB, loaded_bytes

@@ -10,13 +10,16 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, Request, Response
+from starlette.concurrency import run_in_threadpool
 
+from api import blanks
 from api.bearer import bearer
 from api.errors import ForeignForm, MustChangePassword, NotSignedIn
+from api.looks import Together
 from scheduler import second_factor
 from scheduler.errors import MustSetSecondFactor
 from scheduler.hub import Hub
-from scheduler.people import ROLES, Token, person_of, require_role
+from scheduler.people import ROLES, Token, people_of, person_of, require_role
 from scheduler.store.models import Person
 from scheduler.tokens import Bearer
 
@@ -30,6 +33,7 @@ class Viewer:
     person: Person
     token: str
     program: Bearer | None = None  # with whose token it asks, instead of a sign-in
+    is_anybody: bool = False  # nobody in particular: a page is drawn for many at once
 
     @property
     def is_administrator(self) -> bool:
@@ -90,6 +94,50 @@ def viewer_of(request: Request) -> Viewer | None:
     return Viewer(person, token) if person else None
 
 
+class SignIns:
+    """Who asks, looked up in one go for all who ask at the same moment."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub, self._together = hub, Together()
+        self._asked: set[str] = set()
+
+    async def viewer(self, token: str) -> Viewer | None:
+        """Whose sign-in this is, as it stood when or after the question came."""
+        if not token:
+            return None
+        self._asked.add(token)
+
+        async def look() -> dict[str, Person]:
+            tokens, self._asked = self._asked | {token}, set()
+            return await run_in_threadpool(self._read, tokens)
+
+        person = (await self._together.get("sign-ins", look)).get(token)
+        return Viewer(person, token) if person else None
+
+    def _read(self, tokens: set[str]) -> dict[str, Person]:
+        with self._hub.database.read() as session:
+            return people_of(session, tokens, self._hub.clock.now())
+
+
+def for_anybody(like: Viewer) -> Viewer:
+    """Who stands for all of the same unit and role, and whose name and tokens are left blank."""
+    person = Person(
+        full_name=blanks.NAME, role=like.person.role, unit_id=like.person.unit_id,
+        unit=like.person.unit, must_change_password=False,
+    )  # fmt: skip
+    return Viewer(person, "", is_anybody=True)
+
+
+def may_enter(hub: Hub, viewer: Viewer) -> bool:
+    """Whether the person has all that their role needs to get in."""
+    return not viewer.person.must_change_password and not _lacks_factor(hub, viewer)
+
+
+def _lacks_factor(hub: Hub, viewer: Viewer) -> bool:
+    is_asked = viewer.program is None and not viewer.is_anybody
+    return is_asked and second_factor.is_demanded(hub, viewer.person)
+
+
 def half_signed_in(request: Request) -> Viewer:
     """
     Somebody with a password or with a one-time secret that still has to be changed.
@@ -97,7 +145,8 @@ def half_signed_in(request: Request) -> Viewer:
     Raises:
         NotSignedIn: nobody is.
     """
-    viewer = viewer_of(request)
+    # Whoever stands before the pages (`api.kept`) has asked already.
+    viewer = getattr(request.state, "viewer", None) or viewer_of(request)
     if viewer is None:
         raise NotSignedIn()
     # Error pages show the name and the menu without asking the database again.
@@ -125,7 +174,7 @@ async def signed_in(request: Request, viewer: Annotated[Viewer, Depends(with_pas
     Raises:
         MustSetSecondFactor: until it is set up, only the page of the account opens.
     """
-    if viewer.program is None and second_factor.is_demanded(hub_of(request), viewer.person):
+    if _lacks_factor(hub_of(request), viewer):
         raise MustSetSecondFactor()
     return viewer
 
@@ -187,7 +236,7 @@ def form_token(viewer: Viewer, key: bytes = b"") -> str:
 
 def token_for(request: Request, viewer: Viewer) -> str:
     """What a page draws into its forms."""
-    return form_token(viewer, form_key(request))
+    return blanks.FORM_TOKEN if viewer.is_anybody else form_token(viewer, form_key(request))
 
 
 def check_form_token(viewer: Viewer, sent: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -69,6 +70,53 @@ class Looks:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()  # who waits for one of them still gets it
             return self._kept.setdefault(key, _Kept())
+
+
+@dataclass
+class _Shared:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    began: int = -1
+    version: object = None
+    made: object = None
+
+
+class Together:
+    """
+    The same for tasks of one event loop, which wait without holding a thread.
+
+    Without a version nothing outlives those who waited for it.
+    """
+
+    def __init__(self) -> None:
+        self._moments = itertools.count()
+        self._shared: dict[Hashable, _Shared] = {}
+
+    async def get(
+        self,
+        key: Hashable,
+        make: Callable[[], Awaitable[T]],
+        *,
+        version: object = None,
+        ask: Callable[[], Awaitable[object]] | None = None,
+    ) -> T:
+        """
+        What was made under that name since the question came, or before it at the same version.
+
+        Args:
+            version: asked when the question came; None: not known.
+            ask: tells the version before something is made.
+        """
+        asked = next(self._moments)
+        if len(self._shared) >= _MOST_KEPT:
+            self._shared.clear()
+        shared = self._shared.setdefault(key, _Shared())
+        async with shared.lock:
+            is_same = version is not None and shared.version == version
+            if not (shared.began > asked or is_same):
+                began, told = next(self._moments), await ask() if ask else None
+                made = await make()
+                shared.began, shared.version, shared.made = began, told, made
+            return cast(T, shared.made)
 
 
 def looks_of(app: Any) -> Looks:

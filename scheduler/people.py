@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.errors import (
@@ -29,7 +29,7 @@ from scheduler.errors import (
     TooManySignIns,
 )
 from scheduler.store import ledger
-from scheduler.store.db import Database
+from scheduler.store.db import Database, in_batches
 from scheduler.store.models import LoginSession, Person, SignInTry, Unit
 from scheduler.text import one_line
 
@@ -254,18 +254,36 @@ def person_of(
     session: Session, token: str, now: datetime, *, waits_for_code: bool = False
 ) -> Person | None:
     """Whose sign-in this is; nobody's when it ended, waits for a code, or the person was closed."""
-    statement = (
+    opened = _opened(now, waits_for_code=waits_for_code)
+    return session.scalar(opened.where(LoginSession.token_hash == token_hash(token)))
+
+
+def people_of(session: Session, tokens: Iterable[str], now: datetime) -> dict[str, Person]:
+    """As ``person_of``, for many at once: by token, without those that open nothing."""
+    found: dict[str, Person] = {}
+    for batch in in_batches(sorted(tokens)):
+        of_hash = {token_hash(token): token for token in batch}
+        rows = session.execute(
+            _opened(now)
+            .add_columns(LoginSession.token_hash)
+            .where(LoginSession.token_hash.in_(of_hash))
+        )
+        found |= {of_hash[hashed]: person for person, hashed in rows}
+    return found
+
+
+def _opened(now: datetime, *, waits_for_code: bool = False) -> Select[Person]:
+    """The people behind sign-ins that count now."""
+    return (
         select(Person)
         .join(LoginSession, LoginSession.person_id == Person.id)
         .where(
-            LoginSession.token_hash == token_hash(token),
             LoginSession.expires_at > now,
             LoginSession.waits_for_code.is_(waits_for_code),
             Person.active,
         )
         .options(joinedload(Person.unit))
     )
-    return session.scalar(statement)
 
 
 def sign_out(session: Session, token: str) -> None:

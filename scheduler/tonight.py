@@ -6,7 +6,7 @@ A nation's day has 60,000 airings; what a person reads are some tens of lines of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -20,7 +20,6 @@ from scheduler.store.models import (
     Delivery,
     LedgerEntry,
     PartialUpload,
-    Person,
     Programme,
     Station,
 )
@@ -31,6 +30,7 @@ MOST_NAMED = 60  # airings of a day that went wrong and are named; the log has t
 MOST_OPENED = 400
 CALM = (AiringState.PLANNED, AiringState.ON_STATION, AiringState.AIRED)
 _RETURNED_SINCE = timedelta(days=14)
+_APPROVERS, _CONFIRMERS = ("approver", "administrator"), ("district", "commune")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,24 @@ class Waiting:
     returned: int = 0
     unfinished: int = 0
     to_confirm: int = 0
+
+
+@dataclass(frozen=True)
+class Waits:
+    """What waits for all of a role who look at the same units, counted once: by person."""
+
+    to_approve: Mapping[int, int]  # by who brought it, and may not approve it
+    returned: Mapping[int, int]
+    unfinished: Mapping[int, int]
+    to_confirm: int
+
+    def of(self, person_id: int) -> Waiting:
+        return Waiting(
+            to_approve=sum(self.to_approve.values()) - self.to_approve.get(person_id, 0),
+            returned=self.returned.get(person_id, 0),
+            unfinished=self.unfinished.get(person_id, 0),
+            to_confirm=self.to_confirm,
+        )
 
 
 def moments_of_day(
@@ -154,36 +172,39 @@ def _is_shown(airing: Airing, counts: dict[AiringState, int], opened: int | None
     return is_short or airing.state not in CALM or airing.slot_id == opened
 
 
-def waiting_for(
-    session: Session, person: Person, now: datetime, *, on: date, unit_ids: Collection[int] | None
-) -> Waiting:
-    """What this person is waited for, by their role."""
-    is_approver = person.role in ("approver", "administrator")
-    uploads = select(func.count()).where(PartialUpload.person_id == person.id)
-    return Waiting(
-        to_approve=_to_approve(session, person) if is_approver else 0,
-        returned=_returned(session, person, now),
-        unfinished=session.scalar(uploads) or 0,
-        to_confirm=_to_confirm(session, now, on, unit_ids)
-        if person.role in ("district", "commune")
-        else 0,
+def waits_of(
+    session: Session, role: str, now: datetime, *, on: date, unit_ids: Collection[int] | None
+) -> Waits:
+    """What waits for the people of a role who look at these units."""
+    approves, confirms = role in _APPROVERS, role in _CONFIRMERS
+    return Waits(
+        to_approve=_by_person(session, _ready()) if approves else {},
+        returned=_by_person(session, _rejected(now)),
+        unfinished=_by_person(session, _uploads()),
+        to_confirm=_to_confirm(session, now, on, unit_ids) if confirms else 0,
     )
 
 
-def _to_approve(session: Session, person: Person) -> int:
-    statement = select(func.count()).where(
-        Programme.state == ProgrammeState.READY, Programme.uploaded_by != person.id
-    )
-    return session.scalar(statement) or 0
+def _by_person(session: Session, statement: Select[int, int]) -> dict[int, int]:
+    return {row[0]: row[1] for row in session.execute(statement)}
 
 
-def _returned(session: Session, person: Person, now: datetime) -> int:
-    statement = select(func.count()).where(
-        Programme.state == ProgrammeState.REJECTED,
-        Programme.uploaded_by == person.id,
-        Programme.uploaded_at > now - _RETURNED_SINCE,
+def _ready() -> Select[int, int]:
+    return _programmes().where(Programme.state == ProgrammeState.READY)
+
+
+def _rejected(now: datetime) -> Select[int, int]:
+    return _programmes().where(
+        Programme.state == ProgrammeState.REJECTED, Programme.uploaded_at > now - _RETURNED_SINCE
     )
-    return session.scalar(statement) or 0
+
+
+def _programmes() -> Select[int, int]:
+    return select(Programme.uploaded_by, func.count()).group_by(Programme.uploaded_by)
+
+
+def _uploads() -> Select[int, int]:
+    return select(PartialUpload.person_id, func.count()).group_by(PartialUpload.person_id)
 
 
 def _to_confirm(session: Session, now: datetime, on: date, unit_ids: Collection[int] | None) -> int:

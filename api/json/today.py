@@ -14,7 +14,7 @@ from api.pages.stations import has_problem
 from api.scope import scope_of
 from scheduler.board import station_board
 from scheduler.store.states import AiringState
-from scheduler.tonight import Moment, Waiting, moments_of_day, waiting_for
+from scheduler.tonight import Moment, moments_of_day, waits_of
 
 router = APIRouter(prefix="/today", tags=["airings"])
 
@@ -91,9 +91,9 @@ def get_today(
         units = scope.unit_ids
         moments = moments_of_day(session, on, unit_ids=units)
         lines = station_board(session, now, on=today, unit_ids=units)
-        waiting: Waiting = waiting_for(session, viewer.person, now, on=today, unit_ids=units)
+        waits = waits_of(session, viewer.person.role, now, on=today, unit_ids=units)
     return TodayOut(
         on=on, moments=[OnAirOut.of(one) for one in moments],
         failing=sorted(line.station.code for line in lines if has_problem(line)),
-        waiting=WaitingOut.model_validate(waiting),
+        waiting=WaitingOut.model_validate(waits.of(viewer.person.id)),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from api.fields import MAX_ID, FormId
 from api.moments import in_sight
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
-from api.pages.tonight import days_around, look_at, tonight
+from api.pages.tonight import days_around, tonight
 from scheduler.airings import confirm_airing
 from scheduler.store.states import Grade
 
@@ -33,10 +33,11 @@ def today(
 ) -> Response:
     """What is on tonight, what failed, what waits for me: without a click."""
     on = in_sight(on or hub_of(request).today(), hub_of(request))
-    look = look_at(request, viewer.person, on, unit, opened)
+    shown = tonight(request, viewer, on, unit, opened)
+    look = shown.look
     return page(
         request, "today.html", viewer=viewer, unit=unit, options=look.options, scope=look.scope,
-        moments=look.moments, tonight=tonight(request, viewer, on, unit, opened),
+        moments=look.moments, tonight=shown.html,
         grades=list(Grade), **days_around(request, on),
     )  # fmt: skip
 
@@ -51,7 +52,7 @@ def fresh(
 ) -> Response:
     """Only the part of the page that changes while one looks at it."""
     on = in_sight(on or hub_of(request).today(), hub_of(request))
-    return HTMLResponse(tonight(request, viewer, on, unit, opened))
+    return HTMLResponse(tonight(request, viewer, on, unit, opened).html)
 
 
 @router.post("/confirm", dependencies=[Depends(checked_form)])

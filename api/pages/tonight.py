@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from secrets import token_hex
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
-from api.auth import Viewer, hub_of, token_for
+from api import blanks
+from api.auth import Viewer, form_key, form_token, hub_of
+from api.blanks import Sheet
+from api.i18n import Translator
 from api.looks import looks_of
 from api.pages.render import draw, environment, translator_of
 from api.pages.stations import RETRIERS
@@ -24,7 +27,7 @@ from scheduler.board import StationLine, late_stations, station_board
 from scheduler.precedence import Collision, collisions
 from scheduler.standing import Failing, Standing, standing_of
 from scheduler.store.models import Person
-from scheduler.tonight import MOST_NAMED, Moment, moments_of_day, waiting_for
+from scheduler.tonight import MOST_NAMED, Moment, Waiting, Waits, moments_of_day, waits_of
 
 MOST_FAILURES = 8  # named here; the board has them all
 
@@ -105,33 +108,72 @@ def _options(scope: Scope, chosen: str) -> Markup:
 
 # ── The part that is drawn once for all who may do the same there ──────────────────────────────
 
-# Where something of one person goes. Made anew at every start: no name or title can hold them.
-_FORM_TOKEN, _WAITING = f"-{token_hex(8)}-", f"-{token_hex(8)}-"
+
+@dataclass(frozen=True)
+class Drawn:
+    """The drawn part, with its blanks; what it was drawn from, and what waits for the role."""
+
+    text: str
+    look: Look
+    waits: Waits
 
 
-def tonight(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> Markup:
-    """The drawn part, with what belongs to this person alone put into its places."""
+@dataclass(frozen=True)
+class Tonight:
+    """The drawn part as it is given to one person, or with its blanks to anybody."""
+
+    html: Markup
+    look: Look
+
+
+def tonight(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> Tonight:
+    """The part that changes, filled in for the viewer unless that is nobody in particular.
+
+    Raises:
+        NotFound, OutsideUnit: the unit is none, or not theirs.
+    """
     person, tr = viewer.person, translator_of(request)
 
-    def make() -> str:
+    def make() -> Drawn:
         return _drawn(request, viewer, on, unit, opened)
 
     key = ("tonight", person.unit_id, person.role, tr.language, on, unit, opened)
     drawn = looks_of(request.app).get(key, make)
-    if _WAITING in drawn:
-        drawn = drawn.replace(_WAITING, _waiting(request, viewer, on, unit, opened))
-    return Markup(drawn.replace(_FORM_TOKEN, token_for(request, viewer)))  # noqa: S704 - drawn by our templates
+    fill = partial(_filling, form_key(request), tr, drawn.waits)
+    if viewer.is_anybody:
+        request.state.fill = fill
+    text = drawn.text if viewer.is_anybody else Sheet.of(drawn.text).filled(fill(viewer))
+    return Tonight(Markup(text), drawn.look)  # noqa: S704 - drawn by our templates
 
 
-def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> str:
+def _filling(key: bytes, tr: Translator, waits: Waits, viewer: Viewer) -> dict[str, str]:
+    """What goes into the blanks of a page for one person."""
+    return {
+        blanks.NAME: escape(viewer.person.full_name),
+        blanks.FORM_TOKEN: form_token(viewer, key),
+        blanks.WAITING: _waiting(tr, waits.of(viewer.person.id)),
+    }
+
+
+@lru_cache(maxsize=200)
+def _waiting(tr: Translator, waiting: Waiting) -> str:
+    """In words; most people of a unit are waited for by the same."""
+    return environment().get_template("waiting.html").render(tr=tr, _=tr.text, waits=waiting)
+
+
+def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> Drawn:
     hub, look = hub_of(request), look_at(request, viewer.person, on, unit, opened)
     now, day = hub.clock.now(), days_around(request, on)
     standing = look.standing or Standing({}, (), None)
     query = {
         "on": "" if day["is_today"] else on.isoformat(), "unit": unit, "opened": str(opened or "")
     }  # fmt: skip
-    return draw(
-        request, "tonight.html", form_token=_FORM_TOKEN, waiting=Markup(_WAITING),  # noqa: S704 - ours
+    with hub.database.read() as session:
+        waits = waits_of(
+            session, viewer.person.role, now, on=hub.today(), unit_ids=look.scope.unit_ids
+        )
+    text = draw(
+        request, "tonight.html", form_token=blanks.FORM_TOKEN, waiting=blanks.WAITING,
         scope=look.scope, unit=unit, moments=look.moments, opened=opened,
         failing=look.first, more_failing=len(standing.failing) - len(look.first),
         soon=standing.soon, watched=standing.watched, late=look.late, below=look.below,
@@ -144,13 +186,4 @@ def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | 
         by_name=lambda rows: sorted(rows, key=lambda one: sort_key(one.station.name)),
         **day,
     )  # fmt: skip
-
-
-def _waiting(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> str:
-    hub = hub_of(request)
-    unit_ids = look_at(request, viewer.person, on, unit, opened).scope.unit_ids
-    with hub.database.read() as session:
-        waits = waiting_for(
-            session, viewer.person, hub.clock.now(), on=hub.today(), unit_ids=unit_ids
-        )
-    return draw(request, "waiting.html", waits=waits)
+    return Drawn(text, look, waits)

@@ -141,20 +141,6 @@ def days_from_rows(session: Session, station: Station, dates: Collection[date]) 
     return {on: day_of(planned, station.profile, renditions) for on, planned in items.items()}
 
 
-def planned_item(airing: Airing) -> PlannedItem:
-    """What of an airing stands in a manifest; its slot and its programme are loaded."""
-    return PlannedItem(
-        airing.planned_at,
-        airing.programme_id,
-        airing.programme_class,
-        item_title(airing.slot.title, airing.slot.released, airing.programme.title),
-        airing.late_ok_s,
-        airing.stream,
-        airing.ms,
-        airing.ident_id,
-    )
-
-
 def manifest_of(hub: Hub, station: Station, delivery: Delivery, day: Day) -> Manifest:
     """The manifest of a delivery: the same rows give the same bytes."""
     return Manifest(

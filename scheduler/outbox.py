@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import CursorResult, Update, delete, select
+from sqlalchemy import CursorResult, Update, delete, insert, select
 from sqlalchemy.orm import Session
 
 from scheduler import post
@@ -17,7 +17,7 @@ from scheduler.errors import CoreError, InputInvalid, NotFound
 from scheduler.hub import Hub
 from scheduler.post import Letter
 from scheduler.store import ledger
-from scheduler.store.db import lock
+from scheduler.store.db import in_batches, lock
 from scheduler.store.models import Notice, Told
 from scheduler.store.states import NoticeState, move, moving
 from scheduler.units import find_unit, stations_by_unit, unit_ids_below
@@ -45,14 +45,23 @@ def tell(hub: Hub, key: str, kind: str, facts_of: FactsOf, *, also: Collection[s
         lock(session, _TOLD_LOCK)
         if session.get(Told, key) is not None:
             return False
-        for one in {key, *also}:
-            if session.get(Told, one) is None:
-                session.add(Told(key=one, at=hub.clock.now()))
+        keys = {key, *also}
+        if new := [
+            {"key": one, "at": hub.clock.now()} for one in sorted(keys - _told(session, keys))
+        ]:
+            session.execute(insert(Told), new)
         for channel, target, unit in _targets(hub, kind):
             facts = facts_of(_stations(hub, session, unit))
             if facts is not None:
                 session.add(_notice(hub, key, kind, channel, target, facts))
     return True
+
+
+def _told(session: Session, keys: Collection[str]) -> set[str]:
+    found: set[str] = set()
+    for batch in in_batches(sorted(keys)):
+        found |= set(session.scalars(select(Told.key).where(Told.key.in_(batch))))
+    return found
 
 
 def is_told(session: Session, key: str) -> bool:

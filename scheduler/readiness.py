@@ -7,22 +7,31 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, bindparam, exists, select
+from sqlalchemy.orm import Session, joinedload
 
 from scheduler.day import (
     Day,
-    Renditions,
+    PlannedItem,
     day_of,
-    planned_item,
+    item_title,
     programmes_of,
     ready_renditions,
 )
 from scheduler.dispatch import is_in_window
 from scheduler.hub import Hub
-from scheduler.store.db import in_batches
-from scheduler.store.models import Airing, Delivery, Programme, Rendition, Station, StationUnit
+from scheduler.store.db import in_batches, one_of
+from scheduler.store.models import (
+    Airing,
+    Delivery,
+    Programme,
+    Rendition,
+    Slot,
+    Station,
+    StationUnit,
+)
 from scheduler.store.states import (
     CURRENT_DELIVERIES,
     LEFT_OUT_AIRINGS,
@@ -288,24 +297,68 @@ def _days(
     session: Session, keys: Collection[DayKey], stations: Mapping[int, Station]
 ) -> Mapping[DayKey, Day]:
     """These days as the rows have them now: what was sent may not be what is planned by now."""
-    airings: dict[DayKey, list[Airing]] = defaultdict(list)
-    dates = {on for _, on in keys}
-    for batch in in_batches(sorted({station_id for station_id, _ in keys})):
-        statement = (
-            select(Airing)
-            .where(
-                Airing.station_id.in_(batch),
-                Airing.broadcast_date.in_(dates),
-                Airing.state.not_in(LEFT_OUT_AIRINGS),
-            )
-            .options(selectinload(Airing.slot), selectinload(Airing.programme))
+    alike: dict[tuple[str, tuple[_Item, ...]], list[DayKey]] = defaultdict(list)
+    for key, items in _items_of(session, keys).items():
+        alike[stations[key[0]].profile, tuple(items)].append(key)
+    planned = _planned(session, {one for _, same in alike for one in same})
+    renditions = ready_renditions(session, programmes_of(planned.values()))
+    found: dict[DayKey, Day] = {}
+    for (profile, planned_of), same in alike.items():  # one for all stations that hear the same
+        found |= dict.fromkeys(
+            same, day_of(map(planned.__getitem__, planned_of), profile, renditions)
         )
-        for one in session.scalars(statement):
-            airings[one.station_id, one.broadcast_date].append(one)
-    items = [planned_item(one) for same in airings.values() for one in same]
-    programmes = programmes_of(items)
-    renditions: Renditions = ready_renditions(session, programmes)
+    return found
+
+
+def _items_of(session: Session, keys: Collection[DayKey]) -> Mapping[DayKey, list[_Item]]:
+    found: dict[DayKey, list[_Item]] = {key: [] for key in keys}
+    dates = sorted({on for _, on in keys})
+    for batch in in_batches(sorted({station_id for station_id, _ in keys})):
+        for station_id, on, *item in session.execute(_ITEMS, {"stations": batch, "dates": dates}):
+            if (station_id, on) in found:
+                found[station_id, on].append(tuple(item))
+    return found
+
+
+def _planned(session: Session, items: Collection[_Item]) -> Mapping[_Item, PlannedItem]:
+    """What stands in a manifest of each; a nation's day has as many as a station's."""
+    slot_ids, programme_ids = {one[0] for one in items}, {one[2] for one in items}
+    slots = {row.id: row for row in session.execute(_SLOTS, {"ids": sorted(slot_ids)})}
+    titles = {row.id: row.title for row in session.execute(_TITLES, {"ids": sorted(programme_ids)})}
     return {
-        key: day_of(map(planned_item, airings[key]), stations[key[0]].profile, renditions)
-        for key in keys
-    }
+        (slot_id, at, programme_id, *rest): PlannedItem(
+            at, programme_id, rest[0],
+            item_title(slots[slot_id].title, slots[slot_id].released, titles[programme_id]),
+            *rest[1:],
+        )
+        for slot_id, at, programme_id, *rest in items
+    }  # fmt: skip
+
+
+# ── Statements ─────────────────────────────────────────────────────────────────────────────────
+# Prepared once, and on the bare tables: a nation's day has 60,000 items.
+
+# Slot, moment, programme, class, how late it may begin, stream, length, ident.
+_Item = tuple[Any, ...]
+
+_airing: Any = Airing.__table__
+_ITEMS = (
+    select(
+        _airing.c.station_id, _airing.c.broadcast_date, _airing.c.slot_id, _airing.c.planned_at,
+        _airing.c.programme_id, _airing.c.programme_class, _airing.c.late_ok_s, _airing.c.stream,
+        _airing.c.ms, _airing.c.ident_id,
+    )
+    .where(
+        _airing.c.station_id.in_(bindparam("stations", expanding=True)),
+        _airing.c.broadcast_date.in_(bindparam("dates", expanding=True)),
+        ~one_of(_airing.c.state, LEFT_OUT_AIRINGS),
+        _airing.c.bulletin_id.is_(None),
+    )
+    .order_by(_airing.c.station_id, _airing.c.planned_at)
+)  # fmt: skip
+_SLOTS = select(Slot.id, Slot.title, Slot.released).where(
+    Slot.id.in_(bindparam("ids", expanding=True))
+)
+_TITLES = select(Programme.id, Programme.title).where(
+    Programme.id.in_(bindparam("ids", expanding=True))
+)

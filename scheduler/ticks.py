@@ -110,11 +110,12 @@ class Ticks:
 
     def _watch(self) -> None:
         since, self._looked_at = self._looked_at, self.hub.clock.now()
-        for station_id in watch.to_look_at(self.hub, since):
-            self.engine.collect(station_id)
+        to_look_at = watch.to_look_at(self.hub, since)
         if watch.look(self.hub):
             # Now, not at its next turn: 15 of the 120 seconds in which somebody must hear of it.
             self._scheduler.modify_job("post", next_run_time=self.hub.clock.now())
+        for station_id in to_look_at:  # a nation's are ten thousand messages
+            self.engine.collect(station_id)
 
     def _beat(self) -> None:
         self.last_beat = self.hub.clock.now()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Row, Text, cast, exists, literal, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler import outbox
@@ -17,8 +18,8 @@ from scheduler.airings import day_schedule
 from scheduler.hub import Hub
 from scheduler.outbox import Facts, is_told, tell
 from scheduler.readiness import Level, Readiness, readiness, serves, worst
-from scheduler.store.db import in_batches
-from scheduler.store.models import Airing, Delivery, Station, Told
+from scheduler.store.isotime import iso_utc
+from scheduler.store.models import Airing, Delivery, Programme, Station, Told
 from scheduler.store.states import (
     CURRENT_DELIVERIES,
     OPEN_AIRINGS,
@@ -36,6 +37,12 @@ _MISSED_BACK = timedelta(days=3)
 _LATEST = timedelta(hours=5)
 _NAMED_MAX = 200  # stations that one notice names; the others are counted
 _NAMES = (joinedload(Airing.station), joinedload(Airing.programme))
+_UNHEARD: tuple[ColumnElement[bool], ...] = (
+    Airing.state.in_(OPEN_AIRINGS),
+    Airing.started_at.is_(None),
+    Station.active.is_(True),
+    Station.kind == "player",
+)
 # When the station's log is fetched after an airing should have begun.
 LOOK_AFTER = (timedelta(seconds=20), timedelta(seconds=50))
 
@@ -118,24 +125,22 @@ def unconfirmed(
 
     Only where a player keeps a log: elsewhere a person confirms in their own time.
     """
-    now = hub.clock.now()
-    last = now - timedelta(seconds=hub.settings.ready.unconfirmed_after_s)
     statement = (
         select(Airing)
         .join(Station)
-        .where(
-            Airing.planned_at.between(now - _LOOK_BACK, last),
-            Airing.state.in_(OPEN_AIRINGS),
-            Airing.started_at.is_(None),
-            Station.active,
-            Station.kind == "player",
-        )
+        .where(*_should_have_begun(hub), *_UNHEARD)
         .options(*_NAMES)
-        .order_by(Airing.planned_at.desc(), Station.name)
+        .order_by(Airing.planned_at.desc(), Station.name, Station.id)
     )
     if unit_ids is not None:
         statement = statement.where(serves(unit_ids))
     return list(session.scalars(statement))
+
+
+def _should_have_begun(hub: Hub) -> tuple[ColumnElement[bool], ...]:
+    now = hub.clock.now()
+    last = now - timedelta(seconds=hub.settings.ready.unconfirmed_after_s)
+    return Airing.planned_at.between(now - _LOOK_BACK, last), Airing.state.in_(OPEN_AIRINGS)
 
 
 def is_unheard(airing: Airing) -> bool:
@@ -156,10 +161,7 @@ def to_look_at(hub: Hub, since: datetime) -> list[int]:
                 .where(
                     Airing.planned_at > since - after,
                     Airing.planned_at <= now - after,
-                    Airing.state.in_(OPEN_AIRINGS),
-                    Airing.started_at.is_(None),
-                    Station.active,
-                    Station.kind == "player",
+                    *_UNHEARD,
                     Station.host_key.is_not(None),
                 )
             )
@@ -169,62 +171,69 @@ def to_look_at(hub: Hub, since: datetime) -> list[int]:
 
 def tell_unconfirmed(hub: Hub) -> int:
     """One notice a moment, over all stations of which nothing was heard."""
+    moments = select(Airing.planned_at).where(*_should_have_begun(hub)).distinct()
     with hub.database.read() as session:
-        airings = unconfirmed(hub, session)
-        moments = sorted({one.planned_at for one in airings})
-        new = [one for one in moments if not is_told(session, f"unconfirmed/{_iso(one)}")]
-    told = 0
-    for moment in new:
-        same = [one for one in airings if one.planned_at == moment]
-        facts_of = _airing_facts(same, {"planned_at": _iso(moment)})
-        told += tell(hub, f"unconfirmed/{_iso(moment)}", "unconfirmed", facts_of)
-    return told
+        looked = [
+            (moment, _named_rows(session, Airing.planned_at == moment, *_UNHEARD))
+            for moment in session.scalars(moments.order_by(Airing.planned_at))
+            if not is_told(session, f"unconfirmed/{_iso(moment)}")
+        ]
+    return sum(
+        tell(
+            hub,
+            f"unconfirmed/{_iso(moment)}",
+            "unconfirmed",
+            _airing_facts(rows, {"planned_at": _iso(moment)}),
+        )
+        for moment, rows in looked
+        if rows
+    )
 
 
 def tell_missed(hub: Hub) -> int:
     """What a station's own log calls missed, once each, many in one notice."""
-    now = hub.clock.now()
+    key_of = literal("missed/") + cast(Airing.station_id, Text) + "/" + iso_utc(Airing.planned_at)
     with hub.database.read() as session:
-        statement = (
-            select(Airing)
-            .where(
-                Airing.state == AiringState.MISSED,
-                Airing.grade == Grade.A,
-                Airing.planned_at > now - _MISSED_BACK,
-            )
-            .options(*_NAMES)
-            .order_by(Airing.planned_at, Airing.station_id)
+        new = _named_rows(
+            session,
+            Airing.state == AiringState.MISSED,
+            Airing.grade == Grade.A,
+            Airing.planned_at > hub.clock.now() - _MISSED_BACK,
+            ~exists().where(Told.key == key_of),
         )
-        airings = list(session.scalars(statement))
-        known = _known(session, [_missed_key(one) for one in airings])
-    new = [one for one in airings if _missed_key(one) not in known]
     if not new:
         return 0
-    key, *also = map(_missed_key, new)
+    key, *also = (f"missed/{one.station_id}/{_iso(one.planned_at)}" for one in new)
     return tell(hub, key, "missed", _airing_facts(new, {}), also=also)
 
 
-def _known(session: Session, keys: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for batch in in_batches(keys):
-        found |= set(session.scalars(select(Told.key).where(Told.key.in_(batch))))
-    return found
+def _named_rows(session: Session, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
+    """Airings by time and station, with what a notice names; a nation's are no objects."""
+    statement = (
+        select(
+            Airing.station_id, Airing.planned_at, Airing.reason, Station.code, Station.name,
+            Station.phone, Programme.title,
+        )
+        .join(Station, Station.id == Airing.station_id)
+        .join(Programme, Programme.id == Airing.programme_id)
+        .where(*conditions)
+        .order_by(Airing.planned_at, Station.name, Station.id)
+    )  # fmt: skip
+    return [*session.execute(statement)]
 
 
-def _missed_key(airing: Airing) -> str:
-    return f"missed/{airing.station_id}/{_iso(airing.planned_at)}"
-
-
-def _airing_facts(airings: Sequence[Airing], common: Facts) -> outbox.FactsOf:
+def _airing_facts(airings: Sequence[Row[Any]], common: Facts) -> outbox.FactsOf:
     def facts_of(stations: Collection[int] | None) -> Facts | None:
         mine = [one for one in airings if stations is None or one.station_id in stations]
         if not mine:
             return None
         named = [
             {
-                **_station(one.station),
+                "station": one.code,
+                "name": one.name,
+                "phone": one.phone,
                 "planned_at": _iso(one.planned_at),
-                "title": one.programme.title,
+                "title": one.title,
                 "reason": one.reason,
             }
             for one in mine[:_NAMED_MAX]

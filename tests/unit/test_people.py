@@ -47,8 +47,12 @@ def sign_in(hub: Hub, password: str, username: str = "huong") -> Token:
 
 
 def who(hub: Hub, token: Token) -> Person | None:
+    """Whose sign-in it is: the same whether it is asked alone or among others."""
     with hub.database.read() as session:
-        return people.person_of(session, token.text, hub.clock.now())
+        alone = people.person_of(session, token.text, hub.clock.now())
+        among = people.people_of(session, {token.text, "nobody's"}, hub.clock.now())
+    assert among == ({token.text: alone} if alone else {})
+    return alone
 
 
 def test_one_time_secret_signs_in_and_must_be_changed(hub: Hub, editor: tuple[Person, str]) -> None:

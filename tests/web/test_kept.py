@@ -102,19 +102,22 @@ def test_two_people_never_share(site: Site) -> None:
     """Each gets a page with their own name and their own token, also where the rest is shared."""
     with site.hub.database.write() as session:
         unit = session.get_one(Person, site.province.people["lan"].id).unit
-        people.add_person(session, username="hoa", full_name="Trịnh Thị Hoa", role="district",
+        people.add_person(session, username="hoa", full_name="Trịnh <b>Hoa</b>", role="district",
                           unit=unit, now=site.hub.clock.now(), by="test")  # fmt: skip
         neighbour = people.find_person(session, "hoa")
-        neighbour.must_change_password = False
     site.province.people["hoa"] = neighbour
     try:
         with site.client("lan") as first, site.client("hoa") as second:
+            assert first.get("/").status_code == 200
+            assert second.get("/").headers["location"] == "/password"  # the page is there, and shut
+            with site.hub.database.write() as session:
+                session.get_one(Person, neighbour.id).must_change_password = False
             for _ in range(2):
                 one, two = first.get("/").text, second.get("/").text
                 assert "Đỗ Thị Lan" in one
                 assert "Đỗ Thị Lan" not in two
-                assert "Trịnh Thị Hoa" in two
-                assert "Trịnh Thị Hoa" not in one
+                assert "Trịnh &lt;b&gt;Hoa&lt;/b&gt;" in two
+                assert "Hoa" not in one
                 assert tokens(one).isdisjoint(tokens(two))
             # The token of each page opens for its owner, and for nobody else.
             code = next(iter(site.province.stations.values())).code

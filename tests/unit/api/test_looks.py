@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,7 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from api.looks import SLICE_S, Looks
+from api.looks import SLICE_S, Looks, Together
 from scheduler.clock import ManualClock
 from scheduler.hub import Hub
 
@@ -111,3 +112,66 @@ def test_nobody_sees_less_than_there_was_when_they_asked(hub: Hub) -> None:
 
     assert asked == 200
     assert len(made) < asked, "those who waited shared what began after they came"
+
+
+def test_tasks_that_wait_share_what_begins_after_they_came() -> None:
+    """Who comes while it is made gets the next one: this one may have read too early."""
+
+    async def main() -> list[int]:
+        together, made, may_end = Together(), 0, asyncio.Event()
+
+        async def make() -> int:
+            nonlocal made
+            made += 1
+            mine = made
+            await may_end.wait()
+            return mine
+
+        asking = [asyncio.create_task(together.get("it", make))]
+        await asyncio.sleep(0)
+        asking += [asyncio.create_task(together.get("it", make)) for _ in range(49)]
+        await asyncio.sleep(0)
+        may_end.set()
+        return [*await asyncio.gather(*asking), await together.get("it", make)]
+
+    assert asyncio.run(main()) == [1, *[2] * 49, 3]
+
+
+def test_tasks_get_what_was_made_before_at_the_same_version() -> None:
+    """As long as nothing was committed; what was read before a commit is not given after it."""
+
+    async def main() -> list[str]:
+        together, now = Together(), "v1"
+
+        async def ask() -> str:
+            return now
+
+        async def make() -> str:
+            nonlocal now
+            read, now = now, "v2"  # somebody commits while it is made
+            return read
+
+        async def get(version: str) -> str:
+            return await together.get("it", make, version=version, ask=ask)
+
+        return [await get("v1"), await get("v1"), await get("v2"), await get("v2")]
+
+    assert asyncio.run(main()) == ["v1", "v1", "v2", "v2"]
+
+
+def test_task_whose_making_fails_leaves_the_others_to_try() -> None:
+    async def main() -> list[object]:
+        together, tries = Together(), iter((LookupError(), None))
+
+        async def make() -> str:
+            await asyncio.sleep(0)
+            if error := next(tries):
+                raise error
+            return "well"
+
+        asking = (together.get("it", make) for _ in range(3))
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    failed, *others = asyncio.run(main())
+    assert isinstance(failed, LookupError)
+    assert others == ["well", "well"]

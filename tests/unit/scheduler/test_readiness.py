@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from scheduler import collect, dispatch, programmes
+from scheduler import bulletins, collect, dispatch, programmes
+from scheduler.bulletins import Order
 from scheduler.readiness import Level, Readiness, by_moment, readiness
 from scheduler.store.models import Delivery, Rendition
 from scheduler.store.states import DeliveryState, RenditionState
@@ -57,6 +58,17 @@ def test_a_day_that_changed_after_it_was_verified_is_not_green(scene: Scene) -> 
     scene.change(scene.airings()[0], programme_id=other.id)
 
     assert found(scene) == (Level.WAITING, "changed")
+
+
+def test_what_was_ordered_at_once_changes_no_day(scene: Scene) -> None:
+    """No day's manifest holds it, so the station still has all of its day."""
+    verified(scene)
+    alarm = programme(scene.base, "Lũ về, di dời ngay", ms=60_000)
+    order = Order(alarm.id, ("35",), "Lũ lên nhanh")
+    bulletins.issue(scene.hub, order, by=someone(scene.base, "approver"))
+
+    [row] = [row for row in look(scene) if row.airing.bulletin_id is None]
+    assert (row.level, row.code) == (Level.READY, "ready")
 
 
 def test_a_withdrawn_programme_is_red_wherever_it_lies(scene: Scene) -> None:

@@ -63,6 +63,7 @@ def test_a_day_that_changed_after_it_was_verified_is_not_green(scene: Scene) -> 
 def test_what_was_ordered_at_once_changes_no_day(scene: Scene) -> None:
     """No day's manifest holds it, so the station still has all of its day."""
     verified(scene)
+    scene.clock.move_to(local("04:00"))
     alarm = programme(scene.base, "Lũ về, di dời ngay", ms=60_000)
     order = Order(alarm.id, ("35",), "Lũ lên nhanh")
     bulletins.issue(scene.hub, order, by=someone(scene.base, "approver"))

@@ -160,9 +160,7 @@ def edit_slot_in(
         raise NotFound(what="slot", key=slot_id)
     refuse_foreign_unit(session, slot, by)
     before = details_of(slot)
-    if any(changes.get(name) for name in SOURCES):  # one of them instead of the one it was
-        changes = {"programme_id": None, "series": None, "theme": None, "items": (), **changes}
-    wanted = replace(before, **changes)  # type: ignore[arg-type]
+    wanted = with_changes(before, changes)
     if wanted.seconds is None:  # told apart from what it is, or a double click is two changes
         wanted = replace(wanted, seconds=own_length_s(session, wanted.programme_id))
     differing = [name for name, value in vars(wanted).items() if value != getattr(before, name)]
@@ -180,6 +178,13 @@ def edit_slot_in(
         **{name: [str(getattr(before, name)), str(getattr(wanted, name))] for name in differing},
     )  # fmt: skip
     return slot
+
+
+def with_changes(details: SlotDetails, changes: Mapping[str, object]) -> SlotDetails:
+    """A line's content with some of it changed, by the names of ``SlotDetails``."""
+    if any(changes.get(name) for name in SOURCES):  # one of them instead of the one it was
+        changes = {"programme_id": None, "series": None, "theme": None, "items": (), **changes}
+    return replace(details, **changes)  # type: ignore[arg-type]
 
 
 def remove_slot(hub: Hub, slot_id: int, *, by: Person, expected: str | None = None) -> Slot:

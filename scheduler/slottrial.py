@@ -46,6 +46,8 @@ def try_line(
         NotFound, InputInvalid, OutsideUnit, WrongState: it could not even be checked.
     """
     people.require_role(by, "editor", "district", "commune")
+    if slot_id is not None:
+        refuse_foreign_unit(session, find_slot(session, slot_id), by)
     line = line_like(hub, session, details, slot_id)
     refuse_foreign_unit(session, line, by)
     refused = None

@@ -23,6 +23,7 @@ _PARTS = (
     "links",
     "units",
     "timetable",
+    "slottrial",
     "days",
     "slotdays",
     "releases",

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.airwords import fix_in_words
 from api.errors import status_of
-from api.i18n import LoaError
+from api.i18n import LoaError, Translator
 from api.pages.render import translator_of
 from scheduler.errors import FileRefused, InputInvalid, SlotRefused, StationCellsInvalid
 
@@ -108,7 +108,10 @@ def _problems(request: Request, error: LoaError) -> list[FieldProblem] | None:
 def _fixes(request: Request, error: LoaError) -> list[FixOut] | None:
     if not isinstance(error, SlotRefused):
         return None
-    tr = translator_of(request)
+    return fixes_in_words(error, translator_of(request))
+
+
+def fixes_in_words(error: SlotRefused, tr: Translator) -> list[FixOut]:
     return [
         FixOut(kind=fix.kind, sentence=fix_in_words(fix, tr), changes=jsonable_encoder(fix.changes))
         for fix in error.fixes

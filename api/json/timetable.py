@@ -85,6 +85,13 @@ class SlotIn(BaseModel):
     valid_from: date | None = None
     valid_to: date | None = Field(None, description="the last day, included")
 
+    def details(self) -> slots.SlotDetails:
+        values = self.model_dump()
+        values["starts_at"] = self.starts_at.replace(tzinfo=None)
+        for name in ("audience", "exclude", "items"):
+            values[name] = tuple(values[name])
+        return slots.SlotDetails(**values)
+
 
 class SlotChangesIn(BaseModel):
     """What is to change in a line; what is left out stays."""
@@ -172,11 +179,7 @@ def list_slots(request: Request, viewer: SignedIn) -> list[SlotOut]:
 @router.post("/slots", status_code=201)
 def add_slot(request: Request, viewer: Planner, body: SlotIn) -> SlotOut:
     hub = hub_of(request)
-    values = body.model_dump()
-    values["starts_at"] = body.starts_at.replace(tzinfo=None)
-    for name in ("audience", "exclude", "items"):
-        values[name] = tuple(values[name])
-    added = slots.add_slot(hub, slots.SlotDetails(**values), by=viewer.person)
+    added = slots.add_slot(hub, body.details(), by=viewer.person)
     if request.app.state.engine is not None:
         request.app.state.engine.plan()
     with hub.database.read() as session:

@@ -117,6 +117,31 @@ def test_slot_is_made_once_and_taken_out(site: Site) -> None:
         assert session.query(Slot).filter(Slot.removed_at.is_(None)).count() == 3
 
 
+def test_slot_is_tried_before_it_is_saved(site: Site) -> None:
+    """What stands in the way, what would help, and when it would air; no row is written."""
+    with site.client("huong") as client:
+        free = client.post(f"{API}/slots/check", json=SLOT).json()
+        assert (free["may_stand"], free["problems"], len(free["coming"])) == (True, [], 10)
+        assert (free["in_words"], free["coming"][0]["on"]) == (
+            "Thứ 2, 4 hằng tuần lúc 19:30", "2022-10-17",
+        )  # fmt: skip
+        taken = client.post(f"{API}/slots/check", json={**SLOT, "starts_at": "05:05"}).json()
+        assert [one["code"] for one in taken["problems"]] == ["slots_overlap"]
+        assert "Buổi sáng" in taken["problems"][0]["sentence"]
+        helped = {**SLOT, **taken["fixes"][0]["changes"]}
+        assert client.post(f"{API}/slots/check", json=helped).json()["may_stand"]
+        assert len(client.get(f"{API}/slots").json()) == 3
+
+        moved = client.post(f"{API}/slots/1/check", json={"starts_at": "05:10"}).json()
+        assert (moved["may_stand"], len(moved["notices"])) == (True, 1)  # in the quiet hours
+        clash = client.post(f"{API}/slots/1/check", json={"starts_at": "11:20"}).json()
+        assert not clash["may_stand"]
+        assert client.get(f"{API}/slots/1").json()["starts_at"] == "05:00:00"
+        refused(client.post(f"{API}/slots/999/check", json={}), 404, "not_found")
+        wrong = client.post(f"{API}/slots/check", json={**SLOT, "unit_code": "99"})
+        refused(wrong, 404, "not_found")
+
+
 def test_slot_is_changed_by_the_one_who_read_it_last(site: Site) -> None:
     """An ETag that is old is a 412 that names who was first, and changes nothing."""
     with site.client("huong") as client:

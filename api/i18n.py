@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from babel.messages.pofile import read_po
 
+from api.systemwords import in_words
 from audio.errors import AudioError
 from scheduler.errors import CoreError, Said
 from stations.errors import StationError
@@ -133,6 +134,8 @@ class Translator:
             return self.number(value)
         if not isinstance(value, str):
             return str(value)
+        if field == "detail" and (told := in_words(value, self.text)) != value:
+            return told
         # 'programme "Bản tin sáng"': what it is can be translated, what it is called cannot.
         thing, quote, name = value.partition(' "')
         return self._messages.get(value) or self._messages.get(thing, thing) + quote + name

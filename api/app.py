@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from api import aside, health, live, tus
-from api.auth import from_here
+from api.auth import Viewer, from_here, viewer_of
 from api.bearer import API_PREFIX
 from api.errors import (
     FormUnreadable,
@@ -28,7 +28,7 @@ from api.errors import (
     status_of,
 )
 from api.headers import ALWAYS, SecurityHeaders
-from api.i18n import LoaError
+from api.i18n import LoaError, mark
 from api.json import api_router, parts
 from api.json.problems import fields_invalid, problem, validation_problem
 from api.kept import KeptAnswers
@@ -114,7 +114,7 @@ def _told_http(request: Request, error: Exception) -> Response:
     """What the framework refuses: an unknown address, a wrong method, a body that is no form."""
     assert isinstance(error, HTTPException)
     is_unread = error.status_code == HTTPStatus.BAD_REQUEST
-    told = FormUnreadable(detail=error.detail) if is_unread else PageMissing()
+    told = FormUnreadable(detail=mark("it is damaged")) if is_unread else PageMissing()
     response = _told(request, told)
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
@@ -138,7 +138,7 @@ def _error_page(request: Request, error: LoaError) -> Response:
         request,
         "error.html",
         status=status_of(error),
-        viewer=getattr(request.state, "viewer", None),
+        viewer=getattr(request.state, "viewer", None) or _viewer(request),
         sentence=translator_of(request).error(error),
         code=error.code,
         back=aside.page_before(request) if request.method == "POST" else "",
@@ -147,6 +147,15 @@ def _error_page(request: Request, error: LoaError) -> Response:
     if token is not None:
         aside.set_cookie(request, response, token)
     return response
+
+
+def _viewer(request: Request) -> Viewer | None:
+    """Who reads an error that came before anybody asked: the way on is the menu."""
+    try:
+        viewer = viewer_of(request)
+    except CoreError:  # the database may be what is wrong
+        return None
+    return viewer if viewer and not viewer.person.must_change_password else None
 
 
 def _came_from(request: Request) -> str:

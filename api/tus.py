@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from api.auth import Viewer, hub_of, needs
 from api.errors import FormUnreadable, UploadOffsetWrong, UploadTooLarge, UploadVersionUnknown
+from api.i18n import mark
 from api.pages.render import translator_of
 from api.uploads import disk_says
 from scheduler import uploads
@@ -125,7 +126,7 @@ async def _append(request: Request, hub: Hub, upload: PartialUpload, lost: async
                 waiting += chunk
                 if come + len(waiting) > upload.size_bytes:
                     waiting.clear()
-                    raise FormUnreadable(detail="more than was announced")
+                    raise FormUnreadable(detail=mark("more came than was announced"))
                 is_due = clock.time() - written_at > _WRITE_AFTER_S
                 if len(waiting) >= _WRITE_BYTES or is_due:
                     come = await run_in_threadpool(_write, file, waiting)

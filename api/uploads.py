@@ -30,6 +30,8 @@ _READ_ON_TIMES = 3
 _WRITE_BYTES = 1 << 20  # one hop to a thread per MiB: the disk never blocks the other readers
 
 
+_DAMAGED = mark("it is damaged")
+
 Fields = dict[str, str]
 
 
@@ -84,7 +86,7 @@ async def receive(
             parser.finalize()
             await run_in_threadpool(form.flush, folder)
         except (MultipartParseError, UnicodeDecodeError, ClientDisconnect) as error:
-            raise form.refused or FormUnreadable(detail=type(error).__name__) from error
+            raise form.refused or FormUnreadable(detail=_DAMAGED) from error
         if form.refused:
             raise form.refused
         if not form.is_whole:
@@ -107,7 +109,7 @@ def fields_of(request: Request, body: bytes) -> Upload:
         parser.write(body)
         parser.finalize()
     except (MultipartParseError, UnicodeDecodeError) as error:
-        raise FormUnreadable(detail=type(error).__name__) from error
+        raise FormUnreadable(detail=_DAMAGED) from error
     return found
 
 
@@ -245,7 +247,7 @@ class _Form:
         else:
             self._text += data[start:end]
             if len(self._text) > self._max_field_bytes:
-                raise FormUnreadable(detail=f"the field {self._name[:40]} is too long")
+                raise FormUnreadable(detail=mark("a field is too long"))
 
     def _part_end(self) -> None:
         if self._in_file:
@@ -262,7 +264,7 @@ def _boundary(request: Request) -> bytes:
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
-        raise FormUnreadable(detail="no multipart/form-data")
+        raise FormUnreadable(detail=_DAMAGED)
     return boundary
 
 

@@ -52,7 +52,7 @@ def unpack(field: str) -> str:
             raise ValueError("more than a table may hold")
         return data.decode()
     except (ValueError, binascii.Error, zlib.error) as error:
-        raise FormUnreadable(detail="the table is damaged") from error
+        raise FormUnreadable(detail=mark("the table is damaged")) from error
 
 
 def as_shown(

@@ -282,6 +282,7 @@ def test_unknown_pages_and_forms_are_told_in_the_same_dress(shared_site: Site) -
             assert answer.status_code == status
             assert '<html lang="vi">' in answer.text
             assert "Chưa thực hiện được" in answer.text
+            assert 'href="/ledger"' in answer.text  # the menu: the way on
 
 
 def test_first_load_is_light(shared_site: Site) -> None:

@@ -75,6 +75,10 @@ class Translator:
         """The local time of day: 05:00."""
         return f"{at.astimezone(self.zone) if isinstance(at, datetime) else at:%H:%M}"
 
+    def exact_time(self, at: datetime) -> str:
+        """The local time of day with its seconds: 05:00:07."""
+        return f"{at.astimezone(self.zone):%H:%M:%S}"
+
     def moment(self, at: datetime) -> str:
         """Local time and date: 05:00 12/03/2022."""
         return f"{at.astimezone(self.zone):%H:%M %d/%m/%Y}"

@@ -14,6 +14,7 @@ DEEDS: Mapping[str, str] = {
     "air_rules_removed": mark("{who} took back what {subject} says of its air"),
     "air_rules_set": mark("{who} said when {subject} may be on air"),
     "airing_confirmed": mark("{who} said how it aired at {subject}"),
+    "airing_contested": mark("{who} said otherwise than the player's log about {subject}"),
     "alert_cancelled": mark("{who} took in the cancellation of {subject}"),
     "alert_imported": mark("{who} took in {subject}"),
     "audit_found_loss": mark("{who} found something lost or changed on the disk of {subject}"),

@@ -137,39 +137,6 @@ HISTORY_WORDS: Mapping[str, str] = {
 }
 
 
-# ── A visit, step by step ──────────────────────────────────────────────────────────────────────
-
-_STEPS = (
-    mark("the box is called"),
-    mark("its host key is compared"),
-    mark("it lets us in"),
-    mark("its room and what lies there are looked at"),
-    mark("files are sent and read back"),
-    mark("the plan is put in place"),
-)
-# In which step an error of a visit ends it; other outcomes say nothing about the station.
-_ENDS_IN = {
-    "unreachable": 0, "timeout": 0, "host_key_changed": 1, "host_key_unknown": 1,
-    "server_too_old": 1, "auth": 2, "disk_full": 3, "not_writable": 3, "bad_answer": 3,
-    "file_too_long": 3, "clock_skew": 3, "link_down": 4, "checksum": 4, "rendition_damaged": 4,
-    "rendition_missing": 4, "manifest_refused": 5,
-}  # fmt: skip
-_DONE = Word(mark("done"), "check", "good")
-_BROKE_OFF = Word(mark("broke off here"), "cross", "bad")
-_NOT_REACHED = Word(mark("not reached"), "dash", "calm")
-
-
-def visit_steps(outcome: str | None) -> list[tuple[str, Word]]:
-    """The steps of a visit that has ended, each with what became of it; empty: nobody knows."""
-    if outcome == "delivered":
-        return [(step, _DONE) for step in _STEPS]
-    end = _ENDS_IN.get(outcome or "")
-    if end is None:
-        return []
-    fates = [_DONE] * end + [_BROKE_OFF] + [_NOT_REACHED] * (len(_STEPS) - end - 1)
-    return list(zip(_STEPS, fates, strict=True))
-
-
 def problem_sentence(tr: Translator, problem: CellProblem) -> str:
     """What is wrong with a field of the form; the column is called as its label is."""
     reason: Said = problem.reason

@@ -10,7 +10,7 @@ from api.i18n import Translator, mark
 from api.ledgerwords import deed, noted
 from api.readywords import WHY
 from api.rulewords import describe
-from api.words import DELIVERY_REASONS, GRADES, Word, reason, word_of
+from api.words import DELIVERY_REASONS, GRADES, OBJECTIONS, Word, reason, word_of
 from scheduler.store.models import LedgerEntry
 from scheduler.store.states import AiringState, Grade
 from scheduler.why import ChainLink, Detail, Story
@@ -148,6 +148,8 @@ def detail(tr: Translator, one: Detail) -> str:
         told = tr.text(said, who=facts["who"] or "?", reason=facts["reason"], to=to)
         return tr.text(mark("Only at {place}: {told}"), place=facts["place"], told=told) if (
             facts["place"]) else told  # fmt: skip
+    if one.code in OBJECTIONS:
+        return tr.text(OBJECTIONS[one.code], **facts)
     return ", ".join(_line(tr, one))
 
 

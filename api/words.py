@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from api.i18n import Translator, mark
 from audio.findings import SENTENCES, Finding
-from scheduler.store.models import Attempt, Delivery
+from scheduler.store.models import Attempt, Delivery, Objection
 from scheduler.store.states import (
     AiringState,
     DeliveryState,
@@ -92,6 +92,12 @@ TRY_WORDS: Mapping[str, Word] = {
     "password": Word(mark("wrong password"), "cross", "wait"),
     "code": Word(mark("wrong code"), "cross", "bad"),
     "locked": Word(mark("locked: too many tries"), "warn", "bad"),
+}
+
+# A person's word against what a player's log has proved.
+OBJECTIONS: Mapping[str, str] = {
+    "said_heard": mark("{who} says that people heard it: {reason}"),
+    "said_not_heard": mark("{who} says that nobody heard it: {reason}"),
 }
 
 ROLE_WORDS: Mapping[str, str] = {
@@ -274,3 +280,9 @@ def finding_sentence(tr: Translator, finding: Finding) -> str:
 def reason(text: str) -> str:
     """The sentence of a reason; what a person wrote stays as it is."""
     return REASONS.get(text, text)
+
+
+def objection_sentence(tr: Translator, one: Objection) -> str:
+    """What a person says against the player's log."""
+    said = OBJECTIONS["said_heard" if one.heard else "said_not_heard"]
+    return tr.text(said, who=one.person.full_name, reason=one.reason)

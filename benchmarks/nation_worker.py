@@ -21,6 +21,7 @@ from scheduler import hub as hubs
 from scheduler.clock import ManualClock
 from scheduler.config import Settings
 from scheduler.store.models import Station
+from stations.diary import Diary
 from stations.folder import open_folder
 from stations.visit import Step, Visit
 
@@ -30,7 +31,7 @@ def work() -> None:
     order = json.loads(sys.stdin.readline())
     clock, folder = ManualClock(datetime.fromisoformat(order["at"])), Path(order["folder"])
     hub = hubs.open_hub(Settings.model_validate(order["settings"]), clock=clock)
-    hub = replace(hub, connect=lambda _, station, step: _visit(folder, station, step))
+    hub = replace(hub, connect=lambda _, *visit: _visit(folder, *visit))
     for line in sys.stdin:
         at, station_ids = json.loads(line)
         clock.move_to(datetime.fromisoformat(at))
@@ -48,10 +49,10 @@ def work() -> None:
 
 
 @contextmanager
-def _visit(folder: Path, station: Station, step: Step) -> Iterator[Visit]:
+def _visit(folder: Path, station: Station, step: Step, diary: Diary) -> Iterator[Visit]:
     root = folder / station.code
     root.mkdir(exist_ok=True)
-    with open_folder(root, step=step) as visit:
+    with open_folder(root, step=step, diary=diary) as visit:
         yield visit
 
 

@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, tuple_
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.store.among import among
 from scheduler.store.db import Database
-from scheduler.store.models import Airing, Programme, Station, StationUnit
+from scheduler.store.models import Airing, Objection, Programme, Station, StationUnit
 from scheduler.store.states import AiringState, Grade
 from scheduler.text import has_words, without_tones
 from scheduler.units import valid_on
@@ -148,8 +148,9 @@ def themes_in_use(session: Session) -> list[str]:
 
 def with_names(statement: Select[Airing]) -> Select[Airing]:
     return statement.options(
-        joinedload(Airing.station), joinedload(Airing.programme), joinedload(Airing.slot)
-    )
+        joinedload(Airing.station), joinedload(Airing.programme), joinedload(Airing.slot),
+        selectinload(Airing.objections).joinedload(Objection.person),
+    )  # fmt: skip
 
 
 def below(statement: Query, unit_ids: Collection[int] | None, on: date) -> Query:

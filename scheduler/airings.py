@@ -14,14 +14,17 @@ from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hub import Hub
 from scheduler.store import ledger
 from scheduler.store.among import among
-from scheduler.store.models import Airing, Person, Station, StationUnit
-from scheduler.store.states import OPEN_AIRINGS, AiringState, Grade, move, moving
+from scheduler.store.models import Airing, Objection, Person, Station, StationUnit
+from scheduler.store.states import HEARD_AIRINGS, OPEN_AIRINGS, AiringState, Grade, move, moving
 from scheduler.text import one_line
 from scheduler.units import unit_ids_below, valid_on
 
 _UNTOLD = (*OPEN_AIRINGS, AiringState.UNKNOWN)
 _LONGEST = timedelta(hours=24)  # nothing that airs is longer
 MAX_CONFIRMED = 100_000  # at once: a province's month and a half
+
+# Who answers for more than one place; a commune tells its district.
+OBJECTORS = ("district", "editor", "approver")
 
 Key = tuple[int, datetime]  # station, planned_at
 
@@ -56,8 +59,8 @@ def confirm_airing(
     """
     A named person says whether it was heard (grade B).
 
-    The player's own log (grade A) is never overruled: a person who knows better writes a note into
-    the ledger, and both stand.
+    The player's own log (grade A) is never overruled: a person who knows better says so beside it
+    (``object_to_airing``), and both stand.
 
     Raises:
         NotFound: nothing was planned there at that time.
@@ -74,7 +77,10 @@ def confirm_airing(
         if airing.planned_at > now:
             raise InputInvalid(problem="it has not begun yet")
         if airing.grade is Grade.A:
-            raise InputInvalid(problem="the player's log has proved this airing already")
+            raise InputInvalid(
+                problem="the player's log has proved this airing already; who knows better says "
+                "so beside it, with a reason, at the airing's page or with: loa object"
+            )
         move(airing, AiringState.AIRED if aired else AiringState.MISSED)
         airing.grade = Grade.B
         airing.evidence = {"source": "person", "who": by.username, "at": now.isoformat()}
@@ -85,6 +91,56 @@ def confirm_airing(
             note=one_line(note, 500),
         )  # fmt: skip
     return airing
+
+
+def is_contestable(airing: Airing) -> bool:
+    """Whether a person may say that it was otherwise than the player's own log has it."""
+    return airing.grade is Grade.A and airing.state is not AiringState.CANCELLED
+
+
+def object_to_airing(
+    hub: Hub, station_id: int, planned_at: datetime, *, by: Person, heard: bool, reason: str
+) -> Objection:
+    """
+    A named person says that it was otherwise than the player's own log has it.
+
+    The log proves what the box did; whether it was heard in the village the box cannot know: an
+    amplifier that is off, a torn wire. So state and grade A stay as they were proved, the word
+    stands beside them wherever they are shown, and nobody can make one of the two go away. Said
+    again the other way round it takes back what was said before; each is an entry of its own.
+
+    Raises:
+        NotFound: nothing was planned there at that time.
+        InputInvalid: no log has proved it (confirm it instead), no reason was given, or this is
+            what stands there already.
+        OutsideUnit: the station is of others.
+    """
+    people.require_role(by, *OBJECTORS)
+    said_why = one_line(reason, 300)
+    if not said_why:
+        raise InputInvalid(problem="a reason is needed")
+    now = hub.clock.now()
+    with hub.database.write() as session:
+        airing = session.get(Airing, (station_id, planned_at), with_for_update=True)
+        if airing is None:
+            raise NotFound(what="airing", key=f"{station_id} {planned_at:%d/%m/%Y %H:%M}")
+        _refuse_foreign(session, airing, by)
+        if not is_contestable(airing):
+            raise InputInvalid(problem="no log has proved this airing: confirm it instead")
+        standing = airing.objection
+        if heard is (standing.heard if standing else airing.state in HEARD_AIRINGS):
+            raise InputInvalid(problem="that is what stands there already")
+        made = Objection(
+            station_id=station_id, planned_at=planned_at, heard=heard, reason=said_why,
+            said_by=by.id, at=now,
+        )  # fmt: skip
+        session.add(made)
+        ledger.record(
+            session, at=now, who=by.username, what="airing_contested",
+            subject=_subject((station_id, planned_at)), aired=heard, reason=said_why,
+            proved=airing.state.value,
+        )  # fmt: skip
+    return made
 
 
 def confirm_airings(hub: Hub, wanted: LogFilter, *, by: Person, aired: bool, note: str = "") -> int:

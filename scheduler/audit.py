@@ -21,6 +21,7 @@ from scheduler.store import ledger
 from scheduler.store.models import Delivery, Station
 from scheduler.store.states import OPEN_DELIVERIES, DeliveryState
 from scheduler.sweep import Swept, sweep
+from scheduler.visitlog import Purpose, VisitLog
 from stations import audit as edge
 from stations.audit import Found, WantedDay
 from stations.errors import BadReceipt, FileTooLong, StationError
@@ -79,13 +80,14 @@ def audit_station(hub: Hub, station_id: int) -> AuditResult:
         station = session.get_one(Station, station_id)
         station.audit_tried_at = hub.clock.now()
         days = _days(hub, session, station)
-    result = AuditResult(station.code)
+    result, visited = AuditResult(station.code), VisitLog(hub, station, Purpose.AUDIT)
     try:
-        with reach(hub, station) as visit:
+        with reach(hub, station, diary=visited.diary) as visit:
             visit.end_within(hub.settings.collect.limit_s)
             result = _look(hub, station, visit, days)
     except (StationError, CoreError) as error:
         result = AuditResult(station.code, error=error)
+    visited.write_alone(result.error)
     log.info(
         "station_audited", station=station.code, healed=result.healed,
         bad=len(result.found.bad) if result.found else None,
@@ -182,10 +184,12 @@ def _days(hub: Hub, session: Session, station: Station) -> list[WantedDay]:
 
 def _look(hub: Hub, station: Station, visit: Visit, days: Sequence[WantedDay]) -> AuditResult:
     ok, wrong = _own_words(hub, station, visit)
-    found = edge.audit(
-        visit, days, ok=ok, wrong=wrong, budget_bytes=hub.settings.audit.budget_bytes,
-        seed=str(hub.today()),
-    )  # fmt: skip
+    with visit.diary.doing("audit") as entry:
+        found = edge.audit(
+            visit, days, ok=ok, wrong=wrong, budget_bytes=hub.settings.audit.budget_bytes,
+            seed=str(hub.today()),
+        )  # fmt: skip
+        entry.facts.update(files=found.files, bad=len(found.bad))
     lost = [day for day in days if found.is_lost(day)]
     healed = _heal(hub, station, lost, found) if lost else 0
     # A visit sweeps at its end, so only a station that gets none is swept from here.

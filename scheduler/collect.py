@@ -6,8 +6,9 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -44,6 +45,7 @@ from scheduler.store.states import (
     move,
     moving,
 )
+from scheduler.visitlog import Purpose, VisitLog
 from stations.asrun import (
     AsrunAiring,
     AsrunDay,
@@ -52,6 +54,7 @@ from stations.asrun import (
 )
 from stations.errors import BadReceipt, FileTooLong, StationError
 from stations.layout import ASRUN_MAX_BYTES, asrun_path
+from stations.receipt import Receipt
 from stations.visit import Visit
 
 log = structlog.get_logger()
@@ -80,14 +83,8 @@ def collect_station(hub: Hub, station_id: int) -> CollectResult:
     with hub.database.read() as session:
         station = session.scalars(_STATION, {"station_id": station_id}).one()
         dates = _dates_to_fetch(hub, session, station_id)
-    result = CollectResult(station.code)
-    try:
-        with reach(hub, station) as visit:
-            visit.end_within(hub.settings.collect.limit_s)
-            result = _take_receipt(hub, station, visit, result)
-            result = _take_logs(hub, station, visit, dates, result)
-    except (StationError, CoreError) as error:
-        result = replace(result, error=error)
+    fetched = _fetch(hub, station, dates)
+    result = _take(hub, station, fetched)
     log.info(
         "station_collected", station=station.code, verified=result.verified, logs=result.logs,
         airings_changed=result.airings_changed, error=result.error.code if result.error else None,
@@ -150,14 +147,80 @@ def _was_brought() -> ColumnElement[bool]:
     )
 
 
-def _take_receipt(hub: Hub, station: Station, visit: Visit, result: CollectResult) -> CollectResult:
+# ── The visit ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class _Log:
+    """One day's file, fetched, kept and read."""
+
+    on: date
+    sha256: str
+    size_bytes: int
+    day: AsrunDay
+
+
+@dataclass
+class _Fetched:
+    """What a visit brought; what came before the line broke counts."""
+
+    visit: VisitLog
+    receipt: Receipt | None = None
+    logs: list[_Log] = field(default_factory=list)
+    error: StationError | CoreError | None = None  # the last one that was met
+    is_cut: bool = False  # by it: not all the days were asked for
+
+
+def _fetch(hub: Hub, station: Station, dates: Collection[date]) -> _Fetched:
+    fetched = _Fetched(VisitLog(hub, station, Purpose.COLLECT))
     try:
-        receipt = receipt_of(hub, station, visit)
+        with reach(hub, station, diary=fetched.visit.diary) as visit:
+            visit.end_within(hub.settings.collect.limit_s)
+            _fetch_receipt(hub, station, visit, fetched)
+            for on in dates:
+                _fetch_log(hub, station, visit, on, fetched)
+    except (StationError, CoreError) as error:
+        fetched.error, fetched.is_cut = error, True
+    return fetched
+
+
+def _fetch_receipt(hub: Hub, station: Station, visit: Visit, fetched: _Fetched) -> None:
+    try:
+        with visit.diary.doing("receipt") as entry:
+            fetched.receipt = receipt_of(hub, station, visit)
+            entry.facts["is_there"] = fetched.receipt is not None
     except (BadReceipt, FileTooLong) as error:
-        return replace(result, error=error)  # the logs prove what they prove all the same
-    if receipt is None:
-        return result
-    return replace(result, **vars(take_receipt(hub, station, receipt)))
+        fetched.error = error  # the logs prove what they prove all the same
+
+
+def _fetch_log(hub: Hub, station: Station, visit: Visit, on: date, fetched: _Fetched) -> None:
+    try:
+        with visit.diary.doing("log", for_date=str(on)) as entry:
+            read = _read_log(hub, station, visit, on)
+            entry.facts["lines"] = len(read.day.records) if read else 0
+    except FileTooLong as error:
+        fetched.error = error  # one swollen day does not hide the others
+    else:
+        fetched.logs += [read] if read else []
+
+
+def _take(hub: Hub, station: Station, fetched: _Fetched) -> CollectResult:
+    """
+    Believe what was brought, when the line is free again; the last to be written tells the visit.
+    """
+    result = CollectResult(station.code, error=fetched.error)
+    visit, error = fetched.visit, fetched.error
+    try:
+        if fetched.receipt is not None:
+            also = None if fetched.logs else partial(visit.write, error=error)
+            result = replace(result, **vars(take_receipt(hub, station, fetched.receipt, also)))
+        if fetched.logs:
+            result = _take_logs(hub, station, fetched, result)
+        elif fetched.receipt is None:
+            visit.write_alone(error)
+    except CoreError as met:
+        result = replace(result, error=met)
+    return result
 
 
 # ── The log ────────────────────────────────────────────────────────────────────────────────────
@@ -172,49 +235,28 @@ def _dates_to_fetch(hub: Hub, session: Session, station_id: int) -> list[date]:
     return sorted(found | {on + timedelta(days=1) for on in found if on < today})
 
 
-@dataclass(frozen=True)
-class _Log:
-    """One day's file, fetched, kept and read."""
-
-    on: date
-    sha256: str
-    size_bytes: int
-    day: AsrunDay
-
-
 def _take_logs(
-    hub: Hub, station: Station, visit: Visit, dates: Collection[date], result: CollectResult
+    hub: Hub, station: Station, fetched: _Fetched, result: CollectResult
 ) -> CollectResult:
-    """Fetch the logs of these days; an item that ran over midnight stands in two of them."""
-    logs: list[_Log] = []
-    cut: StationError | CoreError | None = None
-    for on in dates:
-        try:
-            log_of_day = _fetch_log(hub, station, visit, on)
-        except FileTooLong as error:
-            result = replace(result, error=error)  # one swollen day does not hide the others
-        except (StationError, CoreError) as error:
-            cut = error
-            break
-        else:
-            logs += [log_of_day] if log_of_day else []
+    """Read the logs of some days together; an item that ran over midnight stands in two of them."""
+    logs = fetched.logs
     records = [record for one in logs for record in one.day.records]
     if result.is_clock_ahead:
         # It played all it says, but an hour before it says so: no line of its own tells us that.
         records = [replace(record, clock_ok=False) for record in records]
     changed = 0
-    if logs:
-        with hub.database.write() as session:
-            _remember_logs(hub, session, station, logs)
-            if cut is None:
-                changed = _apply(hub, session, station, airings_of(records))
-    if cut is not None:
-        raise cut  # what came before the line broke is kept
+    with hub.database.write() as session:
+        _remember_logs(hub, session, station, logs)
+        if not fetched.is_cut:
+            changed = _apply(hub, session, station, airings_of(records))
+        fetched.visit.write(session, fetched.error)
+    if fetched.is_cut:
+        return result  # what came before the line broke is kept
     rejected = sum(len(one.day.rejected) for one in logs)
     return replace(result, logs=len(logs), rejected_lines=rejected, airings_changed=changed)
 
 
-def _fetch_log(hub: Hub, station: Station, visit: Visit, on: date) -> _Log | None:
+def _read_log(hub: Hub, station: Station, visit: Visit, on: date) -> _Log | None:
     data = visit.read_file(asrun_path(on), ASRUN_MAX_BYTES)
     if not data:
         return None

@@ -42,6 +42,7 @@ from scheduler.store.db import in_batches, lock
 from scheduler.store.models import Airing, Delivery, Station
 from scheduler.store.states import OPEN_AIRINGS, DeliveryState, moving
 from scheduler.sweep import sweep, sweep_quietly
+from scheduler.visitlog import Purpose, VisitLog
 from stations.errors import StationError, StationFull
 from stations.layout import RenditionFile
 from stations.manifest import file_sha256
@@ -286,10 +287,11 @@ class _Visiting:
         self.acknowledged = 0  # bytes in this visit, those of an unfinished file included
         self.coming, self.days = claimed.coming, claimed.days
         self.seen: dict[str, Any] = {}  # of the station, for its row
+        self.log = VisitLog(hub, self.station, Purpose.SEND)
 
     def run(self) -> VisitResult:
         try:
-            with reach(self.hub, self.station, self._at) as visit:
+            with reach(self.hub, self.station, self._at, self.log.diary) as visit:
                 self.visit = visit
                 visit.end_within(_WITHOUT_PROGRESS_S)
                 for lease, delivery in list(self.held.items()):
@@ -406,9 +408,13 @@ class _Visiting:
             self.seen |= {} if ahead_s is None else {"clock_skew_s": round(ahead_s, 1)}
         self.seen |= probed_anew(self.hub, self.station, visit)
 
-    def _remember_station(self, session: Session) -> None:
+    def _remember_station(
+        self, session: Session, error: StationError | CoreError | None = None
+    ) -> None:
         if self.seen:
             session.execute(_SEEN, {"station_id": self.station.id, **self.seen})
+        if error is not None or len(self.held) == 1:  # the visit is over
+            self.log.write(session, error)
 
     def _ended(self, error: StationError | CoreError) -> VisitResult:
         unfinished = self.acknowledged - sum(sent.bytes_sent for sent in self.sent)
@@ -417,7 +423,7 @@ class _Visiting:
         give_back(
             self.hub, list(self.held), code=error.code, fields=error.fields, retry=error.retry,
             sent=self.sent[self.sent_before :], at_once=isinstance(error, Stopped | DayOver),
-            also=self._remember_station,
+            also=lambda session: self._remember_station(session, error),
         )  # fmt: skip
         return self._result(error)
 

@@ -21,10 +21,12 @@ from scheduler.secrets import SSH_KEY, are_made, make_secrets, read_master, read
 from scheduler.store import ledger, schema
 from scheduler.store.db import Database, open_database, sqlite_url
 from scheduler.store.models import Programme, Rendition, Station
+from stations.diary import Diary
 from stations.visit import Visit
 
-# How a station is reached: opened with a hook that is called after each named step.
-Connect = Callable[["Hub", Station, Callable[[str], None]], AbstractContextManager[Visit]]
+# How a station is reached: opened with a hook that is called after each named step, and with a
+# diary of what was done.
+Connect = Callable[["Hub", Station, Callable[[str], None], Diary], AbstractContextManager[Visit]]
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ def probed_anew(hub: Hub, station: Station, visit: Visit) -> dict[str, Any]:
     if facts is not None and facts.server == visit.server:
         return {}
     try:
-        found = probe(visit, hub.clock.now().timestamp())
+        with visit.diary.doing("probe"):
+            found = probe(visit, hub.clock.now().timestamp())
     except StationError as error:
         log.warning("probe_failed", station=station.code, error=error.code)
         return {}

@@ -12,6 +12,7 @@ from scheduler.jumps import address_of_jump, jump_of
 from scheduler.links import on_the_line
 from scheduler.probing import strategy_for
 from scheduler.store.models import Jump, Station
+from stations.diary import Diary
 from stations.folder import open_folder
 from stations.visit import Address, Visit, VisitLimits
 
@@ -45,24 +46,29 @@ def limits_of(hub: Hub, station: Station) -> VisitLimits:
 
 
 def reach(
-    hub: Hub, station: Station, step: Callable[[str], None] = lambda name: None
+    hub: Hub,
+    station: Station,
+    step: Callable[[str], None] = lambda name: None,
+    diary: Diary | None = None,
 ) -> AbstractContextManager[Visit]:
     """
     Open one visit: over SFTP, or by a folder of this machine, as the station's row says.
 
     It keeps the pace of the link that the station shares with others; ``step`` is called after
-    each named step.
+    each named step, and ``diary`` keeps what was done, and how long it took.
 
     Raises:
         StationError: whatever the edge met; it says who acts next.
     """
-    return (hub.connect or _as_the_row_says)(hub, station, step)
+    return (hub.connect or _as_the_row_says)(hub, station, step, diary or Diary())
 
 
 @contextmanager
-def _as_the_row_says(hub: Hub, station: Station, step: Callable[[str], None]) -> Iterator[Visit]:
+def _as_the_row_says(
+    hub: Hub, station: Station, step: Callable[[str], None], diary: Diary
+) -> Iterator[Visit]:
     if station.kind == "folder" and not station.username:
-        with open_folder(Path(station.root), step=step) as visit:
+        with open_folder(Path(station.root), step=step, diary=diary) as visit:
             yield visit
         return
     # Imported here: paramiko costs 0.2 s that most commands do not need.
@@ -71,6 +77,6 @@ def _as_the_row_says(hub: Hub, station: Station, step: Callable[[str], None]) ->
     limits, key = limits_of(hub, station), hub.ssh_key_path
     with (
         on_the_line(hub, station) as pace,
-        open_visit(way_to(hub, station), key, limits, step=step, pace=pace) as visit,
+        open_visit(way_to(hub, station), key, limits, step=step, pace=pace, diary=diary) as visit,
     ):
         yield visit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,8 +36,17 @@ class Taken:
     is_clock_ahead: bool  # it was written in our future
 
 
-def take_receipt(hub: Hub, station: Station, receipt: Receipt) -> Taken:
-    """Believe what a station's own reading says of its days; as often as one likes."""
+def take_receipt(
+    hub: Hub,
+    station: Station,
+    receipt: Receipt,
+    also: Callable[[Session], None] | None = None,
+) -> Taken:
+    """
+    Believe what a station's own reading says of its days; as often as one likes.
+
+    ``also``: what else is written down in the same transaction.
+    """
     now = hub.clock.now()
     of_station = {"station_id": station.id}
     with hub.database.write() as session:
@@ -56,6 +65,8 @@ def take_receipt(hub: Hub, station: Station, receipt: Receipt) -> Taken:
         }  # fmt: skip
         seen |= {"distrusted": _distrusted(receipt)} if is_news else {}
         session.execute(_SEEN, of_station | seen)
+        if also is not None:
+            also(session)
     is_ahead = receipt.at > now + timedelta(seconds=CLOCK_TRUSTED_S)
     return Taken(verified, healed, is_ahead)
 

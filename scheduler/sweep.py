@@ -66,6 +66,16 @@ def sweep(hub: Hub, station: Station, visit: Visit, needed: Collection[str] = ()
     A rendition stays while a row wants it, or a plan that lies at the station does: until the
     next commit the station obeys the old plan. Who cannot read such a plan removes no sound.
     """
+    with visit.diary.doing("sweep") as entry:
+        swept = _sweep(hub, station, visit, needed)
+        entry.facts.update(
+            files=len(swept.renditions) + len(swept.parts), freed_bytes=swept.freed_bytes
+        )
+    _record(hub, station, swept)
+    return swept
+
+
+def _sweep(hub: Hub, station: Station, visit: Visit, needed: Collection[str]) -> Swept:
     lying = edge.look(visit)
     wanted = set(needed)
     if lying.parts or not wanted.issuperset(lying.audio):
@@ -81,9 +91,7 @@ def sweep(hub: Hub, station: Station, visit: Visit, needed: Collection[str] = ()
     for on in days:
         edge.remove_day(visit, on)
     freed = sum(lying.audio[name] for name in idle) + sum(lying.parts[path] for path in parts)
-    swept = Swept(tuple(idle), tuple(parts), tuple(days), freed)
-    _record(hub, station, swept)
-    return swept
+    return Swept(tuple(idle), tuple(parts), tuple(days), freed)
 
 
 def sweep_quietly(hub: Hub, station: Station, visit: Visit, needed: Collection[str] = ()) -> None:

@@ -20,6 +20,7 @@ from scheduler.leases import Lease, back_off
 from scheduler.reach import reach
 from scheduler.store.models import BulletinStation, Station
 from scheduler.store.states import DeliveryState, moving
+from scheduler.visitlog import Purpose, VisitLog
 from stations.errors import StationError
 from stations.layout import RenditionFile
 from stations.manifest import Manifest, ManifestFile, ManifestItem, file_sha256, sign
@@ -80,13 +81,14 @@ def bring(hub: Hub, station_id: int, *, step: Step = lambda name: None) -> Urgen
     if claimed is None:
         return None
     error: StationError | CoreError | None = None
+    visited = VisitLog(hub, claimed.station, Purpose.URGENT)
     try:
-        with reach(hub, claimed.station, step) as visit:
+        with reach(hub, claimed.station, step, visited.diary) as visit:
             sha256 = _put(hub, visit, claimed)
-        _finish(hub, claimed, sha256)
+        _finish(hub, claimed, sha256, visited)
     except (StationError, CoreError) as met:
         error = met
-        _give_back(hub, claimed, met)
+        _give_back(hub, claimed, met, visited)
     code = claimed.station.code
     log.info("urgent_brought", station=code, error=error.code if error else None)
     return UrgentVisit(station_id, code, error)
@@ -195,7 +197,7 @@ def _put(hub: Hub, visit: Visit, claimed: _Claimed) -> str:
     return file_sha256(data)
 
 
-def _finish(hub: Hub, claimed: _Claimed, sha256: str) -> None:
+def _finish(hub: Hub, claimed: _Claimed, sha256: str, visited: VisitLog) -> None:
     now = hub.clock.now()
     with hub.database.write() as session:
         for lease in claimed.leases:
@@ -220,9 +222,12 @@ def _finish(hub: Hub, claimed: _Claimed, sha256: str) -> None:
             )
             .values(manifest_sha256=sha256)
         )
+        visited.write(session)
 
 
-def _give_back(hub: Hub, claimed: _Claimed, error: StationError | CoreError) -> None:
+def _give_back(
+    hub: Hub, claimed: _Claimed, error: StationError | CoreError, visited: VisitLog
+) -> None:
     now = hub.clock.now()
     state = DeliveryState.DUE if error.retry else DeliveryState.FAILED
     fields = {name: str(value) for name, value in error.fields.items()}
@@ -237,6 +242,7 @@ def _give_back(hub: Hub, claimed: _Claimed, error: StationError | CoreError) -> 
                     error_fields=fields,
                 )
             )  # fmt: skip
+        visited.write(session, error)
 
 
 def _held(station: Station, lease: Lease) -> Sequence[ColumnElement[bool]]:

@@ -22,6 +22,7 @@ from scheduler.store.models import (
     Attempt,
     Delivery,
     LedgerEntry,
+    Objection,
     Person,
     Programme,
     Release,
@@ -131,6 +132,7 @@ def why(hub: Hub, session: Session, airing: Airing) -> Story:
 def _told() -> Select[Airing]:
     return select(Airing).options(
         joinedload(Airing.station),
+        selectinload(Airing.objections).joinedload(Objection.person),
         joinedload(Airing.slot).joinedload(Slot.unit),
         joinedload(Airing.slot).selectinload(Slot.exceptions),
         joinedload(Airing.programme).options(
@@ -364,7 +366,8 @@ class _Telling:
             "started_at": one.started_at, "played_ms": one.played_ms, "ms": one.ms,
             "reason": one.reason,
         }  # fmt: skip
-        return ChainLink("result", self._result_mark(), one.state.value, None, None, facts)
+        said = tuple(_objection_detail(entry) for entry in one.objections)
+        return ChainLink("result", self._result_mark(), one.state.value, None, None, facts, said)
 
     def _result_mark(self) -> Mark:
         match self.airing.state:
@@ -463,6 +466,11 @@ def _rendition_facts(found: Rendition | None) -> dict[str, Any]:
         "ms": found.ms,
         "error": found.error,
     }
+
+
+def _objection_detail(one: Objection) -> Detail:
+    facts = {"who": one.person.full_name, "reason": one.reason}
+    return Detail(one.at, "said_heard" if one.heard else "said_not_heard", facts)
 
 
 def _record_detail(record: AsrunRecord) -> Detail:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from stations.diary import Diary
 from stations.disk import FLUSH_EVERY_BYTES, WAITING, Flight, Later, Stat
 from stations.errors import NotWritable, StationError, StationFull
 from stations.samples import Block
@@ -20,7 +21,11 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def open_folder(
-    root: Path, limits: VisitLimits | None = None, *, step: Step = lambda name: None
+    root: Path,
+    limits: VisitLimits | None = None,
+    *,
+    step: Step = lambda name: None,
+    diary: Diary | None = None,
 ) -> Visit:
     """
     Start a visit to a folder that holds, or will hold, the files of a station.
@@ -28,10 +33,12 @@ def open_folder(
     Raises:
         NotWritable: there is no such folder.
     """
-    if not root.is_dir():
-        raise NotWritable(path=str(root), detail="no such folder")
+    diary = diary or Diary()
+    with diary.doing("call"):
+        if not root.is_dir():
+            raise NotWritable(path=str(root), detail="no such folder")
     step("connected")
-    return Visit(FolderDisk(root), limits, step)
+    return Visit(FolderDisk(root), limits, step, diary)
 
 
 class FolderDisk:

@@ -13,6 +13,7 @@ import paramiko
 from paramiko.ssh_exception import AuthenticationException, IncompatiblePeer
 
 from stations.channel import SftpChannel, harmless
+from stations.diary import Diary
 from stations.errors import (
     BadAnswer,
     HostKeyChanged,
@@ -100,7 +101,10 @@ def scan_host_key(
 
 
 def open_channel(
-    address: Address, private_key: Path | paramiko.PKey, limits: VisitLimits
+    address: Address,
+    private_key: Path | paramiko.PKey,
+    limits: VisitLimits,
+    diary: Diary | None = None,
 ) -> tuple[Connection, SftpChannel]:
     """
     Connect, compare the host key, log in and start SFTP: all within ``connect_s``.
@@ -111,15 +115,18 @@ def open_channel(
         NoCommonCipher: the server is too old.
         Unreachable: anything else, in words.
     """
+    diary = diary or Diary()
     if address.host_key is None:
-        seen = scan_host_key(
-            address.host, address.port, limits, via=address.via, private_key=private_key
-        )
-        raise HostKeyUnknown(host=address.host, port=address.port, seen=seen.fingerprint)
+        with diary.doing("host_key"):
+            seen = scan_host_key(
+                address.host, address.port, limits, via=address.via, private_key=private_key
+            )
+            raise HostKeyUnknown(host=address.host, port=address.port, seen=seen.fingerprint)
     pinned = HostKey.parse(address.host_key)
-    connection = _greet(address, pinned, private_key, limits)
+    connection = _greet(address, pinned, private_key, limits, diary)
     try:
-        return connection, _start_sftp(connection, _key_of(private_key), limits)
+        with diary.doing("sign_in"):
+            return connection, _start_sftp(connection, _key_of(private_key), limits)
     except BaseException:
         connection.close()
         raise
@@ -157,13 +164,27 @@ def _greet(
     pinned: HostKey | None,
     private_key: Path | paramiko.PKey | None,
     limits: VisitLimits,
+    diary: Diary | None = None,
 ) -> Connection:
     """Exchange keys and compare the host key; no word to this host about who we are yet."""
-    if address.via is None:
-        sock: socket.socket | Tunnel = _dial(address, limits)
-    else:
-        assert private_key is not None, "a jump host wants to know who we are"
-        sock = _dial_through(address.via, address, private_key, limits)
+    diary = diary or Diary()
+    with diary.doing("call"):
+        if address.via is None:
+            sock: socket.socket | Tunnel = _dial(address, limits)
+        else:
+            assert private_key is not None, "a jump host wants to know who we are"
+            sock = _dial_through(address.via, address, private_key, limits)
+    with diary.doing("host_key"):
+        return _compare(address, sock, pinned, private_key, limits)
+
+
+def _compare(
+    address: Address,
+    sock: socket.socket | Tunnel,
+    pinned: HostKey | None,
+    private_key: Path | paramiko.PKey | None,
+    limits: VisitLimits,
+) -> Connection:
     watchdog = Watchdog(sock)
     watchdog.allow(limits.connect_s)
     watchdog.start()

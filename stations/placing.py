@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from stations.diary import Diary
 from stations.disk import (
     FLUSH_EVERY_BYTES,
     SENT,
@@ -65,14 +66,18 @@ class Content:
 class Placer:
     """Brings parts to their whole length; keeps count of room and of what was acknowledged."""
 
-    def __init__(self, disk: StationDisk, limits: VisitLimits) -> None:
+    def __init__(self, disk: StationDisk, limits: VisitLimits, diary: Diary | None = None) -> None:
         self._disk = disk
+        self._diary = diary or Diary()
         self._limits = limits
         self._free_bytes: int | None = None
         self.acknowledged_bytes = 0
 
     def ask_free_bytes(self) -> int | None:
-        self._free_bytes = self._disk.free_bytes()
+        with self._diary.doing("room") as entry:
+            self._free_bytes = self._disk.free_bytes()
+            if self._free_bytes is not None:
+                entry.facts["free_bytes"] = self._free_bytes
         return self._free_bytes
 
     def put(

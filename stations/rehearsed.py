@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from stations import player
+from stations.diary import Diary
 from stations.errors import HostKeyChanged, LinkCut, Unreachable
 from stations.folder import FolderDisk, FolderFile
 from stations.layout import asrun_path
@@ -120,7 +121,7 @@ class RehearsedBox:
         self.host_key += "x"
 
     @contextmanager
-    def visit(self, pinned: str | None, step: Step) -> Iterator[Visit]:
+    def visit(self, pinned: str | None, step: Step, diary: Diary) -> Iterator[Visit]:
         """
         Open a visit as the hub would over the wire.
 
@@ -128,12 +129,14 @@ class RehearsedBox:
             Unreachable: no power, or no line.
             HostKeyChanged: it shows another key than the pinned one.
         """
-        if not self.has_line or self._player is None:
-            raise Unreachable(host=self.code, port=22, detail="no answer")
-        if pinned != self.host_key:
-            raise HostKeyChanged(host=self.code, port=22, seen=self.host_key, pinned=pinned)
+        with diary.doing("call"):
+            if not self.has_line or self._player is None:
+                raise Unreachable(host=self.code, port=22, detail="no answer")
+        with diary.doing("host_key"):
+            if pinned != self.host_key:
+                raise HostKeyChanged(host=self.code, port=22, seen=self.host_key, pinned=pinned)
         step("connected")
-        with Visit(_BoxDisk(self), step=step) as visit:
+        with Visit(_BoxDisk(self), step=step, diary=diary) as visit:
             yield visit
 
     def step(self, name: str) -> None:

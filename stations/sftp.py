@@ -10,6 +10,7 @@ import paramiko
 
 from stations import channel as wire
 from stations.channel import Answer, RefusedError, SftpChannel, harmless
+from stations.diary import Diary
 from stations.disk import WAITING, Flight, Later, Stat, fly_together
 from stations.errors import BadAnswer, NotWritable
 from stations.login import Connection, open_channel, scan_host_key
@@ -34,12 +35,14 @@ def open_visit(
     *,
     step: Step = lambda name: None,
     pace: Pace | None = None,
+    diary: Diary | None = None,
 ) -> Visit:
     """
     Connect to a station and start a visit.
 
     Only the pinned host key is accepted; it is never learnt here. ``pace`` is shared by the
     visits that go over one link; without it ``limits.bandwidth_kbps`` holds for this one alone.
+    ``diary`` hears of every step, also when none of them leads to a visit.
 
     Raises:
         Unreachable: nothing answers, or not in time.
@@ -49,9 +52,9 @@ def open_visit(
     limits = limits or VisitLimits()
     if pace is None and limits.bandwidth_kbps is not None:
         pace = Pace(limits.bandwidth_kbps)
-    connection, channel = open_channel(address, private_key, limits)
+    connection, channel = open_channel(address, private_key, limits, diary)
     step("connected")
-    return Visit(SftpDisk(connection, channel, address.root, limits, pace), limits, step)
+    return Visit(SftpDisk(connection, channel, address.root, limits, pace), limits, step, diary)
 
 
 class SftpDisk(SftpSession):

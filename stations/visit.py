@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Self
 
+from stations.diary import Diary, Entry
 from stations.disk import WAITING, Flight, Stat, StationDisk, fly, fly_in_turn, fly_together
 from stations.errors import FileTooLong, StationError
 from stations.layout import (
@@ -64,12 +65,17 @@ class Visit:
     """
 
     def __init__(
-        self, disk: StationDisk, limits: VisitLimits | None = None, step: Step = lambda name: None
+        self,
+        disk: StationDisk,
+        limits: VisitLimits | None = None,
+        step: Step = lambda name: None,
+        diary: Diary | None = None,
     ) -> None:
         self.disk = disk
         self.limits = limits or VisitLimits()
+        self.diary = diary or Diary()
         self._step = step
-        self._placer = Placer(disk, self.limits)
+        self._placer = Placer(disk, self.limits, self.diary)
         self._placed: dict[str, bytes] = {}  # side files that lie there as they should
         self._folders = {"in"}
         self._clock_seen: tuple[float, float] | None = None  # the station's clock, ours then
@@ -86,7 +92,8 @@ class Visit:
         self.close()
 
     def close(self) -> None:
-        self.disk.close()
+        with self.diary.doing("close"):
+            self.disk.close()
 
     @property
     def server(self) -> str:
@@ -153,16 +160,35 @@ class Visit:
     def _putting(
         self, file: RenditionFile, progress: Progress | None, is_distrusted: bool
     ) -> Flight[Sent]:
-        check_rendition(file)
-        final = audio_path(file.name)
-        with file.path.open("rb") as source:
-            content = Content(source, file.size_bytes, file.sha256)
-            resumed_from = yield from self._placer.put(
-                final, content, progress, self._step, is_distrusted=is_distrusted
-            )
+        entry = self.diary.begin("file", name=file.name, bytes=file.size_bytes)
+        try:
+            check_rendition(file)
+            final = audio_path(file.name)
+            with file.path.open("rb") as source:
+                content = Content(source, file.size_bytes, file.sha256)
+                resumed_from = yield from self._placer.put(
+                    final, content, progress, self._noting(entry), is_distrusted=is_distrusted
+                )
+        except Exception as error:
+            self.diary.broke(entry, error)
+            raise
+        self.diary.end(entry)
         if resumed_from is None:
+            entry.step = "file_there"
             return Sent(0, 0, was_there=True)
+        entry.facts["resumed_bytes"] = resumed_from
         return Sent(file.size_bytes - resumed_from, resumed_from, was_there=False)
+
+    def _noting(self, entry: Entry) -> Step:
+        """The hook, and a note of how far this file has come."""
+
+        def passed(name: str) -> None:
+            entry.facts["reached"] = name
+            if name == "all_sent":
+                entry.facts["sent_ms"] = round((self.diary.took_s - entry.after_s) * 1000)
+            self._step(name)
+
+        return passed
 
     def commit_day(self, day: DayFiles) -> None:
         """
@@ -173,15 +199,17 @@ class Visit:
 
         Raises: as ``put_rendition``.
         """
-        try:
-            manifest = self._placer.put_small(manifest_path(day.for_date), day.manifest, self._step)
-            self._put_side_files(day.side_files, _up_to_commit(manifest))
-            self._step("side_files")
-            self._commit(manifest)
-        except StationError:
-            self.disk.forget_asked()
-            raise
-        self._step("manifest_live")
+        with self.diary.doing("day", for_date=str(day.for_date)):
+            try:
+                path = manifest_path(day.for_date)
+                manifest = self._placer.put_small(path, day.manifest, self._step)
+                self._put_side_files(day.side_files, _up_to_commit(manifest))
+                self._step("side_files")
+                self._commit(manifest)
+            except StationError:
+                self.disk.forget_asked()
+                raise
+            self._step("manifest_live")
 
     def _put_side_files(self, side_files: dict[str, bytes], beside: Flight[None]) -> None:
         """All of them side by side: a line of 60 ms is waited for five times, not three hundred."""
@@ -201,15 +229,16 @@ class Visit:
 
         Raises: as ``put_rendition``.
         """
-        try:
-            prepared = self._placer.put_small(URGENT_MANIFEST, manifest, self._step)
-            # Its renditions must outlive what outlives it.
-            self._put_side_files({}, _up_to_commit(prepared))
-            self._commit(prepared)
-        except StationError:
-            self.disk.forget_asked()
-            raise
-        self._step("manifest_live")
+        with self.diary.doing("urgent"):
+            try:
+                prepared = self._placer.put_small(URGENT_MANIFEST, manifest, self._step)
+                # Its renditions must outlive what outlives it.
+                self._put_side_files({}, _up_to_commit(prepared))
+                self._commit(prepared)
+            except StationError:
+                self.disk.forget_asked()
+                raise
+            self._step("manifest_live")
 
     def _commit(self, manifest: Flight[Stat | None]) -> None:
         flushing = self.disk.flush_folder(MANIFEST_DIR)

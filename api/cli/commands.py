@@ -258,6 +258,10 @@ COMMANDS: Mapping[str, Lazy | LazyGroup] = {
         "api.cli.confirm:confirm",
         "Tell of all airings that are over and wait for a person's word (grade B).",
     ),
+    "object": Lazy(
+        "api.cli.contest:contest",
+        "Say that an airing was otherwise than the player's own log (grade A) has it.",
+    ),
     "why": Lazy("api.cli.why:why_", "Tell why an airing went as it did."),
     "serve": Lazy("api.cli.serve:serve", "Run the web pages, the clock and the workers."),
     "worker": Lazy("api.cli.serve:worker", "Run workers only, next to a loa serve elsewhere."),

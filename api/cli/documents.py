@@ -14,7 +14,7 @@ from audio.findings import SENTENCES
 from scheduler.hearing import rule_of
 from scheduler.lines import is_draft
 from scheduler.slots import is_in_quiet_hours, target_code
-from scheduler.store.models import Airing, Delivery, Person, Programme, Slot, Unit
+from scheduler.store.models import Airing, Delivery, Objection, Person, Programme, Slot, Unit
 
 Document = dict[str, Any]
 
@@ -140,4 +140,11 @@ def airing_document(airing: Airing) -> Document:
         "programme_title": airing.programme.title,
         "theme": airing.programme.theme,
         **{name: getattr(airing, name) for name in columns},
+        "objection": _objection_document(airing.objection),
     }
+
+
+def _objection_document(one: Objection | None) -> Document | None:
+    if one is None:
+        return None
+    return {"heard": one.heard, "who": one.person.full_name, "at": one.at, "reason": one.reason}

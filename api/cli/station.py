@@ -13,6 +13,7 @@ from api.cli.screen import Cell, Figures, Screen
 from api.i18n import Translator
 from api.i18n import mark as _
 from api.stationwords import findings_sentence
+from api.visitwords import ToldVisit, told_visits, took, visit_document
 from scheduler.board import StationLine, station_board
 from scheduler.jumps import jump_of
 from scheduler.registry import find_station, unit_of
@@ -46,6 +47,7 @@ def show(run: Run, code: str) -> None:
         deliveries = coming_deliveries(session, station, hub.today())
         jump = jump_of(session, station)
         link = session.get(Link, station.link_id) if station.link_id is not None else None
+        visits = told_visits(run.translator, session, station)
     document = {
         **_station_document(station),
         "jump": jump.name if jump else None,
@@ -53,8 +55,15 @@ def show(run: Run, code: str) -> None:
         "unit": unit.name if unit else None,
         "unit_code": unit.code if unit else None,
         "deliveries": [delivery_document(one, run.translator) for one in deliveries],
+        "visits": [visit_document(visit) for visit in visits],
     }
-    run.tell(document, lambda screen: _show_one(screen, station, document, deliveries))
+
+    def show_all(screen: Screen) -> None:
+        _show_one(screen, station, document, deliveries)
+        for visit in visits:
+            _show_visit(screen, visit)
+
+    run.tell(document, show_all)
 
 
 def _station_document(station: Station) -> Document:
@@ -157,5 +166,18 @@ def _show_one(
                 tr.coded(one.error_code, one.error_fields) if one.error_code else "",
             )
             for one in deliveries
+        ],
+    )
+
+
+def _show_visit(screen: Screen, visit: ToldVisit) -> None:
+    tr, row = screen.translator, visit.row
+    when = f"{tr.moment(row.started_at)} ({took(tr, row.took_ms)})"
+    screen.line(f"{when}: {visit.purpose}{f'. {visit.problem}' if visit.problem else ''}")
+    screen.table(
+        [_("Began"), Figures(_("Took")), _("Step"), _("Ended")],
+        [
+            (tr.exact_time(one.began_at), took(tr, one.ms), one.text, tr.text(one.word.text))
+            for one in visit.steps
         ],
     )

@@ -17,14 +17,38 @@ from api.pages.why import seen_station
 from api.scope import scope_of
 from api.whywords import story_document
 from scheduler.airing_log import LogFilter, airing_log
-from scheduler.airings import confirm_airing, confirm_airings
+from scheduler.airings import confirm_airing, confirm_airings, object_to_airing
 from scheduler.errors import NotFound
 from scheduler.registry import find_station
-from scheduler.store.models import Airing
+from scheduler.store.models import Airing, Objection
 from scheduler.store.states import AiringState, Grade
 from scheduler.why import Mark, find_airing, why
 
 router = APIRouter(prefix="/airings", tags=["airings"], route_class=IdempotentRoute)
+
+
+class ObjectionOut(BaseModel):
+    """A named person says of an airing that a log has proved: it was otherwise."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "heard": False,
+                "who": "Phạm Thị Lan",
+                "at": "2022-03-13T02:10:00Z",
+                "reason": "Tăng âm hỏng, dân không nghe thấy gì.",
+            }
+        }
+    )
+
+    heard: bool
+    who: str
+    at: AwareDatetime
+    reason: str
+
+    @classmethod
+    def of(cls, one: Objection) -> Self:
+        return cls(heard=one.heard, who=one.person.full_name, at=one.at, reason=one.reason)
 
 
 class AiringOut(BaseModel):
@@ -47,6 +71,7 @@ class AiringOut(BaseModel):
                 "started_at": "2022-03-12T22:00:01Z",
                 "played_ms": 840000,
                 "reason": None,
+                "objection": None,
             }
         }
     )
@@ -65,6 +90,7 @@ class AiringOut(BaseModel):
     started_at: AwareDatetime | None
     played_ms: int | None
     reason: str | None
+    objection: ObjectionOut | None  # a person's word against what a log has proved
 
     @classmethod
     def of(cls, airing: Airing) -> Self:
@@ -83,6 +109,7 @@ class AiringOut(BaseModel):
             started_at=airing.started_at,
             played_ms=airing.played_ms,
             reason=airing.reason,
+            objection=ObjectionOut.of(airing.objection) if airing.objection else None,
         )
 
 
@@ -147,6 +174,40 @@ def confirm(
     with hub.database.read() as session:
         station_id = find_station(session, station).id
     confirm_airing(hub, station_id, planned_at, by=viewer.person, aired=body.aired, note=body.note)
+    with hub.database.read() as session:
+        return AiringOut.of(session.get_one(Airing, (station_id, planned_at)))
+
+
+class ObjectionIn(BaseModel):
+    """What people at the place say, against the player's own log."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"heard": False, "reason": "Tăng âm hỏng, dân không nghe thấy gì."}
+        },
+    )
+
+    heard: bool
+    reason: str = Field(min_length=1, max_length=300)
+
+
+@router.post("/{station}/{planned_at}/objections")
+def contest(
+    request: Request, viewer: SignedIn, station: str, planned_at: AwareDatetime, body: ObjectionIn
+) -> AiringOut:
+    """
+    A person's word against what a log has proved (grade A): both stand, side by side.
+
+    State and grade stay as they were proved. The other way round it takes back what was said
+    before; each word is an entry of its own.
+    """
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        station_id = find_station(session, station).id
+    object_to_airing(
+        hub, station_id, planned_at, by=viewer.person, heard=body.heard, reason=body.reason
+    )
     with hub.database.read() as session:
         return AiringOut.of(session.get_one(Airing, (station_id, planned_at)))
 

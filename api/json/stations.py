@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -17,10 +17,12 @@ from api.pages.render import translator_of
 from api.pages.stations import RETRIERS, resend
 from api.pages.wall import seen_station
 from api.scope import Scope, scope_of
+from api.visitwords import told_visits, visit_document
 from scheduler.board import StationLine, station_board
 from scheduler.stationlist import Spot, Standing, StationQuery, fitting, spots_on
 from scheduler.store.models import Delivery
 from scheduler.store.states import DeliveryState
+from scheduler.visitlog import Purpose
 
 PathCode = Annotated[str, Path(max_length=40)]
 
@@ -127,6 +129,70 @@ def get_station(request: Request, viewer: SignedIn, code: PathCode) -> StationOu
     with hub.database.read() as session:
         station, scope = seen_station(session, viewer, code, hub.today())
         return _one(request, session, scope, station.id)
+
+
+class StepOut(BaseModel):
+    """What was done in a visit, in the order in which it began."""
+
+    step: str  # call, host_key, sign_in, room, file, day, receipt, log, close …
+    text: str  # in the language of the request
+    state: Literal["done", "broke_off", "unfinished"]
+    started_at: AwareDatetime
+    ms: int | None
+    facts: dict[str, Any]  # count: how many steps this one stands for
+    error_code: str | None
+    error: str | None  # the sentence, in the language of the request
+
+
+class VisitOut(BaseModel):
+    """A visit to a station, step by step."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "purpose": "send",
+                "started_at": "2022-03-12T11:02:07Z",
+                "took_ms": 41800,
+                "is_broken": False,
+                "error_code": None,
+                "error": None,
+                "steps": [
+                    {
+                        "step": "call",
+                        "text": "gọi thiết bị",
+                        "state": "done",
+                        "started_at": "2022-03-12T11:02:07Z",
+                        "ms": 95,
+                        "facts": {"count": 1},
+                        "error_code": None,
+                        "error": None,
+                    }
+                ],
+            }
+        }
+    )
+
+    purpose: Purpose
+    started_at: AwareDatetime
+    took_ms: int
+    is_broken: bool  # it did not come to its end
+    error_code: str | None
+    error: str | None
+    steps: list[StepOut]
+
+
+@router.get("/{code}/visits")
+def list_visits(request: Request, viewer: SignedIn, code: PathCode) -> list[VisitOut]:
+    """
+    The last visits to a station, step by step, the newest first.
+
+    Kept of each purpose: the last that came to its end, and the last that did not.
+    """
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        station, _ = seen_station(session, viewer, code, hub.today())
+        visits = told_visits(translator_of(request), session, station)
+    return [VisitOut.model_validate(visit_document(visit)) for visit in visits]
 
 
 def station_out(request: Request, viewer: Viewer, code: str) -> StationOut:

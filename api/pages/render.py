@@ -58,6 +58,7 @@ MENU = (
 # What a page says after something was done; its name stands in the address behind "?done=".
 DONE: Mapping[str, str] = {
     "password": mark("Your password was changed."),
+    "contested": mark("Your word stands beside the log now, with your name."),
     "confirmed": mark("Thank you. What you confirmed was written down with your name."),
     "uploaded": mark("The file is here. It is checked now; you may leave this page."),
     "discarded": mark("The unfinished upload was discarded."),

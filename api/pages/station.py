@@ -18,8 +18,8 @@ from api.stationwords import (
     HISTORY_WORDS,
     findings_sentence,
     strategy_words,
-    visit_steps,
 )
+from api.visitwords import told_visits, took
 from scheduler.errors import CoreError
 from scheduler.pinning import pin_host_key, seen_host_key
 from scheduler.probing import strategy_of
@@ -68,6 +68,7 @@ def _card_page(
     with hub.database.read() as session:
         station, scope = seen_station(session, viewer, code, hub.today())
         shown = station_card(hub, session, station)
+        visits = told_visits(tr, session, station)
         history = history_of(session, station) if viewer.may(*CHANGERS) else ()
     key = HostKey.parse(station.host_key).fingerprint if station.host_key else None
     strategy = strategy_of(station, shown.link.kbps if shown.link else None)
@@ -77,7 +78,7 @@ def _card_page(
         host_key=key, is_key_waiting=is_key_waiting, strategy=strategy_words(strategy),
         audited=findings_sentence(tr, station.audit), hub_key=hub.public_key(), typed=typed,
         may_change=viewer.may(*CHANGERS), history=history, history_words=HISTORY_WORDS,
-        steps=visit_steps(shown.visits[0].outcome) if shown.visits else [], fields=FIELD_WORDS,
+        visits=visits, took=took, fields=FIELD_WORDS,
         may_retry=viewer.may(*RETRIERS), window=_window(request, station),
         status=status_of(error) if error else 200, error=tr.error(error) if error else None,
     )  # fmt: skip

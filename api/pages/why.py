@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 
 from api import whywords
-from api.auth import SignedIn, Viewer, hub_of
+from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.moments import moment_of
 from api.pages.render import page, redirect
 from api.scope import scope_of
 from api.vietnamese import sort_key
+from scheduler.airings import OBJECTORS, is_contestable, object_to_airing
 from scheduler.board import station_board
 from scheduler.clock import local_date
 from scheduler.errors import OutsideUnit
 from scheduler.hub import Hub
 from scheduler.registry import find_station
 from scheduler.store.models import Airing, Station
+from scheduler.store.states import HEARD_AIRINGS
 from scheduler.why import Mark, find_airing, nearest_airings, why
 
 router = APIRouter()
@@ -65,11 +67,33 @@ def one_airing(
         airing = find_airing(session, found, planned_at)
         story = why(hub, session, airing) if airing else None
         near = [] if story else nearest_airings(session, found, planned_at)
+    airing = story.airing if story else None
+    stands = airing.objection if airing else None
     return page(
         request, "why_airing.html", status=200 if story else 404, viewer=viewer, station=found,
         planned_at=planned_at, story=story, near=near, address_of=address_of, say=whywords,
         broke=Mark.BROKEN,
+        may_contest=airing is not None and is_contestable(airing) and viewer.may(*OBJECTORS),
+        stands_heard=stands.heard if stands else airing and airing.state in HEARD_AIRINGS,
     )  # fmt: skip
+
+
+@router.post("/airings/{station}/{planned_at}/objections", dependencies=[Depends(checked_form)])
+def contest(
+    request: Request,
+    viewer: Annotated[Viewer, Depends(needs(*OBJECTORS))],
+    station: str,
+    planned_at: AwareDatetime,
+    heard: Annotated[bool, Form()],
+    reason: Annotated[str, Form(max_length=300)] = "",
+) -> Response:
+    """A person's word beside what a log has proved."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        found = seen_station(hub, session, viewer, station, planned_at)
+    object_to_airing(hub, found.id, planned_at, by=viewer.person, heard=heard, reason=reason)
+    moment = f"{planned_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return redirect(f"/airings/{quote(found.code)}/{moment}", done="contested")
 
 
 def seen_station(

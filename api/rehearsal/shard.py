@@ -21,6 +21,7 @@ from scheduler.clock import ManualClock
 from scheduler.config import Settings
 from scheduler.hub import Hub
 from scheduler.store.models import Station
+from stations.diary import Diary
 from stations.lineprocess import LineProcess
 from stations.manifest import station_key
 from stations.rehearsed import Heard, RehearsedBox, WorkerKilled
@@ -65,8 +66,8 @@ class Shard:
         return RehearsedBox(code, folder / code, key, start)
 
     @contextmanager
-    def _connect(self, hub: Hub, station: Station, step: Step) -> Iterator[Visit]:
-        with self.boxes[station.code].visit(station.host_key, step) as visit:
+    def _connect(self, hub: Hub, station: Station, step: Step, diary: Diary) -> Iterator[Visit]:
+        with self.boxes[station.code].visit(station.host_key, step, diary) as visit:
             yield visit
 
     # ── Obeying ────────────────────────────────────────────────────────────────────────────────

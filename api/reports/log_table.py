@@ -52,6 +52,7 @@ COLUMNS = (
     Column(mark("How we know"), 44),
     Column(mark("Who confirmed"), 18),
     Column(mark("Reason"), 40),
+    Column(mark("Said otherwise by a person"), 44),
 )
 
 
@@ -145,6 +146,7 @@ def log_row(airing: Airing, tr: Translator) -> Sequence[Cell]:
         tr.text(words.GRADES[airing.grade]),
         str(who) if who else None,
         tr.text(words.reason(airing.reason)) if airing.reason else None,
+        words.objection_sentence(tr, airing.objection) if airing.objection else None,
     )
 
 

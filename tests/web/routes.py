@@ -87,6 +87,9 @@ PAGES = {
     "GET /airings": Row(ALL, "GET /airings", query="unit={unit}", bounded=True),
     "GET /airings.csv": Row(ALL, "GET /airings", query="unit={unit}", bounded=True),
     "GET /airings.xlsx": Row(ALL, "GET /airings", query="unit={unit}", bounded=True),
+    "POST /airings/{station}/{planned_at}/objections": Row(
+        "aepd", "POST /airings/{station}/{planned_at}/objections", bounded=True,
+        body={"heard": "no", "reason": "x"}),
     "GET /airings/confirm": Row(BRING, "GET /airings", query="unit={unit}", bounded=True),
     "POST /airings/confirm": Row(BRING, "POST /airings/confirm", query="unit={unit}",
                                  body={"aired": "yes"}, bounded=True),
@@ -234,6 +237,7 @@ API = {
     "DELETE /uploads/{upload_id}": Row(BRING),
     "GET /stations": Row(ALL, query="unit={unit}", bounded=True),
     "GET /stations/{code}": Row(ALL, bounded=True),
+    "GET /stations/{code}/visits": Row(ALL, bounded=True),
     "POST /stations/{code}/retry": Row("aeptd", bounded=True),
     "POST /stations": Row(BOXES, body={"code": "x"}),
     "POST /stations/import": Row(BOXES, body={"table": "code\nx"}),
@@ -279,6 +283,8 @@ API = {
     "POST /airings/confirm": Row(BRING, bounded=True, body={
         "first": "2022-10-15", "last": "2022-10-16", "unit": "{unit}", "aired": True}),
     "POST /airings/{station}/{planned_at}/confirm": Row(BRING, body={"aired": True}, bounded=True),
+    "POST /airings/{station}/{planned_at}/objections": Row("aepd", bounded=True, body={
+        "heard": False, "reason": "x"}),
     "GET /airings/{station}/{planned_at}/why": Row(ALL, bounded=True),
     "GET /alerts": Row(BRING),
     "POST /alerts": Row(BRING, body={"cap": "<alert/>"}),

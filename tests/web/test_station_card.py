@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from scheduler.secrets import make_secrets
-from scheduler.store.models import Attempt, Delivery, LedgerEntry, Station
+from scheduler.store.models import Attempt, Delivery, LedgerEntry, Station, StationVisit
 from scheduler.store.states import DeliveryState
 from tests.contract.conftest import need_sshd
 from tests.faults.harness.sshd import Sshd
@@ -58,6 +58,33 @@ def test_a_month_shows_when_it_answered_and_when_nobody_called(site: Site) -> No
     assert set(days[:-4]) == {"unasked"}
     assert "1:15" in shown
     assert "Ở thiết bị" not in shown  # the commands are the administrator's
+
+
+def test_the_last_visits_are_told_step_by_step(site: Site) -> None:
+    """What broke stands at its step with its sentence, on the page and for programs alike."""
+    began, gone = site.hub.clock.now(), {"host": "h", "port": "22", "detail": "no answer"}
+    steps = [
+        {"step": "call", "after_ms": 0, "ms": 1500},
+        {"step": "file", "after_ms": 1500, "ms": 9000, "error": "unreachable", "fields": gone,
+         "facts": {"name": f"{'0' * 64}.mp3", "bytes": 2_000_000, "reached": "half_sent"}},
+        {"step": "file", "after_ms": 9000, "facts": {"name": "x.mp3", "bytes": 10}},
+    ]  # fmt: skip
+    with site.hub.database.write() as session:
+        station = session.query(Station).filter_by(code="dai-13579").one()
+        session.add(
+            StationVisit(
+                station_id=station.id, purpose="send", is_broken=True, started_at=began,
+                took_ms=10_500, error_code="unreachable", error_fields=gone, steps=steps,
+            )
+        )  # fmt: skip
+    with site.client("lan") as client:
+        page = client.get(CARD).text
+        [told] = client.get(f"/api/v1{CARD}/visits").json()
+    for words in ("gọi thiết bị", "1,5 giây", "đã đến hơn một nửa", "Không có gì trả lời"):
+        assert words in page
+    assert [step["state"] for step in told["steps"]] == ["done", "broke_off", "unfinished"]
+    assert told["steps"][1]["error_code"] == "unreachable"
+    assert datetime.fromisoformat(told["steps"][2]["started_at"]) == began + timedelta(seconds=9)
 
 
 def test_the_administrator_finds_the_commands_for_this_box(shared_site: Site) -> None:

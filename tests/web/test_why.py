@@ -64,3 +64,27 @@ def test_a_program_that_asks_for_what_was_not_planned_gets_a_problem(shared_site
     with shared_site.client("lan") as client:
         answer = client.get("/api/v1/airings/dai-13573/2022-10-15T23:00:00Z/why")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_a_person_says_otherwise_than_the_log_and_both_are_shown(site: Site) -> None:
+    """On the page, in the log, its table and for programs; the proof itself stays."""
+    reason = "Loa chạy bằng máy nổ, <b>dân</b> có nghe"
+    with site.client("lan") as client:
+        assert "Thực tế có khác với nhật ký" in client.get(MISSED).text
+        assert client.submit(f"{MISSED}/objections", heard="yes", reason=reason).status_code == 303
+        page = client.get(MISSED).text
+        log = "first=2022-10-16&last=2022-10-16&grade=A&state=missed"
+        [told] = client.get(f"/api/v1/airings?{log}").json()["airings"]
+        table = client.get(f"/airings.csv?{log}").text
+        assert "Có ý kiến khác với nhật ký" in client.get(f"/airings?{log}").text
+        again = client.post(
+            f"/api/v1{MISSED}/objections", json={"heard": True, "reason": "x"},
+            headers={"origin": site.url},
+        )  # fmt: skip
+    assert "dân có nghe thấy: Loa chạy" in page
+    assert "<b>dân</b>" not in page
+    assert (told["state"], told["grade"], told["objection"]["heard"]) == ("missed", "A", True)
+    assert "dân có nghe thấy: Loa chạy" in table
+    assert again.status_code == 422
+    with site.client("minh") as client:
+        assert client.submit(f"{MISSED}/objections", heard="no", reason="x").status_code == 403

@@ -1,9 +1,9 @@
 """The tables. Instants are UTC; dates and times of day are local to the zone in the settings."""
 
-from scheduler.store.models.airings import Airing, AsrunFile, Forecast
+from scheduler.store.models.airings import Airing, AsrunFile, Forecast, Objection
 from scheduler.store.models.base import Base, BigKey, OptionalJson, words
 from scheduler.store.models.bulletins import Bulletin, BulletinStation, ForeignAlert
-from scheduler.store.models.deliveries import Attempt, Delivery
+from scheduler.store.models.deliveries import Attempt, Delivery, StationVisit
 from scheduler.store.models.forms import FormAnswer, KeptForm
 from scheduler.store.models.notices import ChainCheck, LedgerEntry, Notice, Told
 from scheduler.store.models.people import (
@@ -62,6 +62,7 @@ __all__ = [
     "Link",
     "LoginSession",
     "Notice",
+    "Objection",
     "OptionalJson",
     "PartialUpload",
     "Person",
@@ -76,6 +77,7 @@ __all__ = [
     "SlotTarget",
     "Station",
     "StationUnit",
+    "StationVisit",
     "Theme",
     "Told",
     "Unit",

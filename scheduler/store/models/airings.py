@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     String,
     UniqueConstraint,
@@ -15,10 +16,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from scheduler.store.models.base import Base, BigKey
+from scheduler.store.models.people import Person
 from scheduler.store.models.places import Station
 from scheduler.store.models.programmes import Programme
 from scheduler.store.models.timetable import Slot
 from scheduler.store.states import (
+    HEARD_AIRINGS,
     AiringState,
     Grade,
 )
@@ -63,9 +66,39 @@ class Airing(Base):
     slot: Mapped[Slot] = relationship()
     programme: Mapped[Programme] = relationship(foreign_keys=[programme_id])
     ident: Mapped[Programme | None] = relationship(foreign_keys=[ident_id])
+    objections: Mapped[list[Objection]] = relationship(order_by="Objection.id", viewonly=True)
+
+    @property
+    def objection(self) -> Objection | None:
+        """A person's word that stands against what the player's log proves; the last counts."""
+        last = self.objections[-1] if self.objections else None
+        is_against = last is not None and last.heard != (self.state in HEARD_AIRINGS)
+        return last if self.grade is Grade.A and is_against else None
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.planned_at:%Y-%m-%dT%H:%MZ}"
+
+
+class Objection(Base):
+    """A named person says of an airing that a log has proved: it was otherwise. Never edited."""
+
+    __tablename__ = "airing_objection"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["station_id", "planned_at"], ["airing.station_id", "airing.planned_at"]
+        ),
+        Index("ix_airing_objection_station_id_planned_at", "station_id", "planned_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    station_id: Mapped[int]
+    planned_at: Mapped[datetime]
+    heard: Mapped[bool]  # what people at the place say
+    reason: Mapped[str] = mapped_column(String(300))
+    said_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    at: Mapped[datetime]
+
+    person: Mapped[Person] = relationship()
 
 
 class AsrunFile(Base):

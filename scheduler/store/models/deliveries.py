@@ -57,6 +57,21 @@ class Delivery(Base):
         return f"{self.station_id} {self.for_date} seq {self.seq}"
 
 
+class StationVisit(Base):
+    """The last visit to a station of its purpose that ended so, step by step."""
+
+    __tablename__ = "station_visit"
+
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(10), primary_key=True)  # scheduler.visitlog
+    is_broken: Mapped[bool] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    took_ms: Mapped[int] = mapped_column(BigInteger)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_fields: Mapped[dict[str, Any] | None]  # of the error's sentence
+    steps: Mapped[list[Any]]  # stations.diary.Entry, at most some dozens
+
+
 class Attempt(Base):
     """One try at a delivery."""
 

@@ -21,6 +21,7 @@ from scheduler.planner import PlanResult
 from scheduler.store.models import Airing, Attempt, Delivery, Programme, Slot, Station
 from scheduler.store.states import CURRENT_DELIVERIES
 from stations import player
+from stations.diary import Diary
 from stations.errors import StationError
 from stations.folder import open_folder
 from stations.layout import FOLDERS, asrun_path
@@ -55,16 +56,18 @@ class Scene:
         return replace(self.base, connect=self._connect, settings=settings)
 
     def _connect(
-        self, hub: Hub, station: Station, step: Callable[[str], None]
+        self, hub: Hub, station: Station, step: Callable[[str], None], diary: Diary
     ) -> AbstractContextManager[Visit]:
-        if self.error is not None:
-            raise self.error
+        with diary.doing("call"):
+            if self.error is not None:
+                raise self.error
 
         def both(name: str) -> None:
             step(name)
             self.on_step(name)
 
-        return open_folder(self.root(station.code), VisitLimits(reserve_bytes=0), step=both)
+        limits = VisitLimits(reserve_bytes=0)
+        return open_folder(self.root(station.code), limits, step=both, diary=diary)
 
     def root(self, code: str) -> Path:
         return self.folder / code

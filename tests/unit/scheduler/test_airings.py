@@ -18,8 +18,13 @@ from scheduler.airing_log import (
     themes_in_use,
     whole_log,
 )
-from scheduler.airings import confirm_airing, confirm_airings, day_schedule
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit, WrongState
+from scheduler.airings import (
+    confirm_airing,
+    confirm_airings,
+    day_schedule,
+    object_to_airing,
+)
+from scheduler.errors import InputInvalid, NotAllowed, NotFound, OutsideUnit, WrongState
 from scheduler.store import ledger
 from scheduler.store.models import Airing, LedgerEntry, Person, Programme
 from scheduler.store.states import AiringState, Grade
@@ -316,3 +321,48 @@ def test_two_people_at_once_are_both_in_the_ledger(scene: Scene) -> None:
     with scene.base.database.read() as session:
         said = session.scalars(select(LedgerEntry.what).order_by(LedgerEntry.seq)).all()
     assert said.count("airing_confirmed") == 4
+
+
+def test_a_word_against_the_log_stands_beside_it(scene: Scene) -> None:
+    """Neither goes away: the proof of the log, and who says otherwise; each word is an entry."""
+    scene.night("13579")
+    [planned] = scene.airings()
+    key = (planned.station_id, planned.planned_at)
+    district, technician = of_district(scene, "lynhan", "353"), someone(scene.base, "technician")
+    editor = someone(scene.base, "editor")
+
+    def says(heard: bool, by: Person = district, reason: str = "Tăng âm hỏng") -> None:
+        object_to_airing(scene.base, *key, by=by, heard=heard, reason=reason)
+
+    def stands() -> tuple[AiringState, Grade, bool | None]:
+        with scene.base.database.read() as session:
+            [row] = airing_log(session, LogFilter(MONDAY, MONDAY))
+            return row.state, row.grade, row.objection.heard if row.objection else None
+
+    with pytest.raises(InputInvalid, match="confirm it instead"):
+        says(False)
+    scene.change(planned, state=A.LATE, grade=Grade.A)
+    for wrong in (
+        lambda: says(True),  # what the log says
+        lambda: says(False, reason=" "),
+        lambda: says(False, by=technician),
+        lambda: says(False, by=of_district(scene, "kimbang", "350")),
+    ):
+        with pytest.raises((InputInvalid, NotAllowed, OutsideUnit)):
+            wrong()
+    assert stands() == (A.LATE, Grade.A, None)
+
+    says(False)
+    assert stands() == (A.LATE, Grade.A, False)
+    with pytest.raises(InputInvalid, match="proved this airing already"):
+        confirm_airing(scene.base, *key, by=editor, aired=False)
+    with pytest.raises(InputInvalid):
+        says(False, by=editor)  # it stands there already
+    says(True, by=editor, reason="Đã hỏi lại")
+    assert stands() == (A.LATE, Grade.A, None)
+
+    with scene.base.database.read() as session:
+        entries = session.query(LedgerEntry).filter_by(what="airing_contested").all()
+    assert [(one.who, one.detail["aired"], one.detail["proved"]) for one in entries] == [
+        ("lynhan", False, "late"), (editor.username, True, "late"),
+    ]  # fmt: skip

@@ -1,10 +1,13 @@
-"""What somebody decides about one day of a slot: skip it, move it, play another programme.
+"""
+What somebody decides about one day of a slot: skip it, move it, play another programme, or let it
+last longer or shorter.
 
 For all who hear it, or at one unit or one station alone: ``scheduler.hearing`` says which counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -38,7 +41,11 @@ _FARTHEST_MOVE = timedelta(days=366)  # overlaps are looked for so far
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to become of one day; neither a new start nor a programme means: skip it."""
+    """
+    What is to become of one day; neither a new start nor a programme nor a length: skip it.
+
+    A length may also go with a move or with another programme.
+    """
 
     on: date
     reason: str
@@ -46,6 +53,7 @@ class Decision:
     moved_at: time | None = None
     programme_id: int | None = None
     place: str | None = None  # unit:CODE or station:CODE; none: wherever it is heard
+    seconds: int | None = None  # how long it lasts on that day; none: as always
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", one_line(self.reason, 300))
@@ -55,12 +63,16 @@ class Decision:
             raise InputInvalid(problem="a move needs its new day and its new time")
         if self.moved_on is not None and self.programme_id is not None:
             raise InputInvalid(problem="either move it or play another programme")
+        if self.seconds is not None and not 1 <= self.seconds <= 86_400:
+            raise InputInvalid(problem="a slot lasts 1 second to 24 hours")
 
     @property
     def kind(self) -> str:
         if self.moved_on is not None:
             return "move"
-        return "skip" if self.programme_id is None else "replace"
+        if self.programme_id is not None:
+            return "replace"
+        return "skip" if self.seconds is None else "length"
 
 
 def decide(hub: Hub, slot_id: int, decision: Decision, *, by: Person) -> SlotException:
@@ -70,7 +82,8 @@ def decide(hub: Hub, slot_id: int, decision: Decision, *, by: Person) -> SlotExc
     Raises:
         InputInvalid: the slot does not air on that day, or not at that place, or one of the
             moments is over.
-        SlotRefused: the new time is taken at one of the stations, or no time of theirs.
+        SlotRefused: the new time or length is taken at one of the stations, or breaks a rule of
+            their air.
         AlreadyExists: something was decided about that day and place before; take it back first.
         OutsideUnit: the slot is of others; at places of one's own a normal one may be changed.
     """
@@ -95,8 +108,9 @@ def decide_in(
         created_at=hub.clock.now(),
     )  # fmt: skip
     slot.exceptions.append(made)
-    if decision.kind == "move" and slot.removed_at is None:
-        refuse_problems(hub, session, slot, moved_on=decision.moved_on)
+    if decision.moved_on or decision.seconds:
+        if slot.removed_at is None:
+            refuse_problems(hub, session, slot, moved_on=decision.moved_on or decision.on)
     elif decision.kind == "replace" and decision.place and slot.programme_class != "urgent":
         refuse_overlap(hub, session, slot)  # the time may be free only because all others moved
     if decision.kind != "skip" and slot.programme_class != "urgent":
@@ -249,8 +263,19 @@ def _check(
         instead = get_programme(session, decision.programme_id)
         if instead.state not in (ProgrammeState.READY, ProgrammeState.APPROVED):
             raise WrongState(what=str(instead), state=instead.state.value)
-        if (instead.ms or 0) > min(one.seconds for one in lines) * 1000:
+    if decision.programme_id is not None or decision.seconds is not None:
+        _check_room(session, decision, lines)
+
+
+def _check_room(session: Session, decision: Decision, lines: Sequence[Slot]) -> None:
+    """What airs must fit into what it lasts on that day; a length must change something."""
+    for line in lines:
+        airs = decision.programme_id or line.programme_id
+        sound = get_programme(session, airs) if airs is not None else None
+        if sound is not None and (sound.ms or 0) > (decision.seconds or line.seconds) * 1000:
             raise InputInvalid(problem="the programme is longer than the slot")
+    if decision.kind == "length" and all(one.seconds == decision.seconds for one in lines):
+        raise InputInvalid(problem="it lasts so long on every day")
 
 
 def _note(
@@ -260,5 +285,6 @@ def _note(
         session, at=hub.clock.now(), who=by.username, what=what, subject=f"slot {slot.id}",
         on=made.on.isoformat(), kind=made.kind, reason=made.reason,
         **({"moved_on": made.moved_on.isoformat()} if made.moved_on else {}),
+        **({"seconds": made.seconds} if made.seconds else {}),
         **({"place": place_of(made)} if not made.is_for_all else {}),
     )  # fmt: skip

@@ -35,7 +35,7 @@ def change_of(one: SlotException) -> Change:
     to = None
     if one.moved_on is not None and one.moved_at is not None:
         to = datetime.combine(one.moved_on, one.moved_at)
-    return Change(one.kind, to, one.programme_id)
+    return Change(one.kind, to, one.programme_id, one.seconds)
 
 
 def audience_ids(targets: Iterable[SlotTarget], inside: Map) -> set[int]:

@@ -168,7 +168,7 @@ def has_what_may_not_air(session: Session, on: date, now: datetime) -> bool:
 
 
 def decided_today(session: Session, on: date, slot_ids: Iterable[int]) -> set[int]:
-    """The slots of which somebody skipped, moved, replaced or gave back this very day."""
+    """The slots of which somebody decided about this very day, or gave it back."""
     mine = or_(SlotException.on == on, SlotException.moved_on == on)
     found = set(session.scalars(select(SlotException.slot_id).where(mine)))
     given_back = session.scalars(

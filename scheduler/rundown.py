@@ -92,7 +92,7 @@ class Rundowns:
         sources: Sequence[Source] = sources_of(slot)
         if instead is not None:
             sources = (Source("programme", instead),)
-        room_ms = slot.seconds * 1000
+        room_ms = _length_ms(occurrence)
         places = []
         for position, source in enumerate(sources):
             choice = self._choices.choose(slot, place_at, position, source, room_ms)
@@ -147,7 +147,7 @@ class Rundowns:
         if ident is not None:
             ms += self._length(ident, listener.profile)
         if rundown.stream is not None:
-            ms = slot.seconds * 1000
+            ms = _length_ms(rundown.occurrence)
         return Row(
             on, slot.id, sound.id, slot.programme_class, ms, slot.late_ok_s,
             ident.id if ident else None, rundown.stream,
@@ -172,6 +172,10 @@ class Rundowns:
         if not slot.stream:
             return None
         return slot.stream if is_allowed(slot.stream, self._settings) else None
+
+
+def _length_ms(one: Occurrence) -> int:
+    return round((one.ends_at - one.starts_at).total_seconds() * 1000)
 
 
 def _behind(at: datetime, ms: int) -> datetime:

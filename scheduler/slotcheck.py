@@ -55,7 +55,7 @@ class Line:
         """Whether it may air for the first time only after two months."""
         parts = parts_of(self.rule.rrule)
         is_frequent = parts.get("FREQ") in ("DAILY", "WEEKLY") and not parts.keys() & _MAKES_RARE
-        return not is_frequent or any(one.to for one in self.changes.values())
+        return not is_frequent or any(one.to or one.seconds for one in self.changes.values())
 
 
 @dataclass(frozen=True)

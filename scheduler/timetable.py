@@ -36,9 +36,10 @@ class Rule:
 class Change:
     """What a person decided about one day of a rule."""
 
-    kind: str  # skip, move, replace
+    kind: str  # skip, move, replace, length
     to: datetime | None = None  # of a move: the new local start, without a zone
     programme_id: int | None = None  # of a replacement
+    seconds: int | None = None  # how long it lasts on that day; none: as the rule says
 
 
 Changes = Mapping[date, Change]  # by the day on which the rule itself would air
@@ -87,7 +88,8 @@ def _occurrence(
     rule: Rule, day: date, local: datetime, zone: ZoneInfo, change: Change | None
 ) -> Occurrence:
     starts_at = to_utc(local, zone)
-    ends_at = starts_at + timedelta(seconds=rule.seconds)
+    seconds = rule.seconds if change is None or change.seconds is None else change.seconds
+    ends_at = starts_at + timedelta(seconds=seconds)
     return Occurrence(starts_at.astimezone(zone).date(), starts_at, ends_at, day, change)
 
 
@@ -114,7 +116,7 @@ def _starts(
     first, last = first - _A_DAY, last + _A_DAY
     for day in _days(rule, first, last):
         change = changes.get(day)
-        if change is None or change.kind == "replace":
+        if change is None or change.kind in ("replace", "length"):
             yield day, datetime.combine(day, rule.starts_at), change
     for day, change in changes.items():
         is_near = change.to is not None and first <= change.to.date() <= last

@@ -200,6 +200,7 @@ class _Telling:
             "who": self._name(change.created_by),
             "moved_on": change.moved_on,
             "moved_at": change.moved_at,
+            "seconds": change.seconds,
             "place": _called(change),
         }
         return Detail(change.created_at, f"exception_{change.kind}", facts)

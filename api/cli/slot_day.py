@@ -11,7 +11,7 @@ from api.cli.documents import Document
 from api.cli.options import DATE, TIME, acting, command
 from api.cli.run import Run
 from api.cli.screen import Screen
-from api.i18n import Translator
+from api.daywords import becomes
 from api.i18n import mark as _
 from scheduler.exceptions import Decision, decide, place_of, take_back
 from scheduler.slots import find_slot
@@ -23,6 +23,7 @@ from scheduler.store.models import SlotException
     'loa slot change 3 17/10/2022 --reason "Mất điện theo lịch" --by lan',
     'loa slot change 3 17/10/2022 --to 18/10/2022 --at 17:00 --reason "Họp dân" --by lan',
     'loa slot change 3 17/10/2022 --programme 9 --reason "Tin bão" --by lan',
+    'loa slot change 3 17/10/2022 --minutes 30 --reason "Họp Hội đồng nhân dân" --by lan',
     'loa slot change 3 17/10/2022 --where station:dao-ly --reason "Mất điện" --by lan',
 )
 @click.argument("id", type=int)
@@ -30,6 +31,7 @@ from scheduler.store.models import SlotException
 @click.option("--to", "moved_on", type=DATE, help="Move it to this day.")
 @click.option("--at", "moved_at", type=TIME, metavar="HH:MM", help="And to this local time.")
 @click.option("--programme", "programme_id", type=int, metavar="ID", help="Play this instead.")
+@click.option("--minutes", type=click.IntRange(1, 1440), help="How long it lasts on that day.")
 @click.option("--where", "place", metavar="PLACE", help="Only at unit:CODE or station:CODE.")
 @click.option("--reason", required=True, help="It stands in the records.")
 @acting
@@ -41,30 +43,34 @@ def change(
     moved_on: date | None,
     moved_at: time | None,
     programme_id: int | None,
+    minutes: int | None,
     place: str | None,
     reason: str,
     by: str,
 ) -> None:
     """
-    Skip, move or replace one day of a line.
+    Skip, move or replace one day of a line, or give it another length.
 
-    Without --to and --programme the day is skipped. With --where only that unit or station
-    differs, and what is decided for it counts before what is decided for more. Run "loa plan"
-    after it.
+    Without --to, --programme and --minutes the day is skipped. --minutes also goes with the other
+    two. With --where only that unit or station differs, and what is decided for it counts before
+    what is decided for more. Run "loa plan" after it.
     """
-    decision = Decision(day, reason, moved_on, moved_at, programme_id, place)
+    seconds = None if minutes is None else minutes * 60
+    decision = Decision(day, reason, moved_on, moved_at, programme_id, place, seconds)
     with run.hub() as hub:
         made = decide(hub, id, decision, by=run.person(hub, by))
     sentence = {
         "skip": _("It does not air on {day}."),
         "move": _("It airs on {moved_on} at {moved_at} instead of {day}."),
         "replace": _("Another programme airs on {day}."),
+        "length": _("It lasts {length} on {day}."),
     }[made.kind]
     tr = run.translator
     fields = {
         "day": tr.day(day),
         "moved_on": tr.day(moved_on) if moved_on else "",
         "moved_at": tr.time(moved_at) if moved_at else "",
+        "length": tr.minutes((made.seconds or 0) * 1000),
     }
     run.tell(_document(made), lambda screen: _show(screen, sentence, fields, place))
 
@@ -124,19 +130,11 @@ def _show_days(screen: Screen, found: Sequence[SlotException]) -> None:
         return
     screen.table(
         [_("Day"), _("Where"), _("What was done"), _("Why")],
-        [(tr.day(one.on), place_of(one) or "", _becomes(tr, one), one.reason) for one in found],
+        [(tr.day(one.on), place_of(one) or "", becomes(tr, one), one.reason) for one in found],
     )
 
 
-def _becomes(tr: Translator, one: SlotException) -> str:
-    if one.moved_on is not None and one.moved_at is not None:
-        said = _("It airs at {time} on {day} instead.")
-        return tr.text(said, time=tr.time(one.moved_at), day=tr.day(one.moved_on))
-    if one.programme is not None:
-        return tr.text(_("{title} airs instead."), title=one.programme.title)
-    return tr.text(_("It does not air."))
-
-
 def _document(one: SlotException) -> Document:
-    columns = ("slot_id", "on", "kind", "moved_on", "moved_at", "programme_id", "reason")
+    columns = ("slot_id", "on", "kind", "moved_on", "moved_at", "programme_id", "seconds",
+               "reason")  # fmt: skip
     return {**{name: getattr(one, name) for name in columns}, "place": place_of(one)}

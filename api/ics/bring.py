@@ -235,14 +235,14 @@ class _Bringing:
         reason = new.reason or self.desk.translator.text(mark("from a calendar"))
         if new.moved_to is not None:
             to = new.moved_to
-            return Decision(on, reason, to.date(), to.time(), place=place)
+            return Decision(on, reason, to.date(), to.time(), place=place, seconds=new.seconds)
         if new.programme_sha256 is None:
-            return Decision(on, reason, place=place)
+            return Decision(on, reason, place=place, seconds=new.seconds)
         programme_id = self._programme(new.programme_sha256)
         if programme_id is None:
             day = f"{on:%d/%m/%Y}"
             raise InputInvalid(problem=said("the programme of {day} is not here", day=day))
-        return Decision(on, reason, programme_id=programme_id, place=place)
+        return Decision(on, reason, programme_id=programme_id, place=place, seconds=new.seconds)
 
 
 def count(found: Sequence[Brought], what: str) -> int:

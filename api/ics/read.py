@@ -21,7 +21,9 @@ Day = tuple[date, str]  # with the place at which alone it differs; empty: every
 Event = Any  # the library's own types say that every property may be any of thirty kinds
 _DECISION = re.compile(
     r"(\d{8}) (-|(?:unit|station):[A-Za-z0-9._-]{1,40}) "
-    r"(skip|move (\d{8}T\d{4})|replace ([0-9a-f]{64})) ?(.*)"
+    r"(?:skip|length:(\d{1,5})"
+    r"|move(?::(\d{1,5}))? (\d{8}T\d{4})"
+    r"|replace(?::(\d{1,5}))? ([0-9a-f]{64})) ?(.*)"
 )
 _ORDER = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "BYMONTH", "BYMONTHDAY", "BYDAY")
 
@@ -33,6 +35,7 @@ class OtherDay:
     moved_to: datetime | None = None  # local, without a zone
     programme_sha256: str | None = None
     reason: str = ""
+    seconds: int | None = None  # another length than on other days
 
 
 @dataclass(frozen=True)
@@ -152,12 +155,23 @@ def _with_other_day(event: Event, line: CalendarLine | None, zone: ZoneInfo) -> 
         starts_at = _local(event, "DTSTART", zone)
         is_moved = starts_at != datetime.combine(on, line.starts_at)
         sha256 = str(event.get("X-LOA-PROGRAMME", "")) or None
-        if not is_moved and sha256 is None:
+        seconds = _other_length(event, line, starts_at, zone)
+        if not is_moved and sha256 is None and seconds is None:
             return line  # another colour or note: nothing that we air
         other = OtherDay(starts_at if is_moved else None, None if is_moved else sha256,
-                         _text(event, "COMMENT"))  # fmt: skip
+                         _text(event, "COMMENT"), seconds)  # fmt: skip
     days = {**line.other_days, (on, ""): other}
     return CalendarLine(**{**vars(line), "other_days": days})
+
+
+def _other_length(
+    event: Event, line: CalendarLine, starts_at: datetime, zone: ZoneInfo
+) -> int | None:
+    """How long this day lasts, where that is not what the line says."""
+    if "DURATION" not in event and "DTEND" not in event:
+        return None
+    seconds = _seconds(event, starts_at, zone)
+    return None if seconds == line.seconds else seconds
 
 
 # ── Single properties ──────────────────────────────────────────────────────────────────────────
@@ -297,10 +311,12 @@ def _decisions(event: Event) -> Iterator[tuple[Day, OtherDay]]:
         parts = _DECISION.fullmatch(_plain(one))
         if parts is None:
             raise InputInvalid(problem=said('"{text}" is no decision', text=_plain(one)[:60]))
-        day, place, _, moved_to, sha256, reason = parts.groups()
+        day, place, alone, of_move, moved_to, of_replacement, sha256, reason = parts.groups()
+        seconds = alone or of_move or of_replacement
         on = datetime.strptime(day, "%Y%m%d").date()  # noqa: DTZ007 - local
         to = datetime.strptime(moved_to, "%Y%m%dT%H%M") if moved_to else None  # noqa: DTZ007
-        yield (on, place.removeprefix("-")), OtherDay(to, sha256, reason[:300])
+        length = int(seconds) if seconds else None
+        yield (on, place.removeprefix("-")), OtherDay(to, sha256, reason[:300], length)
 
 
 def _all(event: Event, name: str) -> list[Any]:

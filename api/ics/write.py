@@ -174,6 +174,8 @@ def _main(
 def _decision(one: SlotException) -> str:
     """What the calendar itself does not show to all its readers, as ``read`` takes it apart."""
     what, place = one.kind, place_of(one) or "-"
+    if one.seconds is not None:
+        what += f":{one.seconds}"
     if one.moved_on is not None and one.moved_at is not None:
         what += f" {datetime.combine(one.moved_on, one.moved_at):%Y%m%dT%H%M}"
     elif one.programme is not None:
@@ -188,12 +190,14 @@ def _told(one: SlotException, desk: Desk) -> str:
         "skip": mark("{day}, {place}: it does not air. {reason}"),
         "move": mark("{day}, {place}: it airs at {time} on {to}. {reason}"),
         "replace": mark("{day}, {place}: {title} airs instead. {reason}"),
+        "length": mark("{day}, {place}: it lasts {length}. {reason}"),
     }[one.kind]
     return tr.text(
         said, day=tr.day(one.on), place=_called(one), reason=one.reason,
         time=tr.time(one.moved_at) if one.moved_at else "",
         to=tr.day(one.moved_on) if one.moved_on else "",
         title=one.programme.title if one.programme else "",
+        length=tr.minutes((one.seconds or 0) * 1000),
     )  # fmt: skip
 
 
@@ -213,12 +217,15 @@ def _part(slot: Slot, one: SlotException, desk: Desk) -> Event:
 
 
 def _other_day(slot: Slot, one: SlotException, desk: Desk) -> Event:
-    """A day that was moved, or on which another programme airs."""
+    """A day that was moved, or on which another programme airs, or of another length."""
     starts_at = datetime.combine(one.on, slot.starts_at)
     if one.moved_on is not None and one.moved_at is not None:
         starts_at = datetime.combine(one.moved_on, one.moved_at)
     title = one.programme.title if one.programme else slot.title
     event = _event(slot, desk, starts_at, title)
+    if one.seconds is not None:
+        del event["duration"]
+        event.add("duration", timedelta(seconds=one.seconds))
     event.add("recurrence-id", _on(slot, one.on, desk))
     event.add("comment", one.reason)
     if one.programme is not None:

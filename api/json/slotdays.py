@@ -23,7 +23,9 @@ _PLACE = r"^(unit|station):[A-Za-z0-9-]{1,40}$"
 
 
 class DayIn(BaseModel):
-    """What becomes of one day: moved, or another programme, or (neither) left out."""
+    """
+    What becomes of one day: moved, another programme, another length, or (none of them) left out.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -43,6 +45,9 @@ class DayIn(BaseModel):
     moved_on: date | None = None
     moved_at: LocalTime | None = None
     programme_id: int | None = Field(None, ge=1, le=MAX_ID)
+    seconds: int | None = Field(
+        None, ge=1, le=86_400, description="how long it lasts on that day, also of what is moved"
+    )
     place: str | None = Field(
         None, pattern=_PLACE, description="only there: unit:CODE or station:CODE"
     )
@@ -53,10 +58,11 @@ class DayOut(BaseModel):
 
     slot_id: int
     on: date
-    kind: Literal["skip", "move", "replace"]
+    kind: Literal["skip", "move", "replace", "length"]
     moved_on: date | None
     moved_at: LocalTime | None
     programme_id: int | None
+    seconds: int | None
     reason: str
     place: str | None
     created_at: AwareDatetime

@@ -11,15 +11,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
+from api.daywords import becomes
 from api.errors import status_of
 from api.fields import PathId
-from api.i18n import LoaError, Translator
+from api.i18n import LoaError, Translator, mark
 from api.moments import in_sight
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.pages.slotform import WEEKDAYS
 from api.pages.slotplaces import day_places
-from api.pages.slottyped import Typed
+from api.pages.slottyped import Typed, seconds_of, shown_minutes
 from api.pages.timetable import PLANNERS, Planner
 from api.rulewords import describe
 from api.scope import MOST_CHOICES, Scope, scope_of, station_in
@@ -44,7 +45,9 @@ _LISTED = 300  # stations: more are found by their unit, or from their own page
 Code = Annotated[str, Query(max_length=20)]
 StationCode = Annotated[str, Query(max_length=60)]
 
-_NOTHING_TYPED = {"what": "", "to": "", "at": "", "reason": "", "programme_id": ""}
+_NOTHING_TYPED = {
+    "what": "", "to": "", "at": "", "reason": "", "programme_id": "", "minutes": "",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,10 +141,12 @@ def day(
     on: date,
     to: Annotated[str, Query(max_length=10)] = "",
     at: Annotated[str, Query(max_length=5)] = "",
+    minutes: Annotated[str, Query(max_length=7)] = "",
     place: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
-    """One day of a slot; a drag in the calendar leads here with the new time filled in."""
-    return _day_page(request, viewer, slot_id, on, {"to": to, "at": at, "place": place})
+    """One day of a slot; a drag in the calendar leads here, the new time or length filled in."""
+    typed = {"to": to, "at": at, "minutes": minutes, "place": place}
+    return _day_page(request, viewer, slot_id, on, typed)
 
 
 @router.post("/{slot_id}/days/{on}", dependencies=[Depends(checked_form)])
@@ -155,10 +160,11 @@ def decide(
     to: Annotated[str, Form(max_length=10)] = "",
     at: Annotated[str, Form(max_length=8)] = "",
     programme_id: Annotated[str, Form(max_length=12)] = "",
+    minutes: Annotated[str, Form(max_length=7)] = "",
     place: Annotated[str, Form(max_length=60)] = "",
 ) -> Response:
     typed = {"what": what, "reason": reason, "to": to, "at": at, "programme_id": programme_id,
-             "place": place}  # fmt: skip
+             "minutes": minutes, "place": place}  # fmt: skip
     hub = hub_of(request)
     try:
         if what == "restore":
@@ -184,8 +190,12 @@ def _decision(on: date, typed: Mapping[str, str]) -> Decision:
             return Decision(on, reason, moved_on=moved_on, moved_at=moved_at, place=place)
         if typed["what"] == "replace":
             return Decision(on, reason, programme_id=int(typed["programme_id"]), place=place)
+        if typed["what"] == "length":
+            return Decision(
+                on, reason, place=place, seconds=seconds_of(typed["minutes"], "the length")
+            )
     except ValueError:
-        raise InputInvalid(problem="choose a day, a time or a programme") from None
+        raise InputInvalid(problem="choose a day, a time, a programme or a length") from None
     return Decision(on, reason, place=place)
 
 
@@ -263,7 +273,7 @@ def _day_page(
         request, "slot_day.html", status=status_of(error) if error else 200, viewer=viewer,
         slot=slot, on=on, typed={**_NOTHING_TYPED, **typed}, scope=scope, programmes=usable,
         places=places, is_over=starts_at <= hub.clock.now(), may_plan=viewer.may(*PLANNERS),
-        every_day=every_day,
+        every_day=every_day, becomes=becomes, shown_minutes=shown_minutes,
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
 
@@ -281,6 +291,10 @@ def _every_day(slot: Slot, on: date, typed: Mapping[str, str], tr: Translator) -
     """What a drag means when it is meant for every day; without a drag, the form as it is."""
     path = f"/timetable/{slot.id}/edit"
     back = {"back": f"/timetable/calendar?on={on}"}
+    if typed.get("minutes"):  # its lower edge was dragged: only the length
+        query = urlencode({"minutes": typed["minutes"], **back})
+        length = tr.text(mark("{minutes} minutes long"), minutes=typed["minutes"])
+        return EveryDay(f"{path}?{query}", f"{describe(rule_of(slot), tr)}, {length}", False)
     try:
         at, to = (
             time.fromisoformat(typed.get("at", "")),

@@ -133,8 +133,8 @@ class Typed:
             ident_id=programme_number(self.ident_id) if self.ident_id else None,
             filler_id=programme_number(self.filler_id) if self.filler_id else None,
             starts_at=typed_time(self.starts_at),
-            seconds=_seconds(self.minutes, "the length") if self.minutes.strip() else None,
-            late_ok_s=_seconds(self.late_minutes or "0", "how late it may begin"),
+            seconds=seconds_of(self.minutes, "the length") if self.minutes.strip() else None,
+            late_ok_s=seconds_of(self.late_minutes or "0", "how late it may begin"),
             kind=self.kind,
             rrule=self.rrule(),
             programme_class=self.programme_class,
@@ -297,7 +297,7 @@ _NO_NUMBER: Mapping[str, str] = {
 }
 
 
-def _seconds(text: str, what: str) -> int:
+def seconds_of(text: str, what: str) -> int:
     """Minutes, or minutes and seconds."""
     minutes, colon, rest = text.strip().partition(":")
     if colon and (len(rest) != 2 or _whole(rest, what) > 59):

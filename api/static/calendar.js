@@ -48,8 +48,7 @@
     },
     eventResize: ({ event, revert }) => {
       revert();
-      const path = `/timetable/${event.id.split("/")[0]}/edit`;
-      go(path, { minutes: minutes(event.start, event.end), back: data.back });
+      go(dayPath(event.id), { minutes: minutes(event.start, event.end) });
     },
     select: ({ start, end }) => go("/timetable/new", {
       valid_from: day(start), days: DAYS[start.getDay()], starts_at: clock(start),

@@ -55,20 +55,24 @@ def test_the_lower_edge_changes_the_length_after_a_question(
     site: Site,
     browser: Browser,
 ) -> None:
-    """The form says what every day would become; until it is saved nothing is changed."""
+    """This day alone, or every day of the slot; until something is saved nothing is changed."""
     watched = opened(browser, site, "huong", CALENDAR, width=1280)
     page = watched.page
     event = page.locator("#calendar .ec-event", has_text="Gương thoát nghèo").nth(2)
     x, y, width, height = box(event)
     drag(page, [(x + width / 2, y + height - 2), (x + width / 2, y + height + 30)])
-    page.wait_for_url("**/timetable/2/edit?minutes=*")
+    page.wait_for_url("**/timetable/2/days/*?minutes=*")
     minutes = int(page.input_value("#minutes"))
     assert minutes > 15
+    assert f"dài {minutes} phút" in page.inner_text("section[aria-labelledby=every]")
+    page.click("section[aria-labelledby=every] a.button")
+    page.wait_for_url("**/timetable/2/edit?minutes=*")
+    assert int(page.input_value("#minutes")) == minutes
     assert "Không vướng gì" in page.inner_text("#check")
     assert stands(site).seconds == 900
 
     page.click("button.main")
-    page.wait_for_url("**/timetable/calendar?view=week&on=2022-10-24&done=slot_changed")
+    page.wait_for_url("**/timetable/calendar?on=*&done=slot_changed")
     assert stands(site).seconds == minutes * 60
     draft = page.locator("#calendar .ec-event.draft").first
     expect(draft).to_contain_text("(bản nháp)")

@@ -120,10 +120,11 @@ class SlotException(Base):
     on: Mapped[date]  # a day that the rule names
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     station_id: Mapped[int | None] = mapped_column(ForeignKey("station.id"))
-    kind: Mapped[str] = mapped_column(String(20))  # skip, move, replace
+    kind: Mapped[str] = mapped_column(String(20))  # skip, move, replace, length
     moved_on: Mapped[date | None]  # where a move goes, local
     moved_at: Mapped[time | None]
     programme_id: Mapped[int | None] = mapped_column(ForeignKey("programme.id"))  # instead
+    seconds: Mapped[int | None]  # another length, by itself or of what moves or replaces
     reason: Mapped[str] = mapped_column(String(300))
     created_by: Mapped[int] = mapped_column(ForeignKey("person.id"))
     created_at: Mapped[datetime]

@@ -93,7 +93,7 @@ def brought(hub: Hub, content: bytes) -> list[str]:
 def as_said(one: Slot) -> tuple[SlotDetails, list[tuple[Any, ...]]]:
     """Everything about a line that a person could have said, in words that travel."""
     decided = [
-        (e.on, e.kind, e.moved_on, e.moved_at, e.programme_id, e.reason, place_of(e))
+        (e.on, e.kind, e.moved_on, e.moved_at, e.programme_id, e.seconds, e.reason, place_of(e))
         for e in one.exceptions
     ]
     return replace(details_of(one), uid=None), sorted(decided, key=repr)
@@ -117,13 +117,15 @@ def decisions(draw: st.DrawFn) -> Decision:
     on = MONDAY + draw(st.integers(1, 9)) * A_DAY
     place = draw(st.sampled_from([None, "unit:13579", "station:s13579", "station:s13285",
                                   "unit:353", "unit:35"]))  # fmt: skip
-    kind = draw(st.sampled_from(["skip", "move", "replace"]))
+    kind = draw(st.sampled_from(["skip", "move", "replace", "length"]))
     more: dict[str, Any] = {}
+    if kind == "length" or (kind != "skip" and draw(st.booleans())):
+        more["seconds"] = draw(st.sampled_from([600, 1234]))
     if kind == "move":
-        more = {"moved_on": on + draw(st.integers(-1, 3)) * A_DAY,
-                "moved_at": time(draw(st.integers(12, 20)), draw(st.integers(0, 59)))}  # fmt: skip
+        more["moved_on"] = on + draw(st.integers(-1, 3)) * A_DAY
+        more["moved_at"] = time(draw(st.integers(12, 20)), draw(st.integers(0, 59)))
     elif kind == "replace":
-        more = {"programme_id": 4}
+        more["programme_id"] = 4
     return Decision(on, draw(reasons), place=place, **more)
 
 
@@ -199,6 +201,23 @@ def test_every_program_sees_the_day_of_its_own_place(province: Hub) -> None:
     assert "18/10/2022, Đài 13579: phát lúc 17:00 ngày 18/10/2022. Mất điện" in main["DESCRIPTION"]
     assert part["SUMMARY"] == "Tin sáng (Đài 13579)"
     assert part["UID"] != main["UID"]
+
+
+def test_a_day_of_another_length_is_one_event_with_another_duration(province: Hub) -> None:
+    """As every calendar shows it; what Outlook stretches there comes back as a decision."""
+    made = slot_of(province)
+    by = someone(province, "editor")
+    decide(province, made, Decision(TUESDAY, "Họp dân", seconds=1200), by=by)
+    [main, other] = Calendar.from_ical(exported(province)).walk("VEVENT")
+    assert other["RECURRENCE-ID"].dt == other["DTSTART"].dt
+    assert (other["DURATION"].dt, main["DURATION"].dt) == (
+        timedelta(minutes=20), timedelta(minutes=5),
+    )  # fmt: skip
+
+    stretched = exported(province).replace(b"DURATION:PT20M", b"DURATION:PT25M")
+    assert brought(province, stretched) == ["changed"]
+    [(one,)] = [line(province).exceptions]
+    assert (one.on, one.kind, one.seconds, one.reason) == (TUESDAY, "length", 1500, "Họp dân")
 
 
 def slot_of(hub: Hub) -> int:

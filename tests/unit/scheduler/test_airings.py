@@ -341,6 +341,7 @@ def test_a_word_against_the_log_stands_beside_it(scene: Scene) -> None:
 
     with pytest.raises(InputInvalid, match="confirm it instead"):
         says(False)
+    scene.clock.move_to(AT + timedelta(minutes=10))
     scene.change(planned, state=A.LATE, grade=Grade.A)
     for wrong in (
         lambda: says(True),  # what the log says

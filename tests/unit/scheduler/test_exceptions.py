@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 
 from scheduler import planner, slots
-from scheduler.errors import AlreadyExists, CoreError, InputInvalid, NotFound, SlotsOverlap
+from scheduler.airrules import set_rules
+from scheduler.errors import (
+    AlreadyExists,
+    CoreError,
+    InputInvalid,
+    NotFound,
+    SessionTooLong,
+    SlotsOverlap,
+)
 from scheduler.exceptions import Decision, decide, take_back
-from scheduler.store.models import Slot
+from scheduler.store.models import Slot, SlotException
 from scheduler.store.states import AiringState
 from tests.builders import programme, someone
 from tests.unit.scheduler.scene import MONDAY, Scene, local
@@ -118,6 +126,55 @@ def test_a_longer_programme_and_a_second_decision_are_refused(scene: Scene, dail
     change(scene, daily)
     with pytest.raises(AlreadyExists):
         change(scene, daily)
+
+
+def test_one_day_lasts_longer_or_shorter_and_its_list_fills_it(scene: Scene, daily: Slot) -> None:
+    """What airs is laid out for that day's length; the others stay as they were."""
+    first, second = daily.programme_id, programme(scene.base, "Tin hai", ms=240_000).id
+    slots.edit_slot(
+        scene.base, daily.id, by=someone(scene.base, "editor"),
+        changes={"programme_id": None, "items": (f"programme:{first}", f"programme:{second}"),
+                 "seconds": 300},
+    )  # fmt: skip
+    scene.plan()
+    assert [which for _, which in on_air(scene)] == [first] * 3  # the second has no room
+
+    change(scene, daily, seconds=600)
+    scene.plan()
+    assert [which for _, which in on_air(scene)] == [first, first, second, first]
+    take_back(scene.base, daily.id, TUESDAY, by=someone(scene.base, "editor"))
+    change(scene, daily, seconds=600, moved_on=WEDNESDAY, moved_at=time(11))
+    scene.plan()
+    assert on_air(scene)[-2:] == [
+        (local("11:00", WEDNESDAY), first), (local("11:05", WEDNESDAY), second),
+    ]  # fmt: skip
+
+
+def test_another_length_is_held_against_other_lines_windows_and_caps(
+    scene: Scene, daily: Slot
+) -> None:
+    """As a slot is, for that day alone; a refusal leaves nothing."""
+    scene.slot(programme(scene.base, "Tin sau"), at=time(5, 10), valid_to=None)
+    with pytest.raises(SlotsOverlap):
+        change(scene, daily, seconds=601)
+    change(scene, daily, seconds=600)
+    take_back(scene.base, daily.id, TUESDAY, by=someone(scene.base, "editor"))
+
+    set_rules(scene.base, "35", {"session_minutes": 12}, by=someone(scene.base, "editor"))
+    with pytest.raises(SessionTooLong):
+        change(scene, daily, seconds=480)
+    change(scene, daily, seconds=420)
+    for wrong in ({"seconds": 299}, {"seconds": 300}, {"seconds": 0}, {"seconds": 86_401}):
+        with pytest.raises(InputInvalid):  # shorter than its programme, as always, no length
+            change(scene, daily, on=WEDNESDAY, **wrong)
+    assert [(one.on, one.kind, one.seconds) for one in line_on(scene, daily)] == [
+        (TUESDAY, "length", 420)
+    ]
+
+
+def line_on(scene: Scene, slot: Slot) -> list[SlotException]:
+    with scene.base.database.read() as session:
+        return list(session.get_one(Slot, slot.id).exceptions)
 
 
 # ── A draft beside what airs ──────────────────────────────────────────────────────────────────

@@ -41,6 +41,11 @@ class CoreError(Exception):
         return (inspect.getdoc(type(self)) or "").format_map(self.fields)
 
 
+def said_of(error: CoreError) -> Said:
+    """An error as a part of another sentence."""
+    return Said(" ".join((inspect.getdoc(type(error)) or "").split()), error.fields)
+
+
 # ── The person who installed Loa acts ──────────────────────────────────────────────────────────
 
 
@@ -278,6 +283,12 @@ class ReleaseOverlaps(SlotRefused):
     """Released, "{slot}" overlaps "{other}" on air at {station} on {on}: {starts}-{ends}."""
 
     code = "release_overlaps"
+
+
+class ReleaseBreaksRules(SlotRefused):
+    """Released, "{slot}" breaks a rule of the air beside what stays on air. {problem}"""
+
+    code = "release_breaks_rules"
 
 
 class OutsideWindow(SlotRefused):

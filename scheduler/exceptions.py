@@ -21,7 +21,7 @@ from scheduler.hub import Hub
 from scheduler.lines import every_slot, is_draft, on_air, with_all
 from scheduler.programmes import get_programme
 from scheduler.registry import find_station
-from scheduler.releasecheck import airing, refuse_overlap_on_air
+from scheduler.releasecheck import airing, refuse_on_air
 from scheduler.slots import (
     SLOT_LOCK,
     refuse_foreign_unit,
@@ -114,7 +114,8 @@ def decide_in(
     elif decision.kind == "replace" and decision.place and slot.programme_class != "urgent":
         refuse_overlap(hub, session, slot)  # the time may be free only because all others moved
     if decision.kind != "skip" and slot.programme_class != "urgent":
-        _refuse_on_air(hub, session, slot)
+        on = decision.moved_on or (decision.on if decision.seconds else None)
+        _refuse_on_air(hub, session, slot, on)
     session.flush()
     _note(hub, session, "slot_day_changed", slot, made, by)
     return made
@@ -187,11 +188,15 @@ def _lines(session: Session, slot: Slot) -> list[Slot]:
     return lines
 
 
-def _refuse_on_air(hub: Hub, session: Session, slot: Slot) -> None:
-    """The draft was looked at; where it is not what airs, what airs is looked at too."""
+def _refuse_on_air(hub: Hub, session: Session, slot: Slot, on: date | None = None) -> None:
+    """
+    The draft was looked at; where it is not what airs, what airs is looked at too.
+
+    ``on``: the day of which windows and caps are looked at as well.
+    """
     air = airing(session)
     if slot.id in air and any(is_draft(one) for one in every_slot(session)):
-        refuse_overlap_on_air(hub, session, air, slot.id)
+        refuse_on_air(hub, session, air, slot.id, on=on)
 
 
 def _place(

@@ -1,4 +1,4 @@
-"""What would be on air after a release, held against itself.
+"""What would be on air after a release, held against itself and against the rules of the air.
 
 The drafts were checked against each other when they were written. A release of some of them puts a
 draft beside lines that air as they were, and nobody has looked at these two together.
@@ -6,14 +6,14 @@ draft beside lines that air as they were, and nobody has looked at these two tog
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy.orm import Session
 
 from scheduler.airrules import RuleBook
-from scheduler.errors import ReleaseOverlaps, SlotRefused
+from scheduler.errors import ReleaseBreaksRules, ReleaseOverlaps, SlotRefused, said_of
 from scheduler.hub import Hub
 from scheduler.lines import every_slot, on_air
 from scheduler.slotcheck import Checker, Line
@@ -25,12 +25,12 @@ Timetable = Mapping[int, Slot]  # what airs or would air, by the number of the s
 
 
 @dataclass(frozen=True)
-class Overlap:
-    """Two lines that would sound at one station at one time; the first one is released now."""
+class Conflict:
+    """A line that is released now, and what stands in its way: another line, or a rule."""
 
     slot_id: int
-    other_id: int
-    error: ReleaseOverlaps
+    other_id: int | None  # that sounds at one station at one time with it; none: a rule
+    error: ReleaseOverlaps | ReleaseBreaksRules
 
 
 def airing(session: Session) -> dict[int, Slot]:
@@ -40,40 +40,53 @@ def airing(session: Session) -> dict[int, Slot]:
     }
 
 
-def new_overlaps(
+def new_conflicts(
     hub: Hub, session: Session, now: Timetable, coming: Mapping[int, Slot | None]
-) -> Iterator[Overlap]:
+) -> Iterator[Conflict]:
     """
-    What would overlap if these slots aired like this (``None``: no more) beside all others.
+    What would stand in the way if these slots aired so (``None``: no more) beside all others.
 
-    Two that overlap on air already are no reason to refuse a change of one of them.
+    What is so on air already, and grows no worse, is no reason to refuse a change.
     """
     merged = {**now, **coming}
     after = {number: line for number, line in merged.items() if line is not None}
-    air_then, air_now = _Air(hub, session, after), _Air(hub, session, now)
+    air_then, air_now = Air(hub, session, after), Air(hub, session, now)
     for number in sorted(coming.keys() & after.keys()):
-        found = air_then.overlaps(after[number])
-        before = air_now.overlaps(now[number]).keys() if found and number in now else set()
+        line, was = after[number], now.get(number)
+        found = air_then.overlaps(line)
+        known = air_now.overlaps(was).keys() if found and was is not None else set()
         for other_id, problem in found.items():
-            if other_id not in before:
-                told = ReleaseOverlaps(
-                    stations=problem.stations, slot=after[number].title, **problem.fields
+            if other_id not in known:
+                told = ReleaseOverlaps(stations=problem.stations, slot=line.title, **problem.fields)
+                yield Conflict(number, other_id, told)
+        broken = air_then.broken_rules(line)
+        before = air_now.broken_rules(was) if broken and was is not None else []
+        for problem in broken:
+            if not any(_is_known(problem, one) for one in before):
+                rule = ReleaseBreaksRules(
+                    stations=problem.stations, slot=line.title, problem=said_of(problem)
                 )
-                yield Overlap(number, other_id, told)
+                yield Conflict(number, None, rule)
 
 
-def refuse_overlap_on_air(hub: Hub, session: Session, air: Timetable, slot_id: int) -> None:
+def refuse_on_air(
+    hub: Hub, session: Session, air: Timetable, slot_id: int, *, on: date | None = None
+) -> None:
     """
-    Hold one line that airs against all others that do.
+    Hold one line that airs against all others that do; with a day also against that day's rules.
 
     Raises:
-        SlotsOverlap: the first one.
+        SlotRefused: the first problem.
     """
-    for problem in _Air(hub, session, air).overlaps(air[slot_id]).values():
+    held, line = Air(hub, session, air), air[slot_id]
+    for problem in held.overlaps(line).values():
         raise problem
+    if on is not None:
+        for problem in held.broken_rules(line, on):
+            raise problem
 
 
-class _Air:
+class Air:
     """All that airs at one time; what it takes to compare is worked out once a first day."""
 
     def __init__(self, hub: Hub, session: Session, lines: Timetable) -> None:
@@ -84,14 +97,21 @@ class _Air:
 
     def overlaps(self, line: Slot) -> dict[int, SlotRefused]:
         """With which others a line overlaps from today on, the first time of each."""
-        checker, parts = self._checker(max(line.valid_from, self.hub.today()))
+        checker, parts = self.checked(line)
         found: dict[int, SlotRefused] = {}
         for part in parts:
-            for problem in checker.overlaps(part) if part.slot_id == line.id else ():
+            for problem in checker.overlaps(part):
                 found.setdefault(problem.fields["other_id"], problem)
         return found
 
-    def _checker(self, first: date) -> tuple[Checker, list[Line]]:
+    def broken_rules(self, line: Slot, on: date | None = None) -> list[SlotRefused]:
+        """Which windows and caps it breaks, together with what airs beside it."""
+        checker, parts = self.checked(line)
+        return [problem for part in parts for problem in checker.against_rules(part, on)]
+
+    def checked(self, line: Slot) -> tuple[Checker, Sequence[Line]]:
+        """A line as the checks see it, its largest audience first; nothing of an urgent one."""
+        first = max(line.valid_from, self.hub.today())
         if first not in self._checkers:
             inside, book = stations_by_unit(self.session, first), RuleBook(self.session)
             parts = [part for one in self.lines for part in lines_of(one, inside, book, first)]
@@ -100,4 +120,18 @@ class _Air:
             zone = self.hub.settings.zone
             made = Checker(self.session, parts, book, units.get, first=first, zone=zone)
             self._checkers[first] = made, parts
-        return self._checkers[first]
+        checker, parts = self._checkers[first]
+        mine = [part for part in parts if part.slot_id == line.id]
+        return checker, sorted(mine, key=lambda part: -len(part.stations))
+
+
+def _is_known(problem: SlotRefused, before: SlotRefused) -> bool:
+    """Whether it was so already, at all these stations and by as much."""
+    return (
+        type(problem) is type(before)
+        and problem.stations <= before.stations
+        and all(
+            problem.fields.get(name, 0) <= before.fields.get(name, 0)
+            for name in ("over_s", "count")
+        )
+    )

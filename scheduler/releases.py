@@ -14,7 +14,7 @@ from scheduler.errors import InputInvalid, NotFound, said
 from scheduler.hearing import Maps, days_looked_at, hearers, soundings
 from scheduler.hub import Hub
 from scheduler.lines import Content, draft_of, every_slot, is_draft, made_of, normal, write
-from scheduler.releasefixes import may_release, refuse_overlaps, refuse_release
+from scheduler.releasefixes import may_release, refuse_conflicts, refuse_release
 from scheduler.slots import SLOT_LOCK, refuse_foreign_unit
 from scheduler.slotversions import refuse_changed
 from scheduler.store import ledger
@@ -102,7 +102,8 @@ def release(
         InputInvalid: nothing has changed.
         OutsideUnit, NotFound: of a slot that was named.
         SlotChanged: a draft is not as it was looked at; the person looks again.
-        ReleaseOverlaps: beside what stays on air it cannot air so; it carries what would help.
+        ReleaseOverlaps, ReleaseBreaksRules: beside what stays on air it cannot air so; it carries
+            what would help.
     """
     people.require_role(by, *ROLES)
     with hub.database.write() as session:
@@ -138,7 +139,8 @@ def restore(hub: Hub, version: int | None = None, *, by: Person, note: str = "")
     Raises:
         NotFound: there is no such version.
         InputInvalid: it is what airs already.
-        ReleaseOverlaps: what the person may bring back overlaps what others have on air.
+        ReleaseOverlaps, ReleaseBreaksRules: what the person may bring back cannot stand beside
+            what others have on air.
     """
     people.require_role(by, *ROLES)
     with hub.database.write() as session:
@@ -157,7 +159,7 @@ def restore(hub: Hub, version: int | None = None, *, by: Person, note: str = "")
             raise InputInvalid(problem=said("release {version} is what airs", version=wanted))
         # As a whole it aired like that once; beside what others keep, a part of it never did.
         if any(not may_release(session, slot, by) for slot in slots.values()):
-            refuse_overlaps(hub, session, {
+            refuse_conflicts(hub, session, {
                 slot_id: made_of(session, slots[slot_id], content) if content else None
                 for slot_id, content in back.items()
             })  # fmt: skip

@@ -93,7 +93,7 @@ class Checker:
         """
         if line.programme_class == "urgent":
             return []
-        return [*self.overlaps(line), *self._against_rules(line, on)]
+        return [*self.overlaps(line), *self.against_rules(line, on)]
 
     def _all(self, line: Line) -> Iterator[object]:
         """Whatever stands in its way, the cheapest to find first; for who wants only one."""
@@ -182,7 +182,8 @@ class Checker:
 
     # ── Windows and caps ───────────────────────────────────────────────────────────────────────
 
-    def _against_rules(self, line: Line, on: date | None) -> list[SlotRefused]:
+    def against_rules(self, line: Line, on: date | None = None) -> list[SlotRefused]:
+        """Windows and caps alone, one problem of each kind with all its stations."""
         found: dict[type[SlotRefused], SlotRefused] = {}
         first, last = (on, on) if on else (self.first, self.first + _horizon(line))
         for stations, others in self._groups(line):

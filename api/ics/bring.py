@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from api.errors import EventProblem
 from api.i18n import mark
-from api.ics.read import CalendarLine, Day, OtherDay, read_calendar, reason_of
+from api.ics.read import CalendarLine, Day, OtherDay, read_calendar
 from api.ics.write import Desk, write_calendar
 from scheduler import people
-from scheduler.errors import CoreError, FileRefused, InputInvalid, RowProblem, said
+from scheduler.errors import CoreError, FileRefused, InputInvalid, RowProblem, said, said_of
 from scheduler.exceptions import Decision, decide_in, take_back_in
 from scheduler.hub import Hub
 from scheduler.slots import (
@@ -74,7 +74,7 @@ def bring(
                 with session.begin_nested():
                     found.append(bringing.one(line))
             except CoreError as error:
-                problems.append(EventProblem(event=line.title or line.uid, reason=reason_of(error)))
+                problems.append(EventProblem(event=line.title or line.uid, reason=said_of(error)))
         if problems:
             raise FileRefused(name=name, problems=problems)
         if dry_run:

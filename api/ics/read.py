@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar
 
 from api.errors import EventProblem, NoCalendar
-from scheduler.errors import CoreError, FileRefused, InputInvalid, RowProblem, Said, said
+from scheduler.errors import CoreError, FileRefused, InputInvalid, RowProblem, said, said_of
 from scheduler.recurrence import WEEKDAYS, check_rule
 
 MAX_BYTES, MAX_EVENTS = 5 << 20, 2_000
@@ -95,19 +95,13 @@ def _lines(events: list[Event], name: str, zone: ZoneInfo) -> list[CalendarLine]
             else:
                 lines[uid] = _line(event, uid, zone)
         except CoreError as error:
-            problems.append(EventProblem(event=_called(event), reason=reason_of(error)))
+            problems.append(EventProblem(event=_called(event), reason=said_of(error)))
         except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError):
             reason = said("it cannot be read")
             problems.append(EventProblem(event=_called(event), reason=reason))
     if problems:
         raise FileRefused(name=name, problems=problems)
     return list(lines.values())
-
-
-def reason_of(error: CoreError) -> Said:
-    """An error as a part of another sentence."""
-    msgid = " ".join((type(error).__doc__ or "").split())
-    return Said(msgid, error.fields)
 
 
 def _line(event: Event, uid: str, zone: ZoneInfo) -> CalendarLine:

@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from api.i18n import translator
 from scheduler import people, planner, releases, slots
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit, ReleaseOverlaps, SlotChanged
+from scheduler.airrules import read_window, set_rules
+from scheduler.errors import (
+    InputInvalid,
+    NotFound,
+    OutsideUnit,
+    ReleaseBreaksRules,
+    ReleaseOverlaps,
+    SlotChanged,
+)
 from scheduler.planner import PlanResult
 from scheduler.slots import SlotDetails
 from scheduler.slotversions import version_of
@@ -310,6 +319,58 @@ def test_a_commune_is_told_whom_to_ask(scene: Scene, daily: Slot) -> None:
 
     release(scene, slot_ids=[daily.id])
     assert releases.release(scene.base, by=officer).version == 3
+
+
+@pytest.mark.parametrize("cap", [{"session_minutes": 8}, {"sessions_a_day": 1}])
+def test_a_part_of_the_draft_may_not_break_a_cap_with_what_still_airs(
+    scene: Scene, daily: Slot, cap: dict[str, int]
+) -> None:
+    """The draft keeps the rule, its half does not; both ways out were tried and lead out."""
+    editor = someone(scene.base, "editor")
+    short = programme(scene.base, "Tin vắn", ms=120_000).id
+    is_long = "session_minutes" in cap
+    # Three minutes and four, one after the other; on air there are five, at 05:00.
+    edit(scene, daily, programme_id=short, seconds=180, starts_at=time(5 if is_long else 11))
+    details = SlotDetails(
+        title="Tin sớm", unit_code="35", audience=("unit:35",), programme_id=short, seconds=240,
+        starts_at=time(5, 6) if is_long else time(11, 3),
+    )  # fmt: skip
+    new = slots.add_slot(scene.base, details, by=editor)
+    set_rules(scene.base, "35", cap, by=editor)
+
+    with pytest.raises(ReleaseBreaksRules) as refused:
+        release(scene, slot_ids=[new.id])
+    told = translator("vi", scene.base.settings.zone).error(refused.value)
+    assert "“Tin sớm”" in told
+    assert "Đài 13579" in told
+    kinds = {fix.kind: fix for fix in refused.value.fixes}
+    if is_long:
+        assert kinds["edit_first"].instead[:3] == ("slot", "edit", str(new.id))
+    assert kinds["release_too"].changes == {"slot_ids": (daily.id, new.id)}
+    assert release(scene, slot_ids=kinds["release_too"].changes["slot_ids"]) == 2
+
+
+def test_a_window_that_was_set_meanwhile_refuses_a_draft_and_no_other_change(
+    scene: Scene, daily: Slot
+) -> None:
+    """What airs outside of it already may still be changed otherwise; a new line may not come."""
+    editor = someone(scene.base, "editor")
+    details = SlotDetails(
+        title="Tin trưa", unit_code="35", audience=("unit:35",), starts_at=time(11),
+        programme_id=programme(scene.base, "Tin trưa").id,
+    )  # fmt: skip
+    noon = slots.add_slot(scene.base, details, by=editor)
+    edit(scene, daily, late_ok_s=0)
+    set_rules(scene.base, "35", {"windows": (read_window("17:00-18:00"),)}, by=editor)
+
+    with pytest.raises(ReleaseBreaksRules) as refused:
+        release(scene)
+    assert [type(one) for one in refused.value.problems] == [ReleaseBreaksRules]
+    rest = next(fix for fix in refused.value.fixes if fix.kind == "leave_out")
+    assert rest.changes == {"slot_ids": (daily.id,)}
+    evening = next(fix for fix in refused.value.fixes if fix.kind == "edit_first")
+    edit(scene, noon, starts_at=evening.changes["starts_at"])
+    assert release(scene) == 2
 
 
 def test_two_that_overlap_on_air_already_do_not_lock_each_other(scene: Scene, daily: Slot) -> None:

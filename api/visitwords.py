@@ -48,6 +48,8 @@ _REACHED: Mapping[str, str] = {
     "renamed": mark("in its place, not confirmed yet"),
 }
 
+_SHORTEST_TOLD_MS = 50
+
 _DONE = Word(mark("done"), "check", "good")
 _BROKE_OFF = Word(mark("broke off here"), "cross", "bad")
 _UNFINISHED = Word(mark("not finished"), "dash", "wait")
@@ -186,6 +188,8 @@ def took(tr: Translator, ms: int | None) -> str:
     """How long a step took, to the tenth of a second where that says something."""
     if ms is None:
         return "–"
+    if ms < _SHORTEST_TOLD_MS:
+        return tr.text(mark("less than {s} s"), s=tr.number(0.1, 1))
     return tr.text(mark("{s} s"), s=tr.number(ms / 1000, 1 if ms < 100_000 else 0))
 
 

@@ -7,7 +7,7 @@ so few rows, whatever its line does.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -84,8 +84,9 @@ def last_visits(session: Session, station: Station) -> Sequence[StationVisit]:
     ).all()
 
 
-def step_began_at(visit: StationVisit, step: dict[str, Any]) -> datetime:
-    return visit.started_at + timedelta(milliseconds=step["after_ms"])
+def step_began_at(visit: StationVisit, step: Mapping[str, Any]) -> datetime:
+    after: int = step["after_ms"]
+    return visit.started_at + timedelta(milliseconds=after)
 
 
 def titles_of_files(session: Session, visits: Collection[StationVisit]) -> dict[str, str]:

@@ -80,7 +80,12 @@ def test_the_last_visits_are_told_step_by_step(site: Site) -> None:
     with site.client("lan") as client:
         page = client.get(CARD).text
         [told] = client.get(f"/api/v1{CARD}/visits").json()
-    for words in ("gọi thiết bị", "1,5 giây", "đã đến hơn một nửa", "h:22 không trả lời: no answer"):
+    for words in (
+        "gọi thiết bị",
+        "1,5 giây",
+        "đã đến hơn một nửa",
+        "h:22 không trả lời: no answer",
+    ):
         assert words in page
     assert [step["state"] for step in told["steps"]] == ["done", "broke_off", "unfinished"]
     assert told["steps"][1]["error_code"] == "unreachable"

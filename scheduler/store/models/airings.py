@@ -71,9 +71,10 @@ class Airing(Base):
     @property
     def objection(self) -> Objection | None:
         """A person's word that stands against what the player's log proves; the last counts."""
-        last = self.objections[-1] if self.objections else None
-        is_against = last is not None and last.heard != (self.state in HEARD_AIRINGS)
-        return last if self.grade is Grade.A and is_against else None
+        if self.grade is not Grade.A or not self.objections:
+            return None
+        last = self.objections[-1]
+        return last if last.heard != (self.state in HEARD_AIRINGS) else None
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.planned_at:%Y-%m-%dT%H:%MZ}"

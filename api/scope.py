@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from api.vietnamese import sort_key
@@ -120,13 +120,13 @@ def _units(
     found: list[_Named] = []
     while level:
         found += [_Named(*row) for row in level]
-        ids = [row.id for row in level]
-        below = (among(Unit.parent_id, ids), *valid_on(Unit, on))
-        if most is not None:
-            count = session.scalar(select(func.count()).select_from(Unit).where(*below)) or 0
-            if len(found) + count > most:
-                below = (among(Unit.parent_id, set(ids) & set(opened)), *valid_on(Unit, on))
-        level = session.execute(select(*columns).where(*below)).all()
+        ids = {row.id for row in level}
+        below = select(*columns).where(*valid_on(Unit, on))
+        room = None if most is None else max(most - len(found), 0)
+        one_too_many = None if room is None else room + 1
+        level = session.execute(below.where(among(Unit.parent_id, ids)).limit(one_too_many)).all()
+        if room is not None and len(level) > room:
+            level = session.execute(below.where(among(Unit.parent_id, ids & set(opened)))).all()
     return found
 
 

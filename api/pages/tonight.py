@@ -92,6 +92,8 @@ def look_at(request: Request, person: Person, on: date, unit: str, opened: int |
 
 
 def _first(session: Session, now: datetime, on: date, standing: Standing) -> list[StationLine]:
+    if not standing.failing:
+        return []
     order = [one.station_id for one in sorted(standing.failing, key=_soonest_first)]
     lines = station_board(session, now, on=on, station_ids=order[:MOST_FAILURES])
     return sorted(lines, key=lambda line: order.index(line.station.id))

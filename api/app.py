@@ -107,6 +107,8 @@ def _told_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if request.url.path.startswith(_FOR_PROGRAMS):
         return validation_problem(request, error)
+    if all(one["loc"][0] == "path" for one in error.errors()):
+        return _error_page(request, PageMissing())  # no field that somebody typed
     return _error_page(request, fields_invalid(error))
 
 

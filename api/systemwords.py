@@ -41,7 +41,9 @@ _KNOWN = tuple(
         said("Name or service not known"),
         said("Temporary failure in name resolution"),
         said("No address associated with hostname"),
-        # Python, paramiko, httpx
+        # SQLite, Python, paramiko, httpx
+        said("database or disk is full"),
+        said("disk I/O error"),
         said("timed out"),
         said("no answer"),
         said("the connection was closed"),

@@ -74,8 +74,11 @@ def begun_by(request: Request, viewer: Viewer) -> PartialUpload:
     limit = hub.settings.programmes.max_bytes
     if size > limit:
         raise UploadTooLarge(limit=translator_of(request).size(limit))
-    name = _metadata(request).get("filename", "")
-    return uploads.begin(hub, by=viewer.person, file_name=name, size_bytes=size)
+    told = _metadata(request)
+    return uploads.begin(
+        hub, by=viewer.person, file_name=told.get("filename", ""), size_bytes=size,
+        modified=told.get("modified", ""),
+    )  # fmt: skip
 
 
 @router.head("/{upload_id}")

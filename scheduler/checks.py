@@ -52,8 +52,10 @@ def bring(
     Raises:
         AlreadyExists: the same bytes are in the archive.
         AudioError: it is not sound.
+        InputInvalid: its last day is over; it would never air.
     """
     people.require_role(by, *programmes.UPLOADERS)
+    programmes.refuse_over(hub, details.expires_on)
     with linked(file, hub.tmp) as brought:
         with hub.database.read() as session:
             programmes.refuse_duplicate(session, brought.sha256)

@@ -85,11 +85,12 @@ def add_programme(
     The programme is ``ready`` for a second person, or ``rejected`` with findings that say why.
 
     Raises:
-        InputInvalid: no file, empty or too large.
+        InputInvalid: no file, empty, too large, or its last day is over.
         AlreadyExists: the same bytes are in the archive.
         AudioError: it is not sound at all. Nothing was kept.
     """
     people.require_role(by, *UPLOADERS)
+    refuse_over(hub, details.expires_on)
     with incoming(file, hub.tmp, max_bytes=hub.settings.programmes.max_bytes) as brought:
         with hub.database.read() as session:
             refuse_duplicate(session, brought.sha256)
@@ -100,6 +101,15 @@ def add_programme(
             programme = remember(hub, session, brought, details, by, file_name or file.name)
             judged(hub, session, programme, facts, heights)
     return programme
+
+
+def refuse_over(hub: Hub, last_day: date | None) -> None:
+    """
+    Raises:
+        InputInvalid: that day is over: what may air until then would never air.
+    """
+    if last_day is not None and last_day < hub.today():
+        raise InputInvalid(problem="the last day is over already")
 
 
 def approve(hub: Hub, programme_id: int, *, by: Person) -> Programme:
@@ -157,6 +167,7 @@ def change_details(
     Raises:
         NotAllowed: somebody else brought it, and this person is no editor.
         WrongState: it is approved or gone.
+        InputInvalid: its new last day is over already.
     """
     with hub.database.write() as session:
         programme = get_programme(session, programme_id, locked=True)
@@ -165,6 +176,7 @@ def change_details(
         if not details.title:
             raise InputInvalid(problem="a title has 1 to 200 letters, on one line")
         changed = {k: v for k, v in vars(details).items() if getattr(programme, k) != v}
+        refuse_over(hub, changed.get("expires_on"))
         for name, value in changed.items():
             setattr(programme, name, value)
         if changed:

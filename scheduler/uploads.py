@@ -5,6 +5,7 @@ How many bytes came is the length of the file: a killed server loses nothing and
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -32,9 +33,15 @@ _MIB = 1 << 20
 _ROOM_LOCK = 0x55504C  # "UPL": room is promised to one upload at a time
 
 
-def begin(hub: Hub, *, by: Person, file_name: str, size_bytes: int) -> PartialUpload:
+def begin(
+    hub: Hub, *, by: Person, file_name: str, size_bytes: int, modified: str = ""
+) -> PartialUpload:
     """
-    Promise room for a file and make it, empty.
+    Promise room for a file and make it, empty; or find what came of the same file before.
+
+    Args:
+        modified: when the file was changed last, as the sender's computer tells it. With the name
+            and the size it says that it is the same file, in whatever browser it is picked.
 
     Raises:
         InputInvalid: no size, or more than the settings allow.
@@ -46,11 +53,18 @@ def begin(hub: Hub, *, by: Person, file_name: str, size_bytes: int) -> PartialUp
     now = hub.clock.now()
     with hub.database.write() as session:
         lock(session, _ROOM_LOCK)
-        if len(of_person(session, by)) >= MOST_AT_ONCE:
+        mine, name = of_person(session, by), _name(file_name)
+        # The first half of its number says which file it is, the second one that it is this try.
+        which = _which(name, size_bytes, modified) if modified else secrets.token_hex(8)
+        for one in mine:
+            if one.id.startswith(which) and path_of(hub, one.id).exists():
+                one.touched_at = now
+                return one
+        if len(mine) >= MOST_AT_ONCE:
             raise TooManyUploads(count=MOST_AT_ONCE)
         _require_room(hub, session, size_bytes)
         begun = PartialUpload(
-            id=secrets.token_hex(16), person_id=by.id, file_name=_name(file_name),
+            id=which + secrets.token_hex(8), person_id=by.id, file_name=name,
             size_bytes=size_bytes, created_at=now, touched_at=now,
         )  # fmt: skip
         session.add(begun)
@@ -132,6 +146,10 @@ def _require_room(hub: Hub, session: Session, size_bytes: int) -> None:
     free = shutil.disk_usage(hub.uploads).free - max(0, int(promised) - here) - RESERVE_BYTES
     if size_bytes > free:
         raise NoRoomForUpload(free_mib=max(0, free // _MIB), needed_mib=-(-size_bytes // _MIB))
+
+
+def _which(name: str, size_bytes: int, modified: str) -> str:
+    return hashlib.sha256(f"{name}\n{size_bytes}\n{modified}".encode()).hexdigest()[:16]
 
 
 def _name(typed: str) -> str:

@@ -80,7 +80,9 @@ _CREATION = [
     _VERSION,
     _header("Upload-Length", "the size of the file in bytes", "80640044"),
     _header(
-        "Upload-Metadata", "the name of the file, as base64 of UTF-8",
+        "Upload-Metadata",
+        "in base64 of UTF-8: filename, and modified (whatever tells this file from another one of "
+        "its name and size): with it the unfinished upload of the same file goes on",
         "filename Y2hpLWxhbi53YXY=", is_needed=False,
     ),
 ]  # fmt: skip

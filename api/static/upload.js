@@ -48,7 +48,7 @@ function prepare(form) {
     upload = new tus.Upload(file, {
       endpoint: "/uploads",
       chunkSize: 8 << 20,
-      metadata: { filename: file.name, filetype: file.type || "audio/unknown" },
+      metadata: told(file),
       retryDelays: [0, 1000, 3000, 5000, ...Array(60).fill(10000)],
       removeFingerprintOnSuccess: true,
       onShouldRetry: (error) => {
@@ -66,13 +66,30 @@ function prepare(form) {
       onSuccess: arrived,
       onError: stopped,
     });
-    const before = await upload.findPreviousUploads();
+    let before = await upload.findPreviousUploads();
+    if (!before.length) before = await elsewhere(file);
     if (before.length) upload.resumeFromPreviousUpload(before[0]);
     sending.hidden = false;
     sending.querySelector("[data-name]").textContent = file.name;
     tell(before.length ? say.resumes : "");
     go();
   }
+
+  // Begun in another browser: where the list shows one of this size, the server says whether it
+  // is this very file, and gives its address or a new one.
+  async function elsewhere(file) {
+    if (!document.querySelector(`[data-bytes="${file.size}"]`)) return [];
+    const told64 = Object.entries(told(file)).map(([name, text]) => `${name} ${base64(text)}`).join(",");
+    const headers = { "Tus-Resumable": "1.0.0", "Upload-Length": String(file.size), "Upload-Metadata": told64 };
+    const answer = await fetch("/uploads", { method: "POST", headers }).catch(() => null);
+    return answer && answer.status === 201 ? [{ uploadUrl: answer.headers.get("Location") }] : [];
+  }
+
+  function told(file) {
+    return { filename: file.name, filetype: file.type || "audio/unknown", modified: String(file.lastModified) };
+  }
+
+  function base64(text) { return btoa(String.fromCharCode(...new TextEncoder().encode(text))); }
 
   function go() {
     isRunning = true;

@@ -82,7 +82,7 @@ def judged(site: Site) -> Programme:
 
 
 def test_upload_goes_on_after_a_reload(browser: Browser, site: Site, sound: Path) -> None:
-    """The page is reloaded in the middle: what was typed and what was sent are still there."""
+    """Cut twice, by a reload and by another browser: what was typed and sent is still there."""
     page = opened(browser, site, "huong", "/programmes").page
     page.on("dialog", lambda dialog: dialog.accept())  # "leave the page?"
     start(page, sound)
@@ -94,10 +94,18 @@ def test_upload_goes_on_after_a_reload(browser: Browser, site: Site, sound: Path
     assert "bài_dài.wav" in page.locator("section[aria-labelledby=unfinished]").inner_text()
     assert page.locator("#theme").input_value() == "Vay vốn"
 
+    start(page, sound)
+    wait_for_bytes(page, site, before + 20_000)
+    page.get_by_role("button", name="Tạm dừng").click()
+    page.context.close()
+    page = opened(browser, site, "huong", "/programmes").page  # with another store of its own
+    before = come(site)
+    assert before < sound.stat().st_size
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.headers.get("upload-offset", "")))
     start(page, sound, throttle=False)
     page.get_by_text("Đã nhận đủ tệp.").first.wait_for()
+    page.locator("#theme").fill("Vay vốn")
     page.get_by_role("button", name="Tải lên và kiểm tra").click()
     page.wait_for_url("**/programmes/*done=uploaded")
 

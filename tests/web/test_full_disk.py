@@ -74,13 +74,19 @@ def test_an_upload_waits_for_room_and_goes_on(site: Site) -> None:
 
 
 def test_a_form_on_a_full_disk_keeps_what_was_typed(site: Site) -> None:
-    """The plain form says that the disk is full, shows the title again, and leaves nothing."""
+    """The full disk is told, to an approver too; the title stands again, and nothing is left."""
     had = programmes(site)
-    with site.client("huong") as client, full(site):
+    with site.client("huong") as client, site.client("tuan") as approver, full(site):
         answer = upload(client, SOUND, title="Gõ rồi")
         assert answer.status_code in (503, 507), answer.text
         assert "đĩa" in answer.text
         assert 'value="Gõ rồi"' in answer.text
         assert list(site.hub.tmp.iterdir()) == []
+        refused = approver.submit("/programmes/4/approve")
+        assert refused.status_code in (503, 507), refused.text
+        assert "đĩa đã đầy" in refused.text
 
     assert programmes(site) == had
+    with site.client("tuan") as approver:  # nothing of it was half done
+        answer = approver.submit("/programmes/4/approve")
+        assert answer.headers["location"] == "/programmes/4?done=approved"

@@ -88,6 +88,20 @@ def test_name_of_the_file_is_never_a_path(site: Site) -> None:
     assert site.hub.master_path(added).parent == site.hub.masters
 
 
+def test_last_day_that_is_over_is_refused_before_anything_is_kept(site: Site) -> None:
+    """It would never air, and nobody would be told; what was typed stands in the form again."""
+    before = len(programmes(site))
+    with site.client("huong") as client:
+        brought = upload(client, tone(881), title="Hôm qua", expires_on="2022-10-15")
+        changed = client.submit("/programmes/4/details", title="Hôm qua", expires_on="2022-10-15")
+        for answer in (brought, changed):
+            assert (answer.status_code, "Ngày cuối đã qua" in answer.text) == (422, True)
+            assert 'value="Hôm qua"' in answer.text
+        assert client.get("/programmes/bon").status_code == 404  # no field that anybody typed
+    assert len(programmes(site)) == before
+    assert leftovers(site) == []
+
+
 def test_upload_over_the_limit_is_refused_while_it_comes(site: Site) -> None:
     """Announced or not, the bytes are counted: 413, nothing is kept but the words of the form."""
     before = len(programmes(site))

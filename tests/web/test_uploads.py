@@ -29,9 +29,10 @@ SOUND = tone(523, 6)
 
 def begin(
     client: Client, size: int = len(SOUND), name: str = "bài.wav", *, at: str = "/uploads",
-    more: Mapping[str, str] = MappingProxyType({}),
+    tells: Mapping[str, str] = MappingProxyType({}), more: Mapping[str, str] = MappingProxyType({}),
 ) -> httpx.Response:  # fmt: skip
     told = f"filename {base64.b64encode(name.encode()).decode()},filetype YXVkaW8vd2F2"
+    told += "".join(f",{key} {value}" for key, value in tells.items())
     return client.post(
         at, headers={**TUS, "upload-length": str(size), "upload-metadata": told, **more}
     )
@@ -105,6 +106,27 @@ def posted(client: Client, fields: dict[str, str]) -> httpx.Response:
     assert client.viewer is not None
     fields = {"form_token": form_token(client.viewer), **fields}
     return client.post("/programmes", files={name: (None, text) for name, text in fields.items()})
+
+
+def test_the_same_file_goes_on_from_another_browser(site: Site) -> None:
+    """Name, size and last change tell it; changed since, or somebody else's, it begins anew."""
+    when, later = ({"modified": base64.b64encode(text).decode()} for text in (b"16", b"17"))
+    with site.client("huong") as client, site.client("dung") as other:
+        first = begin(client, tells=when).headers["location"]
+        send(client, first, 0, SOUND[:50_000])
+        assert begin(client, tells=when).headers["location"] == first
+        assert begin(client, tells=when, name="ba\u0300i.wav").headers["location"] == first
+        assert offset(client, first) == 50_000
+        others = [
+            begin(client, tells=later), begin(client, len(SOUND) + 1, tells=when),
+            begin(client, name="khác.wav", tells=when), begin(other, tells=when), begin(client),
+            begin(client),
+        ]  # fmt: skip
+        places = {one.headers["location"] for one in others}
+        assert (len(places), first in places, rows(site)) == (6, False, 7)
+
+        client.delete(first, headers=TUS)
+        assert begin(client, tells=when).headers["location"] != first
 
 
 def test_half_an_upload_becomes_no_programme(site: Site) -> None:

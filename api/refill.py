@@ -41,6 +41,8 @@ class FoundForm:
     hidden: list[tuple[str, str]] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     seen: list[Edit] = field(default_factory=list)
+    keeps: list[tuple[int, str, str]] = field(default_factory=list)  # where, name, type
+    ticks: set[tuple[str, str]] = field(default_factory=set)  # name and value
 
 
 def refill(
@@ -106,6 +108,8 @@ class _Reader(HTMLParser):
         if tag == "details" and self._folds:
             self._folds.pop()
         elif tag == "form":
+            if self._form is not None:
+                self._bring_back(self._form)
             self._form = None
         elif tag == "select":
             self._select = ""
@@ -116,6 +120,9 @@ class _Reader(HTMLParser):
 
     def _field(self, form: FoundForm, tag: str, values: dict[str, str]) -> None:
         name = values.get("name", "")
+        if "data-keeps" in values:
+            where = self._start() + len(self._text())
+            form.keeps.append((where, values["data-keeps"], values.get("data-type", "radio")))
         if tag == "input" and values.get("type") == "hidden":
             if _SEEN.fullmatch(name) and self._left.get(name):
                 form.seen.append(self._tag("input", values, value=self._left[name].pop(0)))
@@ -133,6 +140,7 @@ class _Reader(HTMLParser):
     def _input(self, form: FoundForm, name: str, values: dict[str, str]) -> None:
         if values.get("type") in _TICKED:
             is_on = values.get("value", "on") in self._left.get(name, ())
+            form.ticks.add((name, values.get("value", "on")))
             self._mark(form, "input", values, "checked", is_on)
         elif self._left.get(name):
             wanted = self._left[name].pop(0)
@@ -141,6 +149,13 @@ class _Reader(HTMLParser):
                 first = {} if self._is_focused else {"autofocus": ""}
                 self._is_focused = True
                 self._change(form, self._tag("input", values, value=wanted, **first))
+
+    def _bring_back(self, form: FoundForm) -> None:
+        """What was chosen from a list that the page does not show at first (a picker's)."""
+        for where, name, kind in form.keeps:
+            for value in self._left.get(name, ()):
+                if value and (name, value) not in form.ticks:
+                    self._change(form, Edit(where, where, _tick(name, kind, value)))
 
     def _mark(
         self, form: FoundForm, tag: str, values: dict[str, str], attribute: str, is_on: bool
@@ -169,3 +184,8 @@ class _Reader(HTMLParser):
 
     def _text(self) -> str:
         return self.get_starttag_text() or ""
+
+
+def _tick(name: str, kind: str, value: str) -> str:
+    field = f'<input type="{kind}" name="{escape(name)}" value="{escape(value)}" checked>'
+    return f'<label class="tick">{field}<span>{escape(value)}</span></label>'

@@ -36,7 +36,8 @@ _PARTS = (
     "timetable",
     "today",
     "tokens",
-    "unittable",  # before the page of one unit
+    "unitpick",  # this and the next: before the page of one unit
+    "unittable",
     "units",
     "urgent",
     "wall",

@@ -22,6 +22,7 @@ from api.pages.slotform import WEEKDAYS
 from api.pages.slotplaces import day_places
 from api.pages.slottyped import Typed, seconds_of, shown_minutes
 from api.pages.timetable import PLANNERS, Planner
+from api.picker import NOTHING_PICKED, Picked, Picks
 from api.rulewords import describe
 from api.scope import MOST_CHOICES, Scope, scope_of, station_in
 from scheduler import exceptions
@@ -139,6 +140,7 @@ def day(
     viewer: SignedIn,
     slot_id: PathId,
     on: date,
+    picks: Picked,
     to: Annotated[str, Query(max_length=10)] = "",
     at: Annotated[str, Query(max_length=5)] = "",
     minutes: Annotated[str, Query(max_length=7)] = "",
@@ -146,7 +148,7 @@ def day(
 ) -> Response:
     """One day of a slot; a drag in the calendar leads here, the new time or length filled in."""
     typed = {"to": to, "at": at, "minutes": minutes, "place": place}
-    return _day_page(request, viewer, slot_id, on, typed)
+    return _day_page(request, viewer, slot_id, on, typed, picks=picks)
 
 
 @router.post("/{slot_id}/days/{on}", dependencies=[Depends(checked_form)])
@@ -252,6 +254,7 @@ def _day_page(
     on: date,
     typed: Mapping[str, str],
     error: LoaError | None = None,
+    picks: Picks = NOTHING_PICKED,
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
@@ -260,8 +263,9 @@ def _day_page(
         every_day = (
             _every_day(draft, on, typed, translator_of(request)) if not draft.removed_at else None
         )
-        scope = scope_of(session, viewer.person, hub.today(), None)
-        places = day_places(session, slot, scope, on, typed.get("place", ""))
+        places = day_places(
+            session, slot, viewer.person, on, hub.today(), typed.get("place", ""), picks
+        )
         usable = [
             one
             for one in list_programmes(session)
@@ -271,7 +275,7 @@ def _day_page(
     starts_at = to_utc(datetime.combine(on, slot.starts_at), hub.settings.zone)
     return page(
         request, "slot_day.html", status=status_of(error) if error else 200, viewer=viewer,
-        slot=slot, on=on, typed={**_NOTHING_TYPED, **typed}, scope=scope, programmes=usable,
+        slot=slot, on=on, typed={**_NOTHING_TYPED, **typed}, programmes=usable,
         places=places, is_over=starts_at <= hub.clock.now(), may_plan=viewer.may(*PLANNERS),
         every_day=every_day, becomes=becomes, shown_minutes=shown_minutes,
         error=translator_of(request).error(error) if error else None,

@@ -11,7 +11,7 @@ from api.errors import status_of
 from api.fields import FormId
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
-from api.scope import scope_of
+from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from scheduler import feeds
 from scheduler.errors import CoreError
 
@@ -27,10 +27,13 @@ def show(request: Request, viewer: SignedIn) -> Response:
 def add(
     request: Request,
     viewer: SignedIn,
+    picks: Picked,
     unit: Annotated[str, Form(max_length=20)] = "",
     label: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """The address stands on this answer and nowhere else."""
+    if picks.is_asked:
+        return _page(request, viewer, typed=(unit, label), picks=picks)
     try:
         feed, token = feeds.add_feed(hub_of(request), unit, label, by=viewer.person)
     except CoreError as error:
@@ -54,13 +57,14 @@ def _page(
     error: CoreError | None = None,
     typed: tuple[str, str] = ("", ""),
     made: tuple[str, str] | None = None,
+    picks: Picks = NOTHING_PICKED,
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
         found = feeds.seen_feeds(hub, session, viewer.person)
-        scope = scope_of(session, viewer.person, hub.today(), None)
+        picker = Places(session, viewer.person, hub.today()).picker("unit", [typed[0]], picks)
     return page(
         request, "feeds.html", status=status_of(error) if error else 200, viewer=viewer,
-        feeds=found, scope=scope, typed=typed, made=made,
+        feeds=found, picker=picker, is_picking=picks.is_asked, typed=typed, made=made,
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import status_of
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
-from api.scope import scope_of
+from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.vietnamese import sort_key
 from scheduler import invitations, people, second_factor
 from scheduler.errors import CoreError
@@ -34,6 +34,7 @@ def show(request: Request, viewer: Administrator) -> Response:
 def add(
     request: Request,
     viewer: Administrator,
+    picks: Picked,
     username: Username = "",
     full_name: Annotated[str, Form(max_length=200)] = "",
     role: Annotated[str, Form(max_length=20)] = "",
@@ -41,6 +42,8 @@ def add(
 ) -> Response:
     hub = hub_of(request)
     typed = {"username": username, "full_name": full_name, "role": role, "unit": unit}
+    if picks.is_asked:
+        return _people_page(request, viewer, typed=typed, picks=picks)
     try:
         with hub.database.write() as session:
             people.add_person(
@@ -67,11 +70,14 @@ def show_one(request: Request, viewer: Administrator, username: PathUsername) ->
 def change_role(
     request: Request,
     viewer: Administrator,
+    picks: Picked,
     username: Username,
     role: Annotated[str, Form(max_length=20)] = "",
     unit: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     hub = hub_of(request)
+    if picks.is_asked:
+        return _person_page(request, viewer, username, None, (role, unit), picks)
     try:
         with hub.database.write() as session:
             person = people.find_person(session, username)
@@ -154,6 +160,7 @@ def _person_page(
     username: str,
     error: CoreError | None = None,
     typed: tuple[str, str] | None = None,
+    picks: Picks = NOTHING_PICKED,
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
@@ -161,12 +168,15 @@ def _person_page(
         unit = person.unit
         sign_ins = people.sign_ins_of(session, person, hub.clock.now())
         tries = people.tries_of(session, person.username)
-        scope = scope_of(session, viewer.person, hub.today(), None)
-    role, unit_code = typed or (person.role, unit.code if unit else "")
+        role, unit_code = typed or (person.role, unit.code if unit else "")
+        names = {unit.code: unit.name} if unit else {}
+        picker = Places(session, viewer.person, hub.today()).picker(
+            "unit", [unit_code], picks, names=names
+        )
     return page(
         request, "person.html", status=status_of(error) if error else 200, viewer=viewer,
         person=person, unit=unit, sign_ins=sign_ins, tries=tries, handle_of=people.handle_of,
-        scope=scope, roles=people.ROLES, typed_role=role, typed_unit=unit_code,
+        picker=picker, roles=people.ROLES, typed_role=role,
         is_demanded=second_factor.is_demanded(hub, person),
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
@@ -181,15 +191,18 @@ def _people_page(
     secret: str | None = None,
     invitation: str | None = None,
     secret_of: str = "",
+    picks: Picks = NOTHING_PICKED,
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
         everybody = people.list_people(session)
-        scope = scope_of(session, viewer.person, hub.today(), None)
+        places = Places(session, viewer.person, hub.today())
+        picker = places.picker("unit", [(typed or {}).get("unit", "")], picks)
     everybody.sort(key=lambda person: sort_key(person.full_name))
     response = page(
         request, "people.html", status=status_of(error) if error else 200, viewer=viewer,
-        people=everybody, scope=scope, roles=people.ROLES, typed=defaultdict(str, typed or {}),
+        people=everybody, picker=picker, is_picking=picks.is_asked, roles=people.ROLES,
+        typed=defaultdict(str, typed or {}),
         secret=secret, secret_of=secret_of,
         invitation=str(request.url_for("show_welcome", token=invitation)) if invitation else None,
         error=translator_of(request).error(error) if error else None,

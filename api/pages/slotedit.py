@@ -18,6 +18,7 @@ from api.pages.slotconflict import conflict_page, picked
 from api.pages.slotform import Writing, slot_page, told, tried
 from api.pages.slottyped import Typed, typed_form
 from api.pages.timetable import Planner, plan_again
+from api.picker import Picked
 from api.slotfields import mixed
 from scheduler import slots
 from scheduler.errors import CoreError, NotFound, SlotChanged
@@ -62,10 +63,13 @@ def check(
 
 @router.post("", dependencies=[Depends(checked_form)])
 def add(
-    request: Request, viewer: Planner, typed: TypedForm, do: Short = "add", back: Back = ""
-) -> Response:
+    request: Request, viewer: Planner, typed: TypedForm, picks: Picked, do: Short = "add",
+    back: Back = "",
+) -> Response:  # fmt: skip
     """Add a line, or only say when it would air."""
     hub, writing = hub_of(request), Writing(typed, back=back)
+    if picks.is_asked:
+        return slot_page(request, viewer, writing, picks=picks)
     try:
         if do == "preview":
             return slot_page(request, viewer, writing, trial=tried(request, viewer, writing))
@@ -101,8 +105,8 @@ def edit(
 @router.post("/{slot_id}/edit", dependencies=[Depends(checked_form)])
 def save(
     request: Request, viewer: Planner, slot_id: PathId, typed: TypedForm,
-    picks: Annotated[frozenset[str], Depends(picked)], do: Short = "save", version: Short = "",
-    opened: Annotated[str, Form(max_length=40_000)] = "", back: Back = "",
+    takes: Annotated[frozenset[str], Depends(picked)], picks: Picked, do: Short = "save",
+    version: Short = "", opened: Annotated[str, Form(max_length=40_000)] = "", back: Back = "",
 ) -> Response:  # fmt: skip
     """
     Save a line, or only say what would become of it.
@@ -114,6 +118,8 @@ def save(
     except NotFound:
         return _gone(request, viewer, slot_id, typed, back)
     writing = Writing(typed, slot, version, opened, back)
+    if picks.is_asked:
+        return slot_page(request, viewer, writing, picks=picks)
     if do == "theirs":
         return redirect(f"/timetable/{slot_id}/edit", done="slot_theirs", back=back)
     try:
@@ -121,7 +127,7 @@ def save(
             return slot_page(request, viewer, writing, trial=tried(request, viewer, writing))
         mine = _mine(request, viewer, writing)
         if do == "merge" and version:
-            writing, mine = _mix(writing, mine, picks)
+            writing, mine = _mix(writing, mine, takes)
         _save(request, viewer, slot_id, mine, version)
     except SlotChanged as error:
         return conflict_page(request, viewer, writing, mine, error)

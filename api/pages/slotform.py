@@ -17,14 +17,14 @@ from api.errors import status_of
 from api.i18n import LoaError, Translator, mark
 from api.pages.render import page, translator_of
 from api.pages.slottyped import LIST, NTH, REPEATS, Typed, typed_date
+from api.picker import NOTHING_PICKED, Picks, Places
 from api.rulewords import describe, notice_sentences
-from api.scope import scope_of
+from api.scope import MOST_CHOICES, scope_of
 from scheduler import series
 from scheduler.errors import CoreError, InputInvalid, SlotRefused
 from scheduler.hearing import rule_of
 from scheduler.lunar import lunar_date
 from scheduler.programmes import list_programmes
-from scheduler.registry import list_stations
 from scheduler.slotfixes import Fix
 from scheduler.slots import SlotDetails, target_code
 from scheduler.slottrial import Trial, try_line
@@ -106,12 +106,12 @@ def opened_details(text: str) -> SlotDetails | None:
 
 def slot_page(
     request: Request, viewer: Viewer, writing: Writing, error: LoaError | None = None, *,
-    trial: Trial | None = None,
+    trial: Trial | None = None, picks: Picks = NOTHING_PICKED,
 ) -> Response:  # fmt: skip
     """The form as it was typed, what was refused, and what would become of it."""
     hub = hub_of(request)
     with hub.database.read() as session:
-        choices = _choices(request, session, viewer, writing)
+        choices = _choices(request, session, viewer, writing, picks)
     return page(
         request, "slot_edit.html", status=status_of(error) if error else 200, viewer=viewer,
         writing=writing, typed=writing.typed, weekdays=WEEKDAYS, repeats=REPEATS, nth=NTH,
@@ -189,18 +189,15 @@ def _problem_sentences(error: object, tr: Translator) -> list[str]:
 
 
 def _choices(
-    request: Request, session: Session, viewer: Viewer, writing: Writing
+    request: Request, session: Session, viewer: Viewer, writing: Writing, picks: Picks
 ) -> dict[str, Any]:
     today = hub_of(request).today()
-    scope = scope_of(session, viewer.person, today, None)
-    stations = [one for one in list_stations(session) if one.active and scope.covers(one.id)]
-    listed = {f"unit:{one.code}": one.name for one in scope.choices}
-    listed |= {f"station:{one.code}": one.name for one in stations}
+    places = Places(session, viewer.person, today, prefix="unit:", with_stations=True)
+    typed, names = writing.typed, _names_of(writing.slot)
     return {
-        "scope": scope,
-        "stations": stations,
-        "listed": set(listed),
-        "place_names": {**_names_of(writing.slot), **listed},
+        "audience": places.picker("audience", [typed.audience], picks, names=names),
+        "more": places.picker("more", typed.more, picks, multiple=True, names=names),
+        "exclude": places.picker("exclude", typed.exclude, picks, multiple=True, names=names),
         "programmes": _programmes(session, writing.typed),
         "series": series.list_series(session),
         "themes": series.list_themes(session, today),
@@ -227,7 +224,7 @@ def _owner(session: Session, viewer: Viewer, audience: str, on: date) -> str:
     kind, _, code = audience.partition(":")
     if kind == "unit":
         return unit_path(session, find_unit(session, code, on))[-1].code
-    choices = scope_of(session, viewer.person, on, None).choices
+    choices = scope_of(session, viewer.person, on, None, most_choices=MOST_CHOICES).choices
     if not choices:
         raise InputInvalid(problem="import the administrative units first")
     return choices[0].code

@@ -8,61 +8,46 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from api.scope import Scope
+from api.picker import NOTHING_PICKED, Choice, Picker, Picks, Places
 from scheduler.exceptions import place_of
 from scheduler.hearing import audience_ids
-from scheduler.registry import list_stations
-from scheduler.store.models import Slot, SlotException
-from scheduler.units import stations_by_unit, units_on
-
-MOST_STATIONS = 300  # in one list; where there are more, a unit is chosen
-
-
-@dataclass(frozen=True)
-class Place:
-    """A unit or a station, as a choice of a form."""
-
-    value: str  # unit:347, station:dao-ly; empty: wherever it is heard
-    name: str
-    depth: int = 0
+from scheduler.store.models import Person, Slot, SlotException
+from scheduler.units import stations_by_unit
 
 
 @dataclass(frozen=True)
 class DayPlaces:
     """One day of a slot, place by place."""
 
-    units: Sequence[Place]
-    stations: Sequence[Place]
-    chosen: Place
+    picker: Picker
+    chosen: Choice
     decision: SlotException | None  # of the place that was chosen
-    others: Sequence[tuple[SlotException, Place]]
+    others: Sequence[tuple[SlotException, Choice]]
 
 
-def day_places(session: Session, slot: Slot, scope: Scope, on: date, chosen: str) -> DayPlaces:
+def day_places(
+    session: Session, slot: Slot, person: Person, on: date, today: date, chosen: str,
+    picks: Picks = NOTHING_PICKED,
+) -> DayPlaces:  # fmt: skip
     """What a person may choose from: only places at which the slot is heard on that day."""
     inside = stations_by_unit(session, on)
     hearing = audience_ids(slot.targets, inside)
-    ids = {unit.code: unit.id for unit in units_on(session, on)}
-    units = [
-        Place(f"unit:{one.code}", one.name, one.depth)
-        for one in scope.choices
-        if inside.get(ids.get(one.code, 0), set()) & hearing
-    ]
-    stations = [
-        Place(f"station:{one.code}", one.name)
-        for one in list_stations(session)
-        if one.id in hearing and scope.covers(one.id)
-    ]
-    known = {one.value: one for one in (*units, *stations)}
-    here = known.get(chosen, Place(chosen, chosen.partition(":")[2]))
+    units = {unit_id for unit_id, stations in inside.items() if stations & hearing}
+    places = Places(
+        session, person, today, prefix="unit:", with_stations=True, only=(units, hearing)
+    )
+    picker = places.picker("place", [chosen], picks)
+    here = picker.kept[0] if picker.kept else Choice("", "")
+    if here.name == chosen:
+        here = Choice(chosen, chosen.partition(":")[2])
     decided = [(one, _place(one)) for one in slot.exceptions if one.on == on]
     return DayPlaces(
-        units, stations if len(stations) <= MOST_STATIONS else (), here,
+        picker, here,
         next((one for one, place in decided if place.value == chosen), None),
         [pair for pair in decided if pair[1].value != chosen],
     )  # fmt: skip
 
 
-def _place(one: SlotException) -> Place:
+def _place(one: SlotException) -> Choice:
     where = one.unit or one.station
-    return Place(place_of(one) or "", where.name if where else "")
+    return Choice(place_of(one) or "", where.name if where else "")

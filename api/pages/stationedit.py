@@ -16,7 +16,7 @@ from api.errors import status_of
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.pages.wall import seen_station
-from api.scope import scope_of
+from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.stationforms import Changer, Typed, own_unit_ids, profile_names
 from api.stationwords import BOX_WORDS, FIELD_WORDS, problem_sentence
 from api.words import TECHNOLOGY_WORDS
@@ -54,8 +54,10 @@ def form(request: Request, viewer: Changer, code: str) -> Response:
 
 
 @router.post("/stations/{code}/edit", dependencies=[Depends(checked_form)])
-def save(request: Request, viewer: Changer, code: str, typed: Typed) -> Response:
+def save(request: Request, viewer: Changer, code: str, typed: Typed, picks: Picked) -> Response:
     hub = hub_of(request)
+    if picks.is_asked:
+        return _form(request, viewer, code=code, typed=typed, picks=picks)
     cells = {name: typed[name] for name in EDITABLE if name in typed}
     try:
         with hub.database.write() as session:
@@ -97,8 +99,10 @@ def new(request: Request, viewer: Changer) -> Response:
 
 
 @router.post("/new-station", dependencies=[Depends(checked_form)])
-def add(request: Request, viewer: Changer, typed: Typed) -> Response:
+def add(request: Request, viewer: Changer, typed: Typed, picks: Picked) -> Response:
     hub = hub_of(request)
+    if picks.is_asked:
+        return _form(request, viewer, typed=typed, picks=picks)
     cells = {name: typed.get(name, "") for name in ("code", *EDITABLE)}
     try:
         with hub.database.write() as session:
@@ -119,6 +123,7 @@ def _form(
     code: str | None = None,
     error: CoreError | None = None,
     typed: Mapping[str, str] | None = None,
+    picks: Picks = NOTHING_PICKED,
 ) -> Response:
     hub, tr = hub_of(request), translator_of(request)
     station, sheet = None, StationSheet(NEW, "")
@@ -126,10 +131,11 @@ def _form(
         if code is not None:
             station, _ = seen_station(session, viewer, code, hub.today())
             sheet = sheet_of(session, station, hub.today())
-        scope = scope_of(session, viewer.person, hub.today(), None)
         links, jumps = _names(session, Link), _names(session, Jump)
-    opened = typed or {}
-    cells = {**sheet.cells, **opened}
+        opened = typed or {}
+        cells = {**sheet.cells, **opened}
+        places = Places(session, viewer.person, hub.today())
+        picker = places.picker("unit_code", [cells.get("unit_code", "")], picks)
     found = error.problems if isinstance(error, StationCellsInvalid) else ()
     return page(
         request, "station_edit.html", viewer=viewer, station=station, fields=FIELD_WORDS,
@@ -137,7 +143,7 @@ def _form(
         cells=defaultdict(str, cells), version=opened.get("version", sheet.version),
         was={name: opened.get(f"was_{name}", sheet.cells.get(name, "")) for name in EDITABLE},
         problems={one.column: problem_sentence(tr, one) for one in found},
-        unit_choices=[(one.code, "   " * one.depth + one.name) for one in scope.choices],
+        picker=picker,
         technologies=[(name, tr.text(text)) for name, text in TECHNOLOGY_WORDS.items()],
         boxes=[(name, tr.text(text)) for name, text in BOX_WORDS.items()],
         profiles=[(name, name) for name in profile_names(request)], links=links, jumps=jumps,

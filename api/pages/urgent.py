@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of
 from api.bulletinwords import steps_of
+from api.fields import MAX_ID
 from api.json.bulletins import Allowed, bring
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
-from api.scope import scope_of
+from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from scheduler import bulletins, programmes
 from scheduler.bulletins import Order
 from scheduler.errors import CoreError
@@ -26,6 +29,16 @@ _SENDABLE = (ProgrammeState.APPROVED, ProgrammeState.READY)
 Units = Annotated[list[str], Form()]
 
 
+@dataclass(frozen=True)
+class Ordered:
+    """What somebody typed into the form; kept when it cannot be taken."""
+
+    programme_id: int = 0
+    units: Sequence[str] = ()
+    reason: str = ""
+    minutes: int = 60
+
+
 @router.get("")
 def form(request: Request, viewer: Allowed) -> Response:
     return _form(request, viewer)
@@ -35,7 +48,8 @@ def form(request: Request, viewer: Allowed) -> Response:
 def confirm(
     request: Request,
     viewer: Allowed,
-    programme_id: Annotated[int, Form(ge=1)],
+    picks: Picked,
+    programme_id: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
     reason: Annotated[str, Form(max_length=300)] = "",
     units: Units = [],  # noqa: B006 - the framework makes its own
     minutes: Annotated[int, Form(ge=1, le=bulletins.MOST_MINUTES)] = 60,
@@ -43,13 +57,16 @@ def confirm(
 ) -> Response:
     """What would happen, in figures, before anything happens."""
     hub = hub_of(request)
+    typed = Ordered(programme_id, units, reason, minutes)
+    if picks.is_asked:
+        return _form(request, viewer, typed=typed, picks=picks)
     try:
         order = Order(programme_id, tuple(units), reason, minutes, kind == "drill")
         with hub.database.read() as session:
             programme = programmes.get_programme(session, programme_id)
             reach = bulletins.reach_of(hub, session, order.units, by=viewer.person)
     except CoreError as error:
-        return _form(request, viewer, error=translator_of(request).error(error), reason=reason)
+        return _form(request, viewer, error=translator_of(request).error(error), typed=typed)
     return page(
         request, "urgent_confirm.html", viewer=viewer, order=order, programme=programme, reach=reach
     )
@@ -71,10 +88,13 @@ def send(
     try:
         order = Order(programme_id, tuple(units), reason, minutes, kind == "drill")
         if word != "yes" and not order.is_drill:
-            return confirm(request, viewer, programme_id, reason, units, minutes, kind)
+            return confirm(
+                request, viewer, NOTHING_PICKED, programme_id, reason, units, minutes, kind
+            )
         made = bulletins.issue(hub, order, by=viewer.person)
     except CoreError as error:
-        return _form(request, viewer, error=translator_of(request).error(error), reason=reason)
+        typed = Ordered(programme_id, units, reason, minutes)
+        return _form(request, viewer, error=translator_of(request).error(error), typed=typed)
     bring(request)
     return redirect(f"/urgent/{made.id}", done="urgent_sent")
 
@@ -100,15 +120,19 @@ def withdraw(
     return redirect(f"/urgent/{bulletin_id}", done="urgent_withdrawn")
 
 
-def _form(request: Request, viewer: Viewer, *, error: str = "", reason: str = "") -> Response:
+def _form(
+    request: Request, viewer: Viewer, *, error: str = "", typed: Ordered | None = None,
+    picks: Picks = NOTHING_PICKED,
+) -> Response:  # fmt: skip
     hub = hub_of(request)
+    typed = typed or Ordered(minutes=hub.settings.urgent.expires_min)
     with hub.database.read() as session:
-        scope = scope_of(session, viewer.person, hub.today(), None)
+        places = Places(session, viewer.person, hub.today())
+        picker = places.picker("units", typed.units, picks, multiple=True)
         found = bulletins.list_bulletins(session, 10)
     return page(
         request, "urgent.html", viewer=viewer, status=400 if error else 200, error=error,
-        reason=reason, scope=scope, programmes=_sendable(hub, viewer), bulletins=found,
-        minutes=hub.settings.urgent.expires_min,
+        typed=typed, picker=picker, programmes=_sendable(hub, viewer), bulletins=found,
     )  # fmt: skip
 
 

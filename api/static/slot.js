@@ -56,7 +56,7 @@
     for (const box of form.querySelectorAll('input[type="checkbox"]')) box.checked = sent.getAll(box.name).includes(box.value);
     for (const [name, value] of sent) {
       // No button: what a button does stays what it says.
-      const field = form.querySelector(`:is(input, select)[name="${name}"]:not([type="hidden"], [type="checkbox"])`);
+      const field = form.querySelector(`:is(input, select)[name="${name}"]:not([type="hidden"], [type="checkbox"], [type="radio"])`);
       if (field && !["items", "more", "exclude"].includes(name)) field.value = value;
     }
     for (const code of sent.getAll("exclude")) leaveOut(code);
@@ -64,13 +64,14 @@
 
   function leaveOut(code) {
     if ([...form.querySelectorAll('[type="checkbox"][name="exclude"]')].some((box) => box.value === code)) return;
-    const select = form.elements.namedItem("exclude");
-    const list = select instanceof RadioNodeList ? [...select].find((one) => one.tagName === "SELECT") : select;
+    const list = form.querySelector('select[name="exclude"]');  // none where a picker stands
+    const place = list ?? form.querySelector("#pick-exclude .kept");
     const label = document.createElement("label");
     label.className = "tick";
     const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "exclude", value: code, checked: true });
-    label.append(box, [...list.options].find((one) => one.value === code)?.text.trim() ?? code);
-    list.closest("details").open = true;
-    list.parentElement.before(label);
+    label.append(box, [...list?.options ?? []].find((one) => one.value === code)?.text.trim() ?? code);
+    place.closest("details").open = true;
+    if (list) list.parentElement.before(label);
+    else place.append(label);
   }
 })();

@@ -73,6 +73,7 @@ PAGES = {
     "POST /links/change": Row(BOXES, "PUT /links/{link_id}", body={"link_id": "99"}),
     "POST /links/remove": Row(BOXES, "DELETE /links/{link_id}", body={"link_id": "99"}),
     "GET /units": Row(ALL, "GET /units"),
+    "GET /units/pick": Row(ALL, "GET /units", query="name=unit"),
     "GET /units/import": Row("a", "GET /units"),
     "GET /units/import/template.csv": Row("a", "GET /units"),
     "POST /units/import": Row("a", "POST /units/import"),

@@ -15,7 +15,7 @@ from api.pages.stations import has_problem
 from api.scope import MOST_CHOICES
 from api.unitstanding import MOST_UNITS
 from scheduler import hub as hubs
-from scheduler import people
+from scheduler import people, second_factor
 from scheduler.board import station_board
 from scheduler.clock import ManualClock
 from scheduler.config import PathSettings, Settings
@@ -100,11 +100,15 @@ def _station(number: int, hub: Hub) -> dict[str, Any]:
 
 
 def _people(session: Session, hub: Hub, unit: Unit) -> Iterator[tuple[str, Person]]:
-    for name, role, where in (("nga", "approver", None), ("phuc", "district", unit)):
+    for name, role, where in (("nga", "approver", None), ("phuc", "district", unit),
+                              ("quan", "administrator", None)):  # fmt: skip
         people.add_person(session, username=name, full_name=f"Nguyễn {name}", role=role,
                           unit=where, now=hub.clock.now(), by="test")  # fmt: skip
         person = people.find_person(session, name)
         person.must_change_password = False
+        if role == "administrator":  # without a second factor nothing opens to one
+            second_factor.begin(hub, session, person)
+            person.totp_secret, person.totp_pending = person.totp_pending, None
         yield name, person
 
 
@@ -189,6 +193,56 @@ def test_person_of_a_province_sees_theirs_alone(nation: Site) -> None:
         assert client.get("/?unit=07").status_code == 403
     assert "Tỉnh Thử 7" not in page
     assert "312 stations have everything" in page
+
+
+FORMS = (
+    "/people", "/people/phuc", "/feeds", "/urgent", "/timetable/new", "/timetable/1/edit",
+    "/stations/dai-7/edit", "/timetable/1/days/2022-10-18",
+)  # fmt: skip
+
+
+def test_no_form_lists_a_nation(nation: Site) -> None:
+    """Each of them is light and has a search and a tree; what stands on it is kept as chosen."""
+    with nation.client("quan") as client:
+        for path in FORMS:
+            page = client.get(path).text
+            assert loaded_bytes(client, path) <= ANY_KIB * 1024, path
+            assert 'class="picker"' in page, path
+            assert page.count("Tỉnh Thử") < 7 * PROVINCES, path
+        assert 'value="03" checked' in client.get("/people/phuc").text
+        assert 'value="unit:00" checked' in client.get("/timetable/1/edit").text
+
+
+def test_a_unit_is_found_and_opened_without_a_script_and_nothing_typed_is_lost(
+    nation: Site,
+) -> None:
+    """Tones do not matter; a station is found too; one that was chosen stays while one searches."""
+    person = {"full_name": "Lê Thị Hoa", "username": "hoa", "role": "district", "unit": "07"}
+    slot = {"title": "Tin xã", "programme_id": "1", "audience": "unit:07", "starts_at": "20:40",
+            "more": "unit:10044"}  # fmt: skip
+    with nation.client("quan") as client:
+        found = client.submit("/people", **person, unit_find="thu nghiem 104", pick="unit")
+        assert found.status_code == 200
+        for kept in ('value="Lê Thị Hoa"', 'value="district" selected', 'value="07" checked'):
+            assert kept in found.text
+        assert 'value="10104"' in found.text and 'value="10105"' not in found.text
+        opened = client.submit("/people", **person, pick="unit@08").text
+        assert 'value="10008"' in opened and 'value="10007"' not in opened
+        # Enter in the search sends the form: it is carried out before anybody is added.
+        entered = client.submit("/people", **person, unit_find="xa thu nghiem 77")
+        assert 'value="10077"' in entered.text
+        both = client.submit("/timetable", **slot, do="add", pick="exclude",
+                             exclude_find="truyen thanh xa thu nghiem 4321").text  # fmt: skip
+        for kept in ('value="unit:07" checked', 'value="unit:10044" checked', 'value="20:40"'):
+            assert kept in both
+        assert 'value="station:dai-4321"' in both
+        part = client.get("/units/pick?name=more&places=yes&multiple=yes&chosen=unit:07"
+                          "&pick=more@00").text  # fmt: skip
+        assert 'type="checkbox" name="more" value="unit:07" checked' in part
+        assert 'value="unit:10034"' in part
+    with nation.hub.database.read() as session:
+        assert session.query(Person).filter_by(username="hoa").count() == 0
+        assert session.query(Slot).count() == 1
 
 
 @pytest.mark.parametrize("username", ["nga", "phuc"])

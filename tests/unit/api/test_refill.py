@@ -65,3 +65,24 @@ def test_what_was_seen_while_typing_is_told_again() -> None:
     shown = refill(page, "/confirm", [("version", "7"), ("note", "x")], "")
     assert shown is not None
     assert 'name="version" value="7"' in shown
+
+
+def test_what_was_chosen_in_a_search_comes_back_although_the_page_does_not_list_it() -> None:
+    """A nation's units stand on no page at once; the chosen one is there again, and once."""
+    page = (
+        '<form method="post" action="/people"><input type="hidden" name="was_unit_find" value="">'
+        '<input type="radio" name="unit" value="" checked>'
+        '<div class="kept" data-keeps="unit" data-type="radio"></div>'
+        '<input type="radio" name="unit" value="07"></form>'
+    )
+    typed = [("unit", "13579"), ("unit_find", "dao"), ("was_unit_find", "dao")]
+    shown = refill(page, "/people", typed, "")
+    assert shown is not None
+    assert (
+        'data-type="radio"><label class="tick"><input type="radio" name="unit" value="13579"'
+        in shown
+    )
+    assert '<input type="radio" name="unit" value="">' in shown
+    again = refill(page, "/people", [("unit", "07")], "")
+    assert again is not None
+    assert again.count('value="07"') == 1

@@ -136,6 +136,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     core.PreviewOutdated: HTTPStatus.CONFLICT,
     core.SignInRefused: HTTPStatus.UNAUTHORIZED,
     core.SlotChanged: HTTPStatus.PRECONDITION_FAILED,
+    core.PersonMovedOn: HTTPStatus.PRECONDITION_FAILED,
     core.SlotRefused: HTTPStatus.CONFLICT,
     core.StationMovedOn: HTTPStatus.CONFLICT,
     core.TokenTooWide: HTTPStatus.FORBIDDEN,

@@ -239,6 +239,12 @@ class LinkMovedOn(CoreError):
     code = "link_moved_on"
 
 
+class PersonMovedOn(CoreError):
+    """{person} was changed by {who} on {at} while you worked on it. Nothing of yours is saved."""
+
+    code = "person_moved_on"
+
+
 class StationCellsInvalid(CoreError):
     """{station} cannot be like this: {problem}"""
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from math import ceil
 from unicodedata import normalize
@@ -25,12 +25,13 @@ from scheduler.errors import (
     NotAllowed,
     NotFound,
     PasswordTooWeak,
+    PersonMovedOn,
     SignInRefused,
     TooManySignIns,
 )
 from scheduler.store import ledger
 from scheduler.store.db import Database, in_batches
-from scheduler.store.models import LoginSession, Person, SignInTry, Unit
+from scheduler.store.models import LedgerEntry, LoginSession, Person, SignInTry, Unit
 from scheduler.text import one_line
 
 ROLES = ("administrator", "editor", "approver", "technician", "district", "commune")
@@ -50,6 +51,7 @@ _HASHER = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19_456, parallelis
 _HASHING_AT_ONCE = threading.BoundedSemaphore(4)
 _HASHING_WAIT_S = 2.0
 _TRIES_KEPT = timedelta(days=366)
+_DUTY_DEEDS = ("person_added", "role_changed", "person_opened", "person_closed")
 
 CameFrom = tuple[str | None, str | None]  # address, browser
 
@@ -135,15 +137,55 @@ def renew_secret(session: Session, person: Person, *, now: datetime, by: str) ->
     return secret
 
 
+def version_of(person: Person) -> str:
+    """
+    Which duty this is: whoever changes it names the one that was read.
+
+    Made of the content alone: a change that was taken back leaves nothing to decide.
+    """
+    told = f"{person.username}\n{person.role}\n{person.unit_id or ''}\n{person.active}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def last_change(session: Session, person: Person) -> tuple[str, datetime]:
+    """Who gave a person the duty of now, and when."""
+    last = session.scalar(
+        select(LedgerEntry)
+        .where(LedgerEntry.subject == person.username, LedgerEntry.what.in_(_DUTY_DEEDS))
+        .order_by(LedgerEntry.seq.desc())
+        .limit(1)
+    )
+    if last is None:
+        return "–", person.created_at
+    name = session.scalar(select(Person.full_name).where(Person.username == last.who))
+    return name or last.who, last.at
+
+
 def change_role(
-    session: Session, person: Person, role: str, unit: Unit | None, *, now: datetime, by: str
+    session: Session,
+    person: Person,
+    role: str,
+    unit: Unit | None,
+    *,
+    zone: tzinfo,
+    now: datetime,
+    by: str,
+    expected: str | None = None,
 ) -> None:
     """
     Give a person another role or another unit; every sign-in of theirs ends.
 
+    Args:
+        expected: the version that was read; ``None`` overwrites whatever is there.
+
     Raises:
+        PersonMovedOn: somebody else changed the person meanwhile; nothing was changed.
         InputInvalid: no such role, one of a unit without it, or the last administrator would go.
     """
+    if expected is not None and expected != version_of(person):
+        who, at = last_change(session, person)
+        local = at.astimezone(zone)
+        raise PersonMovedOn(person=person.full_name, who=who, at=f"{local:%d/%m/%Y %H:%M}")
     _check_person(person.username, person.full_name, role, unit)
     is_last = person.role == "administrator" and not _other_administrator(session, person)
     if role != "administrator" and is_last:

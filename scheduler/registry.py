@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from scheduler.config import Settings
-from scheduler.errors import InputInvalid, NotFound, said
+from scheduler.errors import NotFound
 from scheduler.retries import retry
 from scheduler.store import ledger
 from scheduler.store.models import Station, StationUnit, Unit
@@ -36,46 +34,6 @@ def unit_of(session: Session, station: Station, on: date) -> Unit | None:
         .where(StationUnit.station_id == station.id, *valid_on(StationUnit, on))
     )
     return session.scalar(statement)
-
-
-def change_station(
-    session: Session,
-    station: Station,
-    *,
-    settings: Settings,
-    profiles: Collection[str],
-    profile: str | None = None,
-    push_from: time | None = None,
-    push_until: time | None = None,
-    no_window: bool = False,
-    by: str,
-    now: datetime,
-) -> None:
-    """
-    Change the sound or the window of one station; what is not given stays.
-
-    Raises:
-        InputInvalid: no such profile, nothing to change, or both a window and none.
-    """
-    has_time = push_from is not None or push_until is not None
-    if has_time == no_window and (has_time or profile is None):
-        raise InputInvalid(problem="say a profile, a window, or that it has none of its own")
-    if profile is not None and profile not in profiles:
-        choices = ", ".join(sorted(profiles))
-        raise InputInvalid(problem=said("the profile is one of {choices}", choices=choices))
-    before = (station.profile, station.push_from, station.push_until)
-    station.profile = profile or station.profile
-    if has_time:
-        push = settings.push
-        station.push_from = push_from or station.push_from or push.window_from
-        station.push_until = push_until or station.push_until or push.window_until
-    if no_window:
-        station.push_from = station.push_until = None
-    after = (station.profile, station.push_from, station.push_until)
-    ledger.record(
-        session, at=now, who=by, what="station_changed", subject=station.code,
-        before=[str(one) for one in before], after=[str(one) for one in after],
-    )  # fmt: skip
 
 
 def accept_host_key(

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audio.profiles import PROFILES
+from scheduler.config import Settings
 from scheduler.csvrows import clean
 from scheduler.errors import (
     AlreadyExists,
@@ -35,6 +36,7 @@ EDITABLE = tuple(
     column.name for column in STATION_COLUMNS if column.name not in ("code", "host_key")
 )
 _HISTORY_ROWS = 12
+_WINDOW = ("push_from", "push_until")
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,30 @@ def edit_station(
             **told_of(changes),
         )  # fmt: skip
     return changes
+
+
+def with_window(
+    cells: Mapping[str, str], station: Station, settings: Settings, no_window: bool = False
+) -> Mapping[str, str]:
+    """
+    The cells with both ends of the window where one is given: the other one stays, or is that of
+    the settings.
+
+    Raises:
+        InputInvalid: nothing was given, or both a window and none.
+    """
+    has_time = any(name in cells for name in _WINDOW)
+    if not cells and not no_window:
+        raise InputInvalid(problem="say what to change")
+    if has_time and no_window:
+        raise InputInvalid(problem="say a window, or that it has none of its own")
+    if no_window:
+        return {**cells, **dict.fromkeys(_WINDOW, "")}
+    if not has_time:
+        return cells
+    first = station.push_from or settings.push.window_from
+    last = station.push_until or settings.push.window_until
+    return {"push_from": f"{first:%H:%M}", "push_until": f"{last:%H:%M}", **cells}
 
 
 def add_station(

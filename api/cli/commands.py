@@ -30,7 +30,7 @@ _STATION = LazyGroup(
         "show": Lazy("api.cli.station:show", "Show everything about one station."),
         "change": Lazy(
             "api.cli.station_change:change",
-            "Change the sound profile or the delivery window of one station.",
+            "Change one station, as the form on its card does.",
         ),
         "probe": Lazy("api.cli.probe:probe", "Pin the host key, sign in, see what it can do."),
         "close": Lazy(

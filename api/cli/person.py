@@ -119,7 +119,9 @@ def role(run: Run, username: str, role: str, unit: str | None, by: str | None) -
         with hub.database.write() as session:
             person = people.find_person(session, username)
             place = find_unit(session, unit, hub.today()) if unit else None
-            people.change_role(session, person, role, place, now=run.clock.now(), by=who)
+            people.change_role(
+                session, person, role, place, zone=hub.settings.zone, now=run.clock.now(), by=who
+            )
             document = {"person": person_document(person)}
     run.tell(document, lambda screen: _show_list(screen, [person]))
 

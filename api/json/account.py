@@ -58,6 +58,7 @@ class PersonOut(BaseModel):
                 "has_second_factor": False,
                 "must_change_password": False,
                 "locked_until": None,
+                "version": "4f0c2a9be11d07c3",
             }
         }
     )
@@ -70,6 +71,7 @@ class PersonOut(BaseModel):
     has_second_factor: bool
     must_change_password: bool
     locked_until: AwareDatetime | None
+    version: str = Field(description="changes with the role, the unit and the access")
 
     @classmethod
     def of(cls, person: Person) -> Self:
@@ -94,6 +96,7 @@ def person_fields(person: Person) -> dict[str, object]:
         "has_second_factor": person.totp_secret is not None,
         "must_change_password": person.must_change_password,
         "locked_until": person.locked_until,
+        "version": people.version_of(person),
     }
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api.auth import Viewer, hub_of
 from api.errors import ProgramGivesNoAdministrator
-from api.fields import Handle, UnitCode
+from api.fields import Handle, IfMatch, UnitCode, version_in
 from api.json.account import PersonDetailOut, PersonOut, detail_of
 from api.json.idempotency import IdempotentRoute
 from api.pages.people import Administrator
@@ -125,9 +125,15 @@ def add_person(request: Request, viewer: Administrator, body: PersonIn) -> Invit
 
 
 @router.get("/{username}")
-def get_person(request: Request, viewer: Administrator, username: Username) -> PersonDetailOut:
-    """One person: where they are signed in, and who tried to be them."""
-    return detail_of(request, username)
+def get_person(
+    request: Request, response: Response, viewer: Administrator, username: Username
+) -> PersonDetailOut:
+    """
+    One person: where they are signed in, and who tried to be them.
+
+    The ``ETag`` goes into the ``If-Match`` of another role.
+    """
+    return _tagged(request, response, username)
 
 
 @router.post("/{username}/invitation", status_code=201)
@@ -155,17 +161,24 @@ def renew_secret(request: Request, viewer: Administrator, username: Username) ->
 
 @router.put("/{username}/role")
 def change_role(
-    request: Request, viewer: Administrator, username: Username, body: RoleIn
-) -> PersonDetailOut:
-    """Another role or another unit; every sign-in of theirs ends."""
+    request: Request, response: Response, viewer: Administrator, username: Username, body: RoleIn,
+    if_match: IfMatch = None,
+) -> PersonDetailOut:  # fmt: skip
+    """
+    Another role or another unit; every sign-in of theirs ends.
+
+    With ``If-Match`` the change is refused with 412 ``person_moved_on`` where somebody else
+    changed the person meanwhile: read it again, and send what is still wanted.
+    """
     hub = hub_of(request)
     _refuse_administrator(viewer, body.role)
     with hub.database.write() as session:
         people.change_role(
             session, people.find_person(session, username), body.role,
-            _unit(hub, session, body.unit), now=hub.clock.now(), by=viewer.person.username,
+            _unit(hub, session, body.unit), zone=hub.settings.zone, now=hub.clock.now(),
+            by=viewer.person.username, expected=version_in(if_match),
         )  # fmt: skip
-    return detail_of(request, username)
+    return _tagged(request, response, username)
 
 
 @router.put("/{username}/access")
@@ -200,6 +213,12 @@ def end_sign_in(
     with hub.database.write() as session:
         person = people.find_person(session, username)
         people.end_sign_in(session, person, handle, now=hub.clock.now(), by=viewer.person.username)
+
+
+def _tagged(request: Request, response: Response, username: str) -> PersonDetailOut:
+    shown = detail_of(request, username)
+    response.headers["ETag"] = f'"{shown.version}"'
+    return shown
 
 
 def _unit(hub: Hub, session: Session, code: str | None) -> Unit | None:

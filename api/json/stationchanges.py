@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import hub_of
-from api.fields import LocalTime
+from api.fields import MAX_ID, LocalTime
 from api.json.idempotency import IdempotentRoute
 from api.json.stations import PathCode, StationOut, station_out
 from api.json.tables import TableIn
@@ -21,6 +21,7 @@ from scheduler.pinning import pin_host_key, seen_host_key
 from scheduler.stationedit import add_station, edit_station, set_active, sheet_of
 from scheduler.stationimport import RowPlan, import_stations, plan_import
 from scheduler.stationrows import cell_of
+from scheduler.store.models import Station
 
 router = APIRouter(prefix="/stations", tags=["stations"], route_class=IdempotentRoute)
 
@@ -30,6 +31,7 @@ _VALUES: dict[str, Any] = {
     "push_until": "04:30", "lat": 20.5443, "lon": 106.0872,
 }  # fmt: skip
 Text = Annotated[str, Field(max_length=500)]
+KeyNumber = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 class StationValues(BaseModel):
@@ -168,14 +170,41 @@ class FingerprintIn(BaseModel):
 
 
 class KeyOut(BaseModel):
-    """Which keys of a station hold; the keys themselves are given out by page and command only."""
+    """One key of a station; the key itself is given out by page and command only."""
+
+    number: int = Field(description="as on the page of the station: 1 is its first")
+    standing: Literal["in_force", "next", "before"] = Field(
+        description="next: given out, not seen at the box yet; before: only proves older logs"
+    )
+    since: AwareDatetime | None = Field(description="in force: when the box was first seen with it")
+
+
+class KeysOut(BaseModel):
+    """Which keys of a station hold."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"key_number": 0, "next_key_number": 1}}
+        json_schema_extra={
+            "example": {
+                "keys": [
+                    {"number": 1, "standing": "in_force", "since": None},
+                    {"number": 2, "standing": "next", "since": None},
+                ]
+            }
+        }
     )
 
-    key_number: int
-    next_key_number: int | None
+    keys: list[KeyOut]
+
+    @classmethod
+    def of(cls, station: Station) -> Self:
+        number = station.key_number + 1
+        keys = [KeyOut(number=number, standing="in_force", since=station.key_changed_at)]
+        if station.next_key_number is not None:
+            following = station.next_key_number + 1
+            keys.append(KeyOut(number=following, standing="next", since=None))
+        if station.key_number:
+            keys.append(KeyOut(number=station.key_number, standing="before", since=None))
+        return cls(keys=keys if station.kind == "player" else [])
 
 
 @router.post("", status_code=201)
@@ -263,8 +292,17 @@ def accept_host_key(
     return station_out(request, viewer, code)
 
 
-@router.post("/{code}/key-rotation")
-def begin_key_rotation(request: Request, viewer: Changer, code: PathCode) -> KeyOut:
+@router.get("/{code}/keys")
+def list_keys(request: Request, viewer: Changer, code: PathCode) -> KeysOut:
+    """The key in force, the next one while they change, and the one before; none of a folder."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        station, _ = seen_station(session, viewer, code, hub.today())
+    return KeysOut.of(station)
+
+
+@router.post("/{code}/keys", status_code=201)
+def replace_key(request: Request, viewer: Changer, code: PathCode) -> KeysOut:
     """Begin to replace the key, or go on with it: both hold until the box shows the new one."""
     hub = hub_of(request)
     with hub.database.write() as session:
@@ -272,19 +310,21 @@ def begin_key_rotation(request: Request, viewer: Changer, code: PathCode) -> Key
         if station.kind != "player":
             raise InputInvalid(problem="only a box with our player has a key")
         begin_rotation(hub, session, station, by=viewer.person.username)
-    return KeyOut(key_number=station.key_number, next_key_number=station.next_key_number)
+    return KeysOut.of(station)
 
 
-@router.delete("/{code}/key-rotation")
-def give_up_key_rotation(request: Request, viewer: Changer, code: PathCode) -> KeyOut:
-    """Forget the next key; the box keeps the one that it has."""
+@router.delete("/{code}/keys/{number}")
+def revoke_key(request: Request, viewer: Changer, code: PathCode, number: KeyNumber) -> KeysOut:
+    """Forget the next key; the box keeps the one that it has, which is never revoked alone."""
     hub = hub_of(request)
     with hub.database.write() as session:
         station, _ = seen_station(session, viewer, code, hub.today())
         if station.next_key_number is None:
             raise InputInvalid(problem="no change of keys is under way at this station")
+        if number != station.next_key_number + 1:
+            raise InputInvalid(problem="only the next key can be revoked: replace the one in force")
         give_up_rotation(hub, session, station, by=viewer.person.username)
-    return KeyOut(key_number=station.key_number, next_key_number=None)
+    return KeysOut.of(station)
 
 
 def _row(request: Request, row: RowPlan) -> RowOut:

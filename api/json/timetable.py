@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
-from api.fields import MAX_ID, LocalTime, PathId
+from api.fields import MAX_ID, IfMatch, LocalTime, PathId, version_in
 from api.json.airings import AiringOut
 from api.json.idempotency import IdempotentRoute
 from api.moments import in_sight
@@ -31,10 +31,6 @@ router = APIRouter(tags=["timetable"], route_class=IdempotentRoute)
 _TARGET = r"^(unit|station):[A-Za-z0-9-]{1,40}$"
 Target = Annotated[str, Field(pattern=_TARGET, description="unit:CODE or station:CODE")]
 
-IfMatch = Annotated[
-    str | None,
-    Header(max_length=100, description="the ETag of the line as it was read; * is any"),
-]
 _MAY_BE_EMPTY = frozenset({"ident_id", "filler_id", "seconds", "stream", "valid_to"})
 
 
@@ -204,7 +200,7 @@ def change_slot(
     With ``If-Match`` the change is refused with 412 ``slot_changed`` where somebody else changed
     the line meanwhile: read it again, compare, and send what is still wanted.
     """
-    expected = _version_in(if_match)
+    expected = version_in(if_match)
     slots.edit_slot(hub_of(request), slot_id, body.changes(), by=viewer.person, expected=expected)
     if request.app.state.engine is not None:
         request.app.state.engine.plan()
@@ -216,7 +212,7 @@ def remove_slot(
     request: Request, viewer: Planner, slot_id: PathId, if_match: IfMatch = None
 ) -> None:
     """Take a line out with the next release; what it has aired stays in the log."""
-    expected = _version_in(if_match)
+    expected = version_in(if_match)
     slots.remove_slot(hub_of(request), slot_id, by=viewer.person, expected=expected)
     if request.app.state.engine is not None:
         request.app.state.engine.plan()
@@ -241,13 +237,6 @@ def _tagged(request: Request, response: Response, slot_id: int) -> SlotOut:
         shown = _shown(request, slots.find_slot(session, slot_id))
     response.headers["ETag"] = f'"{shown.version}"'
     return shown
-
-
-def _version_in(if_match: str | None) -> str | None:
-    """The version in an ``If-Match``; "*" is whatever is there."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    return if_match.strip().removeprefix("W/").strip('"')
 
 
 def _shown(request: Request, slot: Slot) -> SlotOut:

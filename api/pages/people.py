@@ -15,7 +15,7 @@ from api.pages.render import page, redirect, translator_of
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.vietnamese import sort_key
 from scheduler import invitations, people, second_factor
-from scheduler.errors import CoreError
+from scheduler.errors import CoreError, PersonMovedOn
 from scheduler.units import find_unit
 
 router = APIRouter(route_class=FormRoute)
@@ -74,19 +74,27 @@ def change_role(
     username: Username,
     role: Annotated[str, Form(max_length=20)] = "",
     unit: Annotated[str, Form(max_length=20)] = "",
+    version: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
+    """Where somebody else changed the person meanwhile, both are shown, and one is chosen."""
     hub = hub_of(request)
     if picks.is_asked:
-        return _person_page(request, viewer, username, None, (role, unit), picks)
+        return _person_page(
+            request, viewer, username, typed=(role, unit), picks=picks, version=version
+        )
     try:
         with hub.database.write() as session:
             person = people.find_person(session, username)
             place = find_unit(session, unit, hub.today()) if unit else None
+            # A form without a version is none of ours, and may not write over anybody unseen.
             people.change_role(
-                session, person, role, place, now=hub.clock.now(), by=viewer.person.username
-            )
+                session, person, role, place, zone=hub.settings.zone, now=hub.clock.now(),
+                by=viewer.person.username, expected=version,
+            )  # fmt: skip
+    except PersonMovedOn as error:
+        return _person_page(request, viewer, username, error, typed=(role, unit))
     except CoreError as error:
-        return _person_page(request, viewer, username, error, (role, unit))
+        return _person_page(request, viewer, username, error, typed=(role, unit), version=version)
     return redirect(f"/people/{person.username}", done="role")
 
 
@@ -159,9 +167,15 @@ def _person_page(
     viewer: Viewer,
     username: str,
     error: CoreError | None = None,
+    *,
     typed: tuple[str, str] | None = None,
     picks: Picks = NOTHING_PICKED,
+    version: str = "",
 ) -> Response:
+    """
+    Args:
+        version: what the form was drawn from; none: what is there now, and is shown beside it.
+    """
     hub = hub_of(request)
     with hub.database.read() as session:
         person = people.find_person(session, username)
@@ -175,6 +189,7 @@ def _person_page(
         )
     return page(
         request, "person.html", status=status_of(error) if error else 200, viewer=viewer,
+        version=version or people.version_of(person), is_compared=isinstance(error, PersonMovedOn),
         person=person, unit=unit, sign_ins=sign_ins, tries=tries, handle_of=people.handle_of,
         picker=picker, roles=people.ROLES, typed_role=role,
         is_demanded=second_factor.is_demanded(hub, person),

@@ -35,7 +35,7 @@ PUBLIC = {
 THERE = {
     "programme_id": "4", "on": "2022-10-18", "upload_id": "0" * 32, "username": "khong-ai",
     "bulletin_id": "1", "alert_id": "1", "link_id": "99", "unit_id": "1", "token_id": "99999",
-    "handle": "0" * 16, "notice_id": "1",
+    "handle": "0" * 16, "number": "9", "notice_id": "1",
     "at": "2022-10-16T04:15:00+00:00", "planned_at": "2022-10-16T04:15:00Z", "language": "vi",
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ import pyotp
 import pytest
 
 from scheduler import hub as hubs
+from scheduler import people
 from scheduler.store.models import LedgerEntry, LoginSession, Person, SignInTry
 from tests.web.data import PASSWORD
 from tests.web.site import Client, Site
@@ -293,16 +294,49 @@ def test_with_another_master_secret_paper_still_opens_and_the_page_says_what_to_
         assert (used.who, used.detail["count"]) == ("lan", 9)
 
 
+def read(site: Site, username: str) -> str:
+    """The version of a person, as a form is drawn with it."""
+    with site.hub.database.read() as session:
+        return people.version_of(people.find_person(session, username))
+
+
+def test_of_two_administrators_the_second_sees_what_the_first_did_and_chooses(site: Site) -> None:
+    """By the form and by a program; a form without a version writes over nobody."""
+    path = "/api/v1/people/lan"
+    with site.client("admin") as client:
+        seen = client.get(path)
+        tag, lan = seen.headers["etag"], {"username": "lan", "version": read(site, "lan")}
+        assert tag == f'"{lan["version"]}"' == f'"{seen.json()["version"]}"'
+        assert client.submit("/people/role", **lan, role="editor").status_code == 303
+        late = client.submit("/people/role", **lan, role="commune", unit="13579")
+        assert late.status_code == 412
+        for told in ("Quản trị viên", "biên tập viên", 'value="13579" selected'):
+            assert told in late.text
+        assert client.submit("/people/role", username="lan", role="commune", unit="13579"
+                             ).status_code == 412  # fmt: skip
+        duty = {"role": "approver", "unit": None}
+        refused = client.put(f"{path}/role", json=duty, headers={"if-match": tag})
+        assert (refused.status_code, refused.json()["code"]) == (412, "person_moved_on")
+        assert read(site, "lan") in late.text
+        chosen = {**lan, "version": read(site, "lan")}
+        assert client.submit("/people/role", **chosen, role="commune", unit="13579"
+                             ).status_code == 303  # fmt: skip
+    with site.hub.database.read() as session:
+        assert people.find_person(session, "lan").role == "commune"
+
+
 def test_a_role_is_changed_and_the_last_administrator_keeps_it(site: Site) -> None:
     """The person is signed out everywhere, and the trail says from what to what."""
     with site.client("lan") as theirs, site.client("admin") as client:
         assert theirs.get("/").status_code == 200
-        alone = client.submit("/people/role", username="admin", role="editor")
+        alone = client.submit("/people/role", username="admin", role="editor",
+                              version=read(site, "admin"))  # fmt: skip
         assert alone.status_code == 422
         assert "quản trị viên cuối cùng" in alone.text.lower()
-        bad = client.submit("/people/role", username="lan", role="commune", unit="")
+        lan = {"username": "lan", "version": read(site, "lan")}
+        bad = client.submit("/people/role", **lan, role="commune", unit="")
         assert bad.status_code == 422
-        done = client.submit("/people/role", username="lan", role="commune", unit="13579")
+        done = client.submit("/people/role", **lan, role="commune", unit="13579")
         assert done.headers["location"] == "/people/lan?done=role"
         assert theirs.get("/").status_code == 303
     with site.hub.database.read() as session:

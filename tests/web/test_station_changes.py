@@ -201,9 +201,12 @@ def test_a_program_changes_what_it_saw_and_nothing_else(site: Site) -> None:
         made = client.post(API, json={**new, "host": "10.0.0.9"}, headers={"idempotency-key": "k"})
         same = client.post(API, json={**new, "host": "10.0.0.9"}, headers={"idempotency-key": "k"})
         assert (made.status_code, same.json()) == (201, made.json())
-        begun = client.post(f"{API}/moi/key-rotation").json()
-        assert begun == {"key_number": 0, "next_key_number": 1}
-        assert client.delete(f"{API}/moi/key-rotation").json()["next_key_number"] is None
+        assert client.post(f"{API}/moi/keys").status_code == 201
+        keys = client.get(f"{API}/moi/keys").json()["keys"]
+        assert [(one["number"], one["standing"]) for one in keys] == [(1, "in_force"), (2, "next")]
+        assert client.delete(f"{API}/moi/keys/1").status_code == 422
+        assert client.delete(f"{API}/moi/keys/2").json()["keys"] == keys[:1]
+        assert client.delete(f"{API}/moi/keys/2").status_code == 422
         closed = client.post(f"{API}/moi/active", json={"active": False}).json()
         assert closed["standing"] == "closed"
 

@@ -83,6 +83,6 @@ def test_what_was_chosen_in_a_search_comes_back_although_the_page_does_not_list_
         in shown
     )
     assert '<input type="radio" name="unit" value="">' in shown
-    again = refill(page, "/people", [("unit", "07")], "")
+    again = refill(page, "/people", [("unit", "07"), ("was_unit_find", "")], "")
     assert again is not None
     assert again.count('value="07"') == 1

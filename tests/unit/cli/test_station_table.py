@@ -56,3 +56,34 @@ def test_an_event_of_the_map_is_written_down_and_shown(people: Loa) -> None:
     [event] = people.json("unit", "events")["events"]
     assert (event["on"], event["basis"]) == ("2025-07-01", "Nghị quyết số 1")
     assert "merged" in people("unit", "events").stdout
+
+
+def test_one_station_is_changed_cell_by_cell_or_not_at_all(people: Loa, tmp_path: Path) -> None:
+    """What the card's form can change; '' empties; all that is wrong is told at once."""
+    table = tmp_path / "stations.csv"
+    table.write_text(f"{HEAD}dao-ly;Đài Đạo Lý;13579;ip;player;10.0.0.1;0912\n", "utf-8")
+    people("station", "import", table)
+    people("link", "add", "Cột 3G", "--sessions", "2")
+
+    words = ("station", "change", "dao-ly", "--host", "10.0.0.2", "--link", "Cột 3G",
+             "--unit-code", "13588", "--phone", "")  # fmt: skip
+    changes = people.json(*words)["changes"]
+    assert {one["column"]: one["after"] for one in changes} == {
+        "host": "10.0.0.2", "link": "Cột 3G", "unit_code": "13588", "phone": "",
+    }  # fmt: skip
+    refused = people.json("station", "change", "dao-ly", "--port", "0", "--link", "x", code=1)
+    assert refused["error"]["code"] == "station_invalid"
+    assert people.json(*words)["changes"] == []
+    assert people.json("station", "change", "dao-ly", code=1)["error"]["code"] == "input_invalid"
+
+
+def test_a_map_is_looked_at_before_it_is_imported(people: Loa, tmp_path: Path) -> None:
+    """What the template shows can be brought as it is."""
+    table = tmp_path / "units.csv"
+    rows = "valid_from,code,name,level\n2022-01-01,36,Tỉnh Nam Định,tỉnh\n"
+    table.write_text(rows, "utf-8")
+    seen = people.json("unit", "import", table, "--dry-run")
+    assert [(one["outcome"], one["code"]) for one in seen["units"]] == [("new", "36")]
+    assert "nothing was changed" in people("unit", "import", table, "--dry-run").stdout
+    assert people.json("unit", "import", table)["added"] == 1
+    assert people.json("unit", "import", table, "--dry-run")["units"] == []

@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from scheduler import links, registry
-from scheduler.errors import InputInvalid
+from scheduler import links, registry, stationedit
+from scheduler.errors import InputInvalid, StationCellsInvalid
 from scheduler.forecast import Choice, Outlook, choices, first_outlooks, look_ahead, read_book
 from scheduler.renditions import profiles_of
 from scheduler.store.models import (
@@ -280,22 +280,27 @@ def test_one_station_gets_another_window_and_sound(scene: Scene) -> None:
     scene.stations("13579")
     settings = scene.base.settings
 
-    def change(**changes: object) -> None:
+    def change(no_window: bool = False, **cells: str) -> None:
         with scene.base.database.write() as session:
             station = registry.find_station(session, "s13579")
-            registry.change_station(session, station, settings=settings, by="lan",
-                                    profiles=profiles_of(settings), now=scene.clock.now(),
-                                    **changes)  # type: ignore[arg-type]  # fmt: skip
+            given = stationedit.with_window(cells, station, settings, no_window)
+            stationedit.edit_station(
+                session, station, given, seen=None, on=scene.base.today(), by="lan",
+                profiles=profiles_of(settings), now=scene.clock.now(),
+            )  # fmt: skip
 
-    change(push_from=time(16))
+    change(push_from="16:00")
     change(profile="loa-64")
     station = scene.station("s13579")
     assert (station.push_from, station.push_until) == (time(16), settings.push.window_until)
     assert station.profile == "loa-64"
     change(no_window=True)
     assert scene.station("s13579").push_from is None
-    for wrong in ({}, {"profile": "loud"}, {"push_from": time(1), "no_window": True}):
-        with pytest.raises(InputInvalid):
-            change(**wrong)
+    with pytest.raises(InputInvalid):
+        change()
+    with pytest.raises(InputInvalid):
+        change(push_from="01:00", no_window=True)
+    with pytest.raises(StationCellsInvalid):
+        change(profile="loud")
     with scene.base.database.read() as session:
         assert session.query(LedgerEntry).filter_by(what="station_changed").count() == 3

@@ -15,9 +15,9 @@ from stations import player
 from stations.manifest import station_key
 from tests.contract.conftest import need_sshd
 from tests.faults.harness.sshd import Sshd
-from tests.unit.cli.conftest import Loa, bare, database_url, loa, people
+from tests.unit.cli.conftest import Loa, loa, people
 
-__all__ = ["bare", "database_url", "loa", "people"]  # fixtures
+__all__ = ["loa", "people"]  # fixtures
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from api.cli import root
 from api.cli.run import Run
 from audio.speech import hum
 from scheduler.clock import ManualClock
-from scheduler.config import Settings
+from scheduler.config import PathSettings, Settings
 from tests.builders import HA_NAM
+from tests.conftest import Templates
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,23 +49,17 @@ class Loa:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """What differs between the databases is tested below the command line."""
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+def bare(tmp_path: Path, clock: ManualClock) -> Loa:
+    """The command line before ``loa init``."""
+    return Loa(Settings(paths=PathSettings(data=tmp_path / "data")), clock)
 
 
 @pytest.fixture
-def bare(settings: Settings, clock: ManualClock) -> Loa:
-    """The command line before ``loa init``; the players of these tests sound for nobody."""
+def loa(templates: Templates, tmp_path: Path, clock: ManualClock) -> Loa:
+    """A new Loa; the players of these tests sound for nobody."""
+    settings = templates("sqlite", False).copy(tmp_path / "data")
     rehearsal = settings.collect.model_copy(update={"null_device_counts": True})
     return Loa(settings.model_copy(update={"collect": rehearsal}), clock)
-
-
-@pytest.fixture
-def loa(bare: Loa) -> Loa:
-    """A new Loa."""
-    bare("init")
-    return bare
 
 
 @pytest.fixture

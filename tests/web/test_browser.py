@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from api.i18n import catalogue
 from tests.conftest import need
@@ -28,19 +28,38 @@ def test_anonymous_is_refused(browser: Browser, shared_site: Site) -> None:
     watched.page.context.close()
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"),
+    [(360, "light", "vi"), (1280, "dark", "vi"), (360, "dark", "en")],
+)
 @pytest.mark.parametrize(("username", "path"), PAGES)
-def test_page_fits_and_the_console_is_silent(
-    browser: Browser, shared_site: Site, username: str | None, path: str, width: int
+def test_every_page(
+    browser: Browser,
+    shared_site: Site,
+    username: str | None,
+    path: str,
+    width: int,
+    scheme: str,
+    language: str,
 ) -> None:
-    """No sideways scrolling even with everything unfolded, no complaint, every target large."""
-    scheme = "dark" if width == 1280 else "light"
-    watched = opened(browser, shared_site, username, path, width=width, scheme=scheme)
+    """Fits, keeps to its language, and offers nobody anything to stumble over."""
+    watched = opened(
+        browser, shared_site, username, path, width=width, scheme=scheme, language=language
+    )
     page = watched.page
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
 
+    _fits(page, width)
+    _keeps_to(page, language)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert watched.complaints == []
+    page.context.close()
+
+
+def _fits(page: Page, width: int) -> None:
+    """No sideways scrolling even with everything unfolded; every target large and named."""
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.documentElement.lang") == "vi"
     assert page.locator("h1").count() == 1
     small = page.evaluate(
         """[...document.querySelectorAll('button, .button, .menu a, summary, select, label.tick')]
@@ -53,40 +72,17 @@ def test_page_fits_and_the_console_is_silent(
            .filter(one => !one.labels.length && !one.ariaHidden).map(one => one.name)"""
     )
     assert unnamed == []
-    assert watched.complaints == []
-    page.context.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-@pytest.mark.parametrize(("username", "path"), PAGES)
-def test_axe_finds_nothing(
-    browser: Browser, shared_site: Site, username: str | None, path: str, width: int, scheme: str
-) -> None:
-    """Contrast, names, order, landmarks: what a blind or half-blind reader would stumble over."""
-    page = opened(browser, shared_site, username, path, width=width, scheme=scheme).page
-    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-
-    found = Axe().run(page)
-
-    assert found.violations_count == 0, found.generate_report()
-    page.context.close()
-
-
-@pytest.mark.parametrize(("username", "path"), PAGES)
-def test_nothing_is_left_in_the_other_language(
-    browser: Browser, shared_site: Site, username: str | None, path: str
-) -> None:
+def _keeps_to(page: Page, language: str) -> None:
     """No English sentence on a Vietnamese page; none of our Vietnamese on an English one."""
-    for language in ("vi", "en"):
-        watched = opened(browser, shared_site, username, path, language=language)
-        shown = set(watched.page.locator("body").inner_text().splitlines())
-        known = catalogue("vi")
-        ours = known.values() if language == "en" else known.keys()
-        foreign = {text for text in ours if known.get(text) != text} - _same_in_both(known)
-        found = [line for line in shown if line in foreign and not _NOT_OURS.search(line)]
-        assert found == []
-        assert watched.page.evaluate("document.documentElement.lang") == language
-        watched.page.context.close()
+    assert page.evaluate("document.documentElement.lang") == language
+    known = catalogue("vi")
+    ours = known.values() if language == "en" else known.keys()
+    foreign = {text for text in ours if known.get(text) != text} - _same_in_both(known)
+    shown = page.locator("body").inner_text().splitlines()
+    found = {line for line in shown if line in foreign and not _NOT_OURS.search(line)}
+    assert found == set()
 
 
 def test_commune_officer_signs_in_and_confirms_with_the_keyboard_alone(

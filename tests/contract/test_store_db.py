@@ -68,7 +68,7 @@ def in_threads(count: int, work: Callable[[], object]) -> list[BaseException]:
 
 
 def test_reading_first_and_writing_later_loses_no_update(database: Database) -> None:
-    """Fault 25: 8 threads count at once; without the lock at the start four of five counts vanished."""
+    """Fault 25: 8 threads count at once; without the lock at the start most counts vanished."""
 
     def count() -> None:
         for _ in range(EACH):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from api.vietnamese import sort_key
 from scheduler.errors import OutsideUnit
+from scheduler.logrows import StationName
 from scheduler.registry import find_station
 from scheduler.store.among import among
 from scheduler.store.models import Person, Station, StationUnit, Unit
@@ -63,7 +64,7 @@ class Scope:
     unit_ids: frozenset[int] | None  # None: everywhere
     places: Mapping[int, Place]  # of the stations in these units, by their id
 
-    def where(self, station: Station) -> str:
+    def where(self, station: Station | StationName) -> str:
         """Where a station stands, as far as its name does not say it."""
         place = self.places.get(station.id)
         return place.beside(station.name) if place else ""

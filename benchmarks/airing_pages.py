@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import statistics
 import sys
-import time
 from datetime import date
+from functools import partial
 from html import unescape
 
 from fastapi.testclient import TestClient
@@ -14,6 +13,7 @@ from sqlalchemy import select
 
 from api.app import create_app
 from api.auth import cookie_name
+from benchmarks.processor import Processor, in_median
 from scheduler import people
 from scheduler.hub import Hub
 from scheduler.store.models import Unit
@@ -22,28 +22,35 @@ _ROWS = re.compile(r"<tbody>(.*?)</tbody>", re.S)
 _LINK = re.compile(r'href="(/airings\?[^"]+)" rel="(next|prev)"')
 
 
-def page_times(hub: Hub, first: date, last: date, *, rounds: int) -> dict[str, float]:
-    """Medians in milliseconds, by the key of the figure; every answer must show rows."""
+def page_times(
+    hub: Hub, first: date, last: date, *, processor: Processor, rounds: int
+) -> dict[str, float]:
+    """As ``in_median`` gives them, by the key of the figure; every answer must show rows."""
     month = f"/airings?first={first}&last={last}"
     ask = _reader(hub, "province", unit_code="p0")
     nation = _reader(hub, "nation", unit_code=None)
-    _, shown = _asked(ask, month)
+    shown = _asked(ask, month)
     older = _link(shown, "next")
-    _, shown = _asked(ask, older)
+    shown = _asked(ask, older)
     a_programme = 1000 + 160 * 6  # airs on one day of June, in one slot
     addresses = {
-        "page_ms": month,
-        "page_next_ms": older,
-        "page_previous_ms": _link(shown, "prev"),
-        "page_theme_ms": f"{month}&theme=Chủ đề 3",
-        "page_words_ms": f"{month}&words=ban tin so {160 * 6 + 1}",
-        "page_station_words_ms": f"{month}&words=dai 34",
-        "page_programme_ms": f"{month}&programme={a_programme}",
-        "page_state_ms": f"{month}&state=missed",
-        "page_grade_ms": f"{month}&grade=B",
+        "page": month,
+        "page_next": older,
+        "page_previous": _link(shown, "prev"),
+        "page_theme": f"{month}&theme=Chủ đề 3",
+        "page_words": f"{month}&words=ban tin so {160 * 6 + 1}",
+        "page_station_words": f"{month}&words=dai 34",
+        "page_programme": f"{month}&programme={a_programme}",
+        "page_state": f"{month}&state=missed",
+        "page_grade": f"{month}&grade=B",
+        "page_nation": month,
     }
-    figures = {key: _median(ask, address, rounds) for key, address in addresses.items()}
-    return figures | {"page_nation_ms": _median(nation, month, rounds)}
+    figures: dict[str, float] = {}
+    for key, address in addresses.items():
+        work = partial(_asked, nation if key == "page_nation" else ask, address)
+        work()  # what is read once a process does not count
+        figures |= in_median(key, work, processor, rounds=rounds)
+    return figures
 
 
 def _reader(hub: Hub, username: str, *, unit_code: str | None) -> TestClient:
@@ -63,19 +70,12 @@ def _reader(hub: Hub, username: str, *, unit_code: str | None) -> TestClient:
     return client
 
 
-def _median(client: TestClient, address: str, rounds: int) -> float:
-    _asked(client, address)  # what is read once a process does not count
-    return round(statistics.median(_asked(client, address)[0] for _ in range(rounds)), 1)
-
-
-def _asked(client: TestClient, address: str) -> tuple[float, str]:
-    begin = time.perf_counter()
+def _asked(client: TestClient, address: str) -> str:
     answer = client.get(address)
-    took_ms = (time.perf_counter() - begin) * 1000
     body = _ROWS.search(answer.text)
     if answer.status_code != 200 or body is None or "<tr>" not in body[1]:
         sys.exit(f"wrong: {answer.status_code} and no rows at {address}")
-    return took_ms, answer.text
+    return answer.text
 
 
 def _link(shown: str, rel: str) -> str:

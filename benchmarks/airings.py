@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long the airing log of a nation's year takes to answer: 10,600 stations, 23.2 million rows.
 
-    benchmarks/airings.py [--json] [--quick] [--stations N]
+    benchmarks/airings.py [--json] [--quick] [--stations N] [--keep DIR]
 
 Prints one JSON object. In milliseconds, medians: a station's month row by row, a district's, a
 province's and the nation's month and the nation's day counted by state, a unit's week as its
@@ -9,19 +9,23 @@ calendar shows it; and the whole answer to a province's editor who opens the log
 (``page_ms``), pages on and back, narrows it by theme, words, programme, state and grade
 (``page_…_ms``), and to the nation's editor (``page_nation_ms``). Then ``confirm_60k_s`` (the word
 of a person for 60,000 airings at once), ``xlsx_240k_peak_mb`` (a process that writes a workbook of
-240,000 rows) and ``ledger_verify_1m_s``. ``--quick`` takes a tenth of the stations and of the other
-work, and says so in ``airings``.
+240,000 rows) and ``ledger_verify_1m_s``. Beside each stands the processor's time, of this process
+and of the server together (``…_cpu_ms``, ``…_cpu_s``). ``--quick`` takes a tenth of the stations
+and of the other work, and says so in ``airings``. To fill a year takes minutes: ``--keep DIR``
+keeps it (13 GB with the copy that is measured), and takes it from there another time.
 """
 
 from __future__ import annotations
 
 import json
 import resource
-import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -31,7 +35,8 @@ from sqlalchemy.orm import Session
 
 from benchmarks.airing_pages import page_times
 from benchmarks.airing_tables import table_figures
-from benchmarks.country import PROVINCES, SLOTS, STATIONS, asked, country
+from benchmarks.country import PROVINCES, SLOTS, STATIONS, asked, country, kept_country
+from benchmarks.processor import Processor, in_median
 from scheduler.airing_log import LogFilter, airing_log, count_log
 from scheduler.airings import day_schedule
 from scheduler.hub import Hub
@@ -70,23 +75,41 @@ _A_YEAR = text(
     CROSS JOIN slot AS l CROSS JOIN station AS s
     """
 )
+_INDEXES = text(
+    """
+    SELECT indexname, indexdef FROM pg_indexes
+    WHERE tablename = 'airing' AND indexname LIKE 'ix\\_%' ORDER BY indexname
+    """
+)
 
 
 def main() -> None:
-    options = asked(__doc__)
-    with country(options.stations) as hub:
-        a_year(hub, talk=not options.json)
-        result = measured(hub, options.stations)
+    options = asked(__doc__, may_keep=True)
+    fill = partial(a_year, talk=not options.json)
+    with ExitStack() as stack:
+        if options.keep:
+            place = stack.enter_context(kept_country(options.stations, options.keep, fill))
+        else:
+            place = stack.enter_context(country(options.stations))
+            fill(place.hub)
+        result = measured(place.hub, Processor(place.server.pid), options.stations)
     print(json.dumps(result))
 
 
 def a_year(hub: Hub, *, talk: bool) -> None:
     begin = time.perf_counter()
     with hub.database.write() as session:
-        # The rows are made of rows that are there: looking each key up again would take ten times.
+        # The rows are made of rows that are there: looking each key up again would take ten times,
+        # and entering each in six indexes five times as long as sorting them all at the end.
         session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("SET LOCAL maintenance_work_mem = '1GB'"))
+        indexes = session.execute(_INDEXES).all()
+        for name, _ in indexes:
+            session.execute(text(f'DROP INDEX "{name}"'))
         session.execute(_PROGRAMMES)
         session.execute(_A_YEAR, {"first": FIRST, "days": DAYS})
+        for _, definition in indexes:
+            session.execute(text(definition))
     # As autovacuum does behind so many new rows: then an index alone answers.
     with hub.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as one:
         one.execute(text("VACUUM ANALYZE"))
@@ -94,7 +117,7 @@ def a_year(hub: Hub, *, talk: bool) -> None:
         print(f"a year was written in {time.perf_counter() - begin:.0f} s", file=sys.stderr)
 
 
-def measured(hub: Hub, count: int) -> dict[str, float]:
+def measured(hub: Hub, processor: Processor, count: int) -> dict[str, float]:
     wanted = count * SLOTS * DAYS
     with hub.database.read() as session:
         lying = session.scalar(select(func.count()).select_from(Airing))
@@ -103,44 +126,46 @@ def measured(hub: Hub, count: int) -> dict[str, float]:
         sys.exit(f"wrong: {lying} of {wanted} rows")
     province, district, commune = units[::PROVINCES], units[:DISTRICT_STATIONS], units[:1]
     days = [MONTH[0] + timedelta(days=n) for n in range(7)]
+    a_day, a_month = LogFilter(MONTH[0], MONTH[0]), LogFilter(*MONTH)
+    # What is asked, and the number of rows that the answer must be of.
+    asked_for: dict[str, tuple[Callable[[Session], int], int]] = {
+        "station_month": (_rows_of_station, SLOTS * 30),
+        "district_month": (_count(a_month, district), len(district) * SLOTS * 30),
+        "province_month": (_count(a_month, province), len(province) * SLOTS * 30),
+        "nation_month": (_count(a_month, None), count * SLOTS * 30),
+        "nation_day": (_count(a_day, None), count * SLOTS),
+        "unit_week": (
+            lambda s: sum(len(day_schedule(s, on, unit_ids=commune)) for on in days), SLOTS * 7
+        ),
+    }  # fmt: skip
+    figures: dict[str, float] = {}
+    for key, (ask, rows) in asked_for.items():
+        figures |= in_median(key, partial(_answer, hub, ask, rows), processor, rounds=ROUNDS)
     return {
-        "station_month_ms": _median(
-            hub, lambda s: len(airing_log(s, LogFilter(*MONTH, station_id=1), limit=1000)),
-            SLOTS * 30,
-        ),
-        "district_month_ms": _counted(hub, LogFilter(*MONTH, unit_ids=district), SLOTS * 30),
-        "province_month_ms": _counted(hub, LogFilter(*MONTH, unit_ids=province), SLOTS * 30),
-        "nation_month_ms": _counted(hub, LogFilter(*MONTH), SLOTS * 30),
-        "nation_day_ms": _counted(hub, LogFilter(MONTH[0], MONTH[0]), SLOTS),
-        "unit_week_ms": _median(
-            hub, lambda s: sum(len(day_schedule(s, on, unit_ids=commune)) for on in days),
-            SLOTS * 7,
-        ),
-        **page_times(hub, *MONTH, rounds=ROUNDS),
-        **table_figures(hub, FIRST, DAYS, of_all=count / STATIONS),
+        **figures,
+        **page_times(hub, *MONTH, processor=processor, rounds=ROUNDS),
+        **table_figures(hub, processor, FIRST, DAYS, of_all=count / STATIONS),
         "airings": wanted,
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-    }  # fmt: skip
+    }
 
 
-def _counted(hub: Hub, wanted: LogFilter, of_each: int) -> float:
-    """A count by state; of every station, what it airs in that time."""
+def _rows_of_station(session: Session) -> int:
+    return len(airing_log(session, LogFilter(*MONTH, station_id=1), limit=1000))
+
+
+def _count(wanted: LogFilter, unit_ids: list[int] | None) -> Callable[[Session], int]:
+    """A count by state."""
+    narrowed = replace(wanted, unit_ids=unit_ids)
+    return lambda session: sum(count_log(session, narrowed).by_state.values())
+
+
+def _answer(hub: Hub, ask: Callable[[Session], int], rows: int) -> None:
+    """No figure for an answer that is wrong."""
     with hub.database.read() as session:
-        stations = len(wanted.unit_ids or []) or session.query(StationUnit).count()
-    return _median(hub, lambda s: sum(count_log(s, wanted).by_state.values()), stations * of_each)
-
-
-def _median(hub: Hub, ask: Callable[[Session], int], rows: int) -> float:
-    """The median of several askings; no figure for an answer that is wrong."""
-    took = []
-    for _ in range(ROUNDS):
-        with hub.database.read() as session:
-            begin = time.perf_counter()
-            found = ask(session)
-            took.append(time.perf_counter() - begin)
-        if found != rows:
-            sys.exit(f"wrong: {found} rows instead of {rows}")
-    return round(statistics.median(took) * 1000, 1)
+        found = ask(session)
+    if found != rows:
+        sys.exit(f"wrong: {found} rows instead of {rows}")
 
 
 if __name__ == "__main__":

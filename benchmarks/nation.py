@@ -46,7 +46,7 @@ def main() -> None:
     roomy = _MEMORY if _MEMORY.is_dir() else None  # else where the system keeps such things
     with (
         tempfile.TemporaryDirectory(dir=roomy) as folder,
-        country(options.stations) as hub,
+        country(options.stations) as (hub, _),
         ExitStack() as stack,
     ):
         workers = [stack.enter_context(closing(Worker(hub, Path(folder)))) for _ in range(2)]

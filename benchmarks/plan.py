@@ -30,7 +30,7 @@ DAYS = 7
 
 def main() -> None:
     options = asked(__doc__)
-    with country(options.stations) as hub:
+    with country(options.stations) as (hub, _):
         result = measured(hub, options.stations, talk=not options.json)
     print(json.dumps(result))
 

@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, tuple_
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session
 
+from scheduler.logrows import LogRow, read_rows, select_rows
 from scheduler.store.among import among
 from scheduler.store.db import Database
-from scheduler.store.models import Airing, Objection, Programme, Station, StationUnit
+from scheduler.store.models import Airing, Programme, Station, StationUnit
 from scheduler.store.states import AiringState, Grade
 from scheduler.text import has_words, without_tones
 from scheduler.units import valid_on
@@ -50,7 +51,7 @@ class LogCounts:
     by_grade: Mapping[Grade, int]  # never added together; cancelled airings need no proof
 
 
-def cursor_of(airing: Airing) -> Cursor:
+def cursor_of(airing: LogRow) -> Cursor:
     """Where the log goes on behind this row, or before it."""
     return airing.broadcast_date, airing.planned_at, airing.station_id
 
@@ -69,7 +70,7 @@ class Log:
         after: Cursor | None = None,
         before: Cursor | None = None,
         limit: int = PAGE_ROWS,
-    ) -> list[Airing]:
+    ) -> list[LogRow]:
         """
         Rows, newest first.
 
@@ -86,11 +87,11 @@ class Log:
         if before is not None:
             keys = keys.where(tuple_(*_ORDER) > _key(before))
         found = keys.order_by(*order).limit(limit).subquery()
-        statement = with_names(select(Airing)).join(
+        statement = select_rows().join(
             found,
             and_(Airing.station_id == found.c.station_id, Airing.planned_at == found.c.planned_at),
         )
-        rows = list(self._session.scalars(statement.order_by(*order)))
+        rows = read_rows(self._session, statement.order_by(*order))
         return rows[::-1] if backwards else rows
 
     def counts(self, *, every_kind: bool = False) -> LogCounts:
@@ -114,12 +115,12 @@ class Log:
 
 def airing_log(
     session: Session, wanted: LogFilter, *, after: Cursor | None = None, limit: int = PAGE_ROWS
-) -> list[Airing]:
+) -> list[LogRow]:
     """Rows of the log, newest first; ``after`` is the last row of the page before."""
     return Log(session, wanted).rows(after=after, limit=limit)
 
 
-def whole_log(database: Database, wanted: LogFilter) -> Iterator[Airing]:
+def whole_log(database: Database, wanted: LogFilter) -> Iterator[LogRow]:
     """
     Every row, newest first, a thousand in memory at a time.
 
@@ -144,13 +145,6 @@ def themes_in_use(session: Session) -> list[str]:
     """What programmes are said to be about, each once; also themes that the list has no more."""
     statement = select(Programme.theme).where(Programme.theme.is_not(None)).distinct()
     return [one for one in session.scalars(statement) if one]
-
-
-def with_names(statement: Select[Airing]) -> Select[Airing]:
-    return statement.options(
-        joinedload(Airing.station), joinedload(Airing.programme), joinedload(Airing.slot),
-        selectinload(Airing.objections).joinedload(Objection.person),
-    )  # fmt: skip
 
 
 def below(statement: Query, unit_ids: Collection[int] | None, on: date) -> Query:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler import people
-from scheduler.airing_log import LogFilter, below, narrowing, with_names
+from scheduler.airing_log import LogFilter, below, narrowing
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hub import Hub
+from scheduler.logrows import AnyAiring, LogRow, read_rows, select_rows
 from scheduler.store import ledger
 from scheduler.store.among import among
 from scheduler.store.models import Airing, Objection, Person, Station, StationUnit
@@ -21,6 +24,7 @@ from scheduler.units import unit_ids_below, valid_on
 
 _UNTOLD = (*OPEN_AIRINGS, AiringState.UNKNOWN)
 _LONGEST = timedelta(hours=24)  # nothing that airs is longer
+_ZONES = timedelta(days=2)  # a local day lies within so much of the midnight of UTC, either way
 MAX_CONFIRMED = 100_000  # at once: a province's month and a half
 
 # Who answers for more than one place; a commune tells its district.
@@ -35,19 +39,19 @@ def day_schedule(
     *,
     unit_ids: Collection[int] | None = None,
     station_id: int | None = None,
-) -> list[Airing]:
+) -> list[LogRow]:
     """What is planned for a broadcast date, by time, then station; cancelled ones left out."""
     statement = (
-        with_names(select(Airing))
+        select_rows()
         .where(Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED)
         .order_by(Airing.planned_at, Airing.station_id)
     )
     if station_id is not None:
         statement = statement.where(Airing.station_id == station_id)
-    return list(session.scalars(below(statement, unit_ids, on)))
+    return read_rows(session, below(statement, unit_ids, on))
 
 
-def is_confirmable(airing: Airing, now: datetime) -> bool:
+def is_confirmable(airing: AnyAiring, now: datetime) -> bool:
     """Whether a person's word still helps: it is over, and nothing has told how it went."""
     is_over = airing.planned_at + timedelta(milliseconds=airing.ms) <= now
     return is_over and airing.state in _UNTOLD
@@ -158,20 +162,19 @@ def confirm_airings(hub: Hub, wanted: LogFilter, *, by: Person, aired: bool, not
     now = hub.clock.now()
     with hub.database.write() as session:
         waiting = waiting_for_a_word(session, wanted, now, by=by)
-        if len(waiting) > MAX_CONFIRMED:
+        if waiting.total() > MAX_CONFIRMED:
             raise InputInvalid(
                 problem=said("that are {count} airings; choose {limit} at the most",
-                             count=len(waiting), limit=MAX_CONFIRMED)
+                             count=waiting.total(), limit=MAX_CONFIRMED)
             )  # fmt: skip
         if not waiting:
             return 0
-        at = {station_id for station_id, _ in waiting}
-        _lock_stations(session, at)
+        _lock_stations(session, waiting)
         evidence = {"source": "person", "who": by.username, "at": now.isoformat()}
         # Asked again of each row: a log that came meanwhile is better proof, and stays.
         statement = (
             moving(Airing, AiringState.AIRED if aired else AiringState.MISSED)
-            .where(among(Airing.station_id, at), *_waits(session, wanted, now, by=by))
+            .where(among(Airing.station_id, waiting), *_waits(session, wanted, now, by=by))
             .values(grade=Grade.B, evidence=evidence, reason=one_line(note, 80) or None)
             .returning(Airing.station_id, Airing.planned_at)
         )
@@ -184,18 +187,25 @@ def confirm_airings(hub: Hub, wanted: LogFilter, *, by: Person, aired: bool, not
 
 def waiting_for_a_word(
     session: Session, wanted: LogFilter, now: datetime, *, by: Person
-) -> list[Key]:
-    """Of a choice: what is over, what nothing has told of, and what this person may tell of."""
-    keys = select(Airing.station_id, Airing.planned_at)
-    rows = session.execute(keys.where(*_waits(session, wanted, now, by=by)))
-    return [(station_id, planned_at) for station_id, planned_at in rows]
+) -> Counter[int]:
+    """
+    Of a choice: what is over, what nothing has told of, and what this person may tell of.
+
+    Gives the number at each station, by its id.
+    """
+    statement = select(Airing.station_id, func.count()).group_by(Airing.station_id)
+    rows = session.execute(statement.where(*_waits(session, wanted, now, by=by)))
+    return Counter({row[0]: row[1] for row in rows})
 
 
 def _waits(
     session: Session, wanted: LogFilter, now: datetime, *, by: Person
 ) -> Iterator[ColumnElement[bool]]:
-    yield from narrowing(session, wanted)
-    yield Airing.state.in_(_UNTOLD)
+    yield from narrowing(session, replace(wanted, state=None))
+    yield Airing.state.in_([one for one in _UNTOLD if wanted.state in (None, one)])
+    # By the instant too: of all that is open or unknown, an index has what lies in these days.
+    yield Airing.planned_at >= _midnight(wanted.first) - _ZONES
+    yield Airing.planned_at <= _midnight(wanted.last) + _ZONES
     yield _is_over(session, wanted, now)
     if by.unit_id is not None:
         mine = {
@@ -208,6 +218,10 @@ def _waits(
             among(StationUnit.unit_id, mine),
             *valid_on(StationUnit, Airing.broadcast_date),
         )
+
+
+def _midnight(on: date) -> datetime:
+    return datetime.combine(on, time(), UTC)
 
 
 def _is_over(session: Session, wanted: LogFilter, now: datetime) -> ColumnElement[bool]:

@@ -12,9 +12,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
-from scheduler.airing_log import below, with_names
+from scheduler.airing_log import below
 from scheduler.store.models import (
     Airing,
     Delivery,
@@ -140,8 +140,10 @@ def _named(
     most_named: int,
 ) -> dict[tuple[datetime, int], list[Airing]]:
     """The rows behind the counts that are looked at; of every moment at least one."""
-    base = with_names(select(Airing)).where(
-        Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED
+    base = (
+        select(Airing)
+        .options(joinedload(Airing.station), joinedload(Airing.programme), joinedload(Airing.slot))
+        .where(Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED)
     )
     base = below(base, unit_ids, on).order_by(Airing.planned_at, Airing.station_id)
     short = [key for key, of in counts.items() if sum(of.values()) <= SHOWN_AT_ONCE]

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 from scheduler import outbox
 from scheduler.airings import day_schedule
 from scheduler.hub import Hub
+from scheduler.logrows import AnyAiring, LogRow, StationName
 from scheduler.outbox import Facts, is_told, tell
 from scheduler.readiness import Level, Readiness, readiness, serves, worst
 from scheduler.store.isotime import iso_utc
@@ -143,7 +144,7 @@ def _should_have_begun(hub: Hub) -> tuple[ColumnElement[bool], ...]:
     return Airing.planned_at.between(now - _LOOK_BACK, last), Airing.state.in_(OPEN_AIRINGS)
 
 
-def is_unheard(airing: Airing) -> bool:
+def is_unheard(airing: AnyAiring) -> bool:
     """Whether the log of a player should speak of it, and does not."""
     is_watched = airing.station.kind == "player" and airing.station.active
     return is_watched and airing.state in OPEN_AIRINGS and airing.started_at is None
@@ -276,7 +277,7 @@ def _digest_facts(hub: Hub, session: Session, on: date) -> outbox.FactsOf:
 
 
 def digest_of(
-    hub: Hub, on: date, past: Sequence[Airing], ahead: Sequence[Readiness]
+    hub: Hub, on: date, past: Sequence[LogRow], ahead: Sequence[Readiness]
 ) -> Facts:  # fmt: skip
     """What the report says, for some stations."""
     rows = worst(ahead)
@@ -310,7 +311,7 @@ def digest_of(
     }
 
 
-def _went_wrong(hub: Hub, airing: Airing) -> bool:
+def _went_wrong(hub: Hub, airing: LogRow) -> bool:
     late = hub.clock.now() - timedelta(seconds=hub.settings.ready.unconfirmed_after_s)
     if airing.state is AiringState.MISSED:
         return True
@@ -378,7 +379,7 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _station(station: Station) -> Facts:
+def _station(station: Station | StationName) -> Facts:
     return {"station": station.code, "name": station.name, "phone": station.phone}
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psycopg
@@ -26,8 +26,9 @@ def find_binaries() -> Path | None:
 class PostgresServer:
     """One running server; gives each test an empty database of its own."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pid: int) -> None:
         self.port = port
+        self.pid = pid  # of the process that starts all others
         self._made = 0
 
     def new_database(self) -> str:
@@ -36,6 +37,22 @@ class PostgresServer:
         name = f"loa_{os.getpid()}_{self._made}"
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def copy_of(self, name: str) -> str:
+        """The URL of a database that begins as that one is, which nobody may be using."""
+        self.drop_copy_of(name)  # of one who was killed
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+            connection.execute(
+                f'CREATE DATABASE "copy_of_{name}" TEMPLATE "{name}" STRATEGY FILE_COPY'
+            )
+        return self.url(f"copy_of_{name}")
+
+    def drop_copy_of(self, name: str) -> None:
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "copy_of_{name}" WITH (FORCE)')
+
+    def url(self, name: str) -> str:
         return f"postgresql+psycopg://loa@127.0.0.1:{self.port}/{name}"
 
     def _dsn(self, name: str) -> str:
@@ -43,29 +60,36 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(binaries: Path) -> Iterator[PostgresServer]:
-    """Start a throw-away server; it refuses to run as root, so root hands it to ``postgres``."""
-    with tempfile.TemporaryDirectory(prefix="loa-pg-") as name:
+def postgres_server(binaries: Path, keep: Path | None = None) -> Iterator[PostgresServer]:
+    """
+    Start a throw-away server; it refuses to run as root, so root hands it to ``postgres``.
+
+    ``keep``: a folder in which it goes on another time with what it had.
+    """
+    with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="loa-pg-") as name:
         folder = Path(name)
+        folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres")
-        data = str(folder / "data")
-        _as_postgres(
-            [binaries / "initdb", "-D", data, "-U", "loa", "-A", "trust", "-E", "UTF8",
-             "--locale=C.UTF-8", "--no-sync"]
-        )  # fmt: skip
+        data = folder / "data"
+        if not data.exists():
+            _as_postgres(
+                [binaries / "initdb", "-D", data, "-U", "loa", "-A", "trust", "-E", "UTF8",
+                 "--locale=C.UTF-8", "--no-sync"]
+            )  # fmt: skip
         port = _free_port()
         options = (
             f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= "
             "-c fsync=off -c full_page_writes=off -c max_connections=200"
         )
         control = [binaries / "pg_ctl", "-D", data, "-w", "-s"]
-        _as_postgres([*control, "-l", str(folder / "log"), "-o", options, "start"])
+        _as_postgres([*control, "-l", folder / "log", "-o", options, "start"])
         try:
-            yield PostgresServer(port)
+            pid = int((data / "postmaster.pid").read_text().split()[0])
+            yield PostgresServer(port, pid)
         finally:
-            _as_postgres([*control, "-m", "immediate", "stop"])
+            _as_postgres([*control, "-m", "fast" if keep else "immediate", "stop"])
 
 
 def _as_postgres(command: list[object]) -> None:

@@ -20,8 +20,8 @@ from api.reports.log_table import write_table
 from scheduler.airing_log import LogFilter, whole_log
 from scheduler.airings import day_schedule
 from scheduler.hub import Hub
+from scheduler.logrows import LogRow
 from scheduler.registry import find_station
-from scheduler.store.models import Airing
 from scheduler.store.states import AiringState, Grade
 from scheduler.units import find_unit, unit_ids_below
 
@@ -131,7 +131,7 @@ def _units(session: Session, code: str | None, on: date) -> set[int] | None:
 
 
 def _log_document(
-    first: date, last: date, shown: Sequence[Airing], *, is_complete: bool
+    first: date, last: date, shown: Sequence[LogRow], *, is_complete: bool
 ) -> Document:
     return {
         "from": first,
@@ -143,7 +143,7 @@ def _log_document(
     }
 
 
-def _show_log(screen: Screen, shown: Sequence[Airing], *, is_complete: bool) -> None:
+def _show_log(screen: Screen, shown: Sequence[LogRow], *, is_complete: bool) -> None:
     screen.table(
         [
             _("Day"),
@@ -163,7 +163,7 @@ def _show_log(screen: Screen, shown: Sequence[Airing], *, is_complete: bool) -> 
         screen.say(_("There are more rows: narrow the search or raise --limit."))
 
 
-def _log_row(screen: Screen, airing: Airing) -> list[Cell]:
+def _log_row(screen: Screen, airing: LogRow) -> list[Cell]:
     tr = screen.translator
     return [
         tr.day(airing.broadcast_date),
@@ -177,11 +177,11 @@ def _log_row(screen: Screen, airing: Airing) -> list[Cell]:
     ]
 
 
-def _show_day(screen: Screen, on: date, found: Sequence[Airing]) -> None:
+def _show_day(screen: Screen, on: date, found: Sequence[LogRow]) -> None:
     """One row for each moment and programme: a province has a hundred stations."""
     tr = screen.translator
     screen.line(f"{tr.weekday(on)} {tr.day(on)}")
-    together: dict[tuple[datetime, int], list[Airing]] = defaultdict(list)
+    together: dict[tuple[datetime, int], list[LogRow]] = defaultdict(list)
     for airing in found:
         together[airing.planned_at, airing.slot_id].append(airing)
     screen.table(
@@ -197,7 +197,7 @@ def _show_day(screen: Screen, on: date, found: Sequence[Airing]) -> None:
     )
 
 
-def _day_row(screen: Screen, same: Sequence[Airing]) -> list[Cell]:
+def _day_row(screen: Screen, same: Sequence[LogRow]) -> list[Cell]:
     tr, one = screen.translator, same[0]
     states = Counter(airing.state for airing in same)
     return [

@@ -46,7 +46,7 @@ def confirm(
             )
             station_id = find_station(session, code).id if code else None
             wanted = LogFilter(first, last, unit_ids=units, station_id=station_id)
-            count = len(waiting_for_a_word(session, wanted, hub.clock.now(), by=person))
+            count = waiting_for_a_word(session, wanted, hub.clock.now(), by=person).total()
         if count:
             run.confirm(_("Give your word for {count} airings?"), yes=yes, count=count)
         told = confirm_airings(hub, wanted, by=person, aired=aired, note=note)

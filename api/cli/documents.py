@@ -13,8 +13,9 @@ from audio.facts import Facts
 from audio.findings import SENTENCES
 from scheduler.hearing import rule_of
 from scheduler.lines import is_draft
+from scheduler.logrows import AnyAiring
 from scheduler.slots import is_in_quiet_hours, target_code
-from scheduler.store.models import Airing, Delivery, Objection, Person, Programme, Slot, Unit
+from scheduler.store.models import Delivery, Objection, Person, Programme, Slot, Unit
 
 Document = dict[str, Any]
 
@@ -130,7 +131,7 @@ def delivery_document(delivery: Delivery, translator: Translator) -> Document:
     }
 
 
-def airing_document(airing: Airing) -> Document:
+def airing_document(airing: AnyAiring) -> Document:
     columns = (
         "planned_at", "broadcast_date", "slot_id", "programme_id", "programme_class", "ms", "state",
         "grade", "started_at", "played_ms", "reason",

@@ -19,6 +19,7 @@ from api.whywords import story_document
 from scheduler.airing_log import LogFilter, airing_log
 from scheduler.airings import confirm_airing, confirm_airings, object_to_airing
 from scheduler.errors import NotFound
+from scheduler.logrows import AnyAiring
 from scheduler.registry import find_station
 from scheduler.store.models import Airing, Objection
 from scheduler.store.states import AiringState, Grade
@@ -93,7 +94,7 @@ class AiringOut(BaseModel):
     objection: ObjectionOut | None  # a person's word against what a log has proved
 
     @classmethod
-    def of(cls, airing: Airing) -> Self:
+    def of(cls, airing: AnyAiring) -> Self:
         return cls(
             station=airing.station.code,
             planned_at=airing.planned_at,

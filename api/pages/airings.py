@@ -32,7 +32,8 @@ from scheduler.airing_log import (
 )
 from scheduler.errors import InputInvalid
 from scheduler.hub import Hub
-from scheduler.store.models import Airing, Programme
+from scheduler.logrows import LogRow
+from scheduler.store.models import Programme
 from scheduler.store.states import AiringState, Grade
 
 router = APIRouter()
@@ -135,7 +136,7 @@ def airings(
 class _Shown:
     """A page of the log, and whence its neighbours begin; none where there is no neighbour."""
 
-    rows: list[Airing]
+    rows: list[LogRow]
     newer: str | None  # before the first row
     older: str | None  # after the last one
 
@@ -230,7 +231,7 @@ def cursor_from(text: str) -> Cursor | None:
     return on, planned_at, number
 
 
-def cursor_text(airing: Airing) -> str:
+def cursor_text(airing: LogRow) -> str:
     on, planned_at, station_id = cursor_of(airing)
     return f"{on},{planned_at.isoformat()},{station_id}"
 

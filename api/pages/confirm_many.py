@@ -30,8 +30,7 @@ def ask(request: Request, viewer: Confirmer, chosen: Chosen) -> Response:
         )
     return page(
         request, "airings_confirm.html", viewer=viewer, scope=scope, chosen=chosen,
-        count=len(waiting), stations=len({station_id for station_id, _ in waiting}),
-        most=MAX_CONFIRMED,
+        count=waiting.total(), stations=len(waiting), most=MAX_CONFIRMED,
     )  # fmt: skip
 
 

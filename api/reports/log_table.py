@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from api import words
 from api.i18n import Translator, mark
 from scheduler.errors import InputInvalid, said
-from scheduler.store.models import Airing
+from scheduler.logrows import LogRow
 
 if TYPE_CHECKING:
     import xlsxwriter
@@ -56,7 +56,7 @@ COLUMNS = (
 )
 
 
-def csv_parts(airings: Iterable[Airing], tr: Translator) -> Iterator[bytes]:
+def csv_parts(airings: Iterable[LogRow], tr: Translator) -> Iterator[bytes]:
     """The table as CSV in UTF-8, some hundred rows at a time; the mark tells Excel the encoding."""
     part = io.StringIO("\ufeff", newline="")
     part.seek(0, io.SEEK_END)
@@ -71,7 +71,7 @@ def csv_parts(airings: Iterable[Airing], tr: Translator) -> Iterator[bytes]:
     yield part.getvalue().encode()
 
 
-def write_xlsx(path: Path, airings: Iterable[Airing], tr: Translator) -> int:
+def write_xlsx(path: Path, airings: Iterable[LogRow], tr: Translator) -> int:
     """
     Write the table as a workbook, in the memory of one row; gives the number of rows.
 
@@ -103,7 +103,7 @@ def write_xlsx(path: Path, airings: Iterable[Airing], tr: Translator) -> int:
     return written
 
 
-def write_table(path: Path, airings: Iterable[Airing], tr: Translator) -> int:
+def write_table(path: Path, airings: Iterable[LogRow], tr: Translator) -> int:
     """
     Write the table to a file, as its name says: ``.xlsx`` or ``.csv``; gives the number of rows.
 
@@ -126,7 +126,7 @@ def write_table(path: Path, airings: Iterable[Airing], tr: Translator) -> int:
     return rows
 
 
-def log_row(airing: Airing, tr: Translator) -> Sequence[Cell]:
+def log_row(airing: LogRow, tr: Translator) -> Sequence[Cell]:
     """One row of the table, in the order of ``COLUMNS``."""
     who = (airing.evidence or {}).get("who")
     return (
@@ -150,7 +150,7 @@ def log_row(airing: Airing, tr: Translator) -> Sequence[Cell]:
     )
 
 
-def _write_csv(path: Path, airings: Iterable[Airing], tr: Translator) -> int:
+def _write_csv(path: Path, airings: Iterable[LogRow], tr: Translator) -> int:
     counted = count()
     with path.open("wb") as file:
         numbered = (airing for airing, _ in zip(airings, counted, strict=False))

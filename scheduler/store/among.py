@@ -64,3 +64,8 @@ def among(column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
     if not wanted:
         return false()
     return _Among(column, bindparam(None, wanted, type_=_Ids(), unique=True))
+
+
+def among_param(column: Any, name: str) -> ColumnElement[bool]:
+    """The same for a statement that is made once: its ids, at least one, are given by this name."""
+    return _Among(column, bindparam(name, type_=_Ids()))

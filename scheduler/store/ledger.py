@@ -20,6 +20,8 @@ _SUBJECT_LETTERS = 200
 _LEDGER_LOCK = 0x4C6F61  # "Loa": one writer of the chain at a time
 
 _entries: Any = LedgerEntry.__table__
+_encoded = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
 _LAST = select(_entries.c.seq, _entries.c.hash).order_by(_entries.c.seq.desc()).limit(1)
 _APPENDED = insert(_entries)
 
@@ -99,7 +101,7 @@ def first_break(entries: Iterable[LedgerEntry | Row[Any]]) -> int | None:
 
 
 def _hash(entry: LedgerEntry | Row[Any] | _Link) -> str:
-    body = json.dumps(
+    body = _encoded(
         [
             entry.prev_hash,
             entry.seq,
@@ -109,9 +111,6 @@ def _hash(entry: LedgerEntry | Row[Any] | _Link) -> str:
             entry.what,
             entry.subject,
             entry.detail,
-        ],
-        sort_keys=True,
-        ensure_ascii=False,
-        separators=(",", ":"),
+        ]
     )
     return hashlib.sha256(body.encode()).hexdigest()

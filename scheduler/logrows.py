@@ -1,0 +1,118 @@
+"""Airings as the log shows them: read, not loaded to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from scheduler.store.among import among_param
+from scheduler.store.models import Airing, Base, Programme, Slot, Station
+from scheduler.store.states import AiringState, Grade
+
+
+class StationName(NamedTuple):
+    """What the log says of a station."""
+
+    id: int
+    code: str
+    name: str
+    kind: str
+    phone: str | None
+    active: bool
+
+
+class SlotName(NamedTuple):
+    """What the log says of a line of the timetable."""
+
+    id: int
+    title: str
+
+
+class ProgrammeName(NamedTuple):
+    """What the log says of a programme."""
+
+    id: int
+    title: str
+    theme: str | None
+
+
+class LogRow(NamedTuple):
+    """
+    An airing as it was when it was read; the fields have the names of ``Airing``.
+
+    A row that a session looks after, with its station, slot and programme, takes five times the
+    processor, and most of an answer of the log was that.
+    """
+
+    station_id: int
+    planned_at: datetime
+    broadcast_date: date
+    slot_id: int
+    programme_id: int
+    programme_class: str
+    ms: int
+    state: AiringState
+    grade: Grade
+    evidence: dict[str, Any] | None
+    started_at: datetime | None
+    played_ms: int | None
+    reason: str | None
+    station: StationName
+    slot: SlotName
+    programme: ProgrammeName
+
+
+AnyAiring = Airing | LogRow
+Name = TypeVar("Name", StationName, SlotName, ProgrammeName)
+
+_airings: Any = Airing.__table__
+_NAMES = ("station", "slot", "programme")
+_ROWS = select(*(_airings.c[name] for name in LogRow._fields if name not in _NAMES))
+
+
+def _named(kind: type[Name], model: type[Base]) -> Select[*tuple[Any, ...]]:
+    columns: Any = model.__table__.c
+    names = select(*(columns[name] for name in kind._fields))
+    return names.where(among_param(columns.id, "ids"))
+
+
+_NAMED: Mapping[type[Any], Select[*tuple[Any, ...]]] = {
+    StationName: _named(StationName, Station),
+    SlotName: _named(SlotName, Slot),
+    ProgrammeName: _named(ProgrammeName, Programme),
+}
+
+
+def select_rows() -> Select[*tuple[Any, ...]]:
+    """The columns of a row; add where and in which order, and give it to ``read_rows``."""
+    return _ROWS
+
+
+def read_rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[LogRow]:
+    """
+    The rows with their names.
+
+    Each name is read once. Joined to the rows, a station's month would bring its station 180 times,
+    and for a page of the log the database would go through all stations of the country.
+    """
+    found = session.execute(statement).all()
+    stations = _names(session, StationName, {row.station_id for row in found})
+    slots = _names(session, SlotName, {row.slot_id for row in found})
+    programmes = _names(session, ProgrammeName, {row.programme_id for row in found})
+    return [
+        LogRow._make(
+            (*row, stations[row.station_id], slots[row.slot_id], programmes[row.programme_id])
+        )
+        for row in found
+    ]
+
+
+def _names(session: Session, kind: type[Name], ids: Collection[int]) -> dict[int, Name]:
+    if not ids:
+        return {}
+    found = session.execute(_NAMED[kind], {"ids": sorted(ids)})
+    return {row.id: kind(*row) for row in found}

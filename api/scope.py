@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
@@ -84,12 +84,14 @@ def scope_of(
     unit_code: str | None,
     *,
     most_choices: int | None = None,
+    with_places: bool = True,
 ) -> Scope:
     """
     The part of a day's map that a person sees, narrowed to one unit when a code is given.
 
     Where there would be more than ``most_choices``, the deeper units stand below the chosen one
-    only: a country's communes make a list of a megabyte.
+    only: a country's communes make a list of a megabyte. Who shows a few stations of many asks for
+    no places, and for those few later (``places_of``).
 
     Raises:
         NotFound: no unit has this code on that day.
@@ -105,8 +107,13 @@ def scope_of(
         choices=tuple(_tree(_units(session, person.unit_id, on, opened, most_choices))),
         chosen=chosen,
         unit_ids=None if seen is None else frozenset(seen),
-        places=_places(session, seen, on),
+        places=_places(session, seen, on) if with_places else {},
     )
+
+
+def places_of(session: Session, scope: Scope, on: date, station_ids: Collection[int]) -> Scope:
+    """The same scope with the places of these stations only."""
+    return replace(scope, places=_places(session, scope.unit_ids, on, station_ids))
 
 
 def _units(
@@ -162,7 +169,12 @@ def _sorted_down(units: Sequence[_Named]) -> list[_Named]:
     return sorted(units, key=lambda unit: sort_key(unit.name), reverse=True)
 
 
-def _places(session: Session, unit_ids: Collection[int] | None, on: date) -> dict[int, Place]:
+def _places(
+    session: Session,
+    unit_ids: Collection[int] | None,
+    on: date,
+    station_ids: Collection[int] | None = None,
+) -> dict[int, Place]:
     above = aliased(Unit)
     statement = (
         select(StationUnit.station_id, Unit.id, Unit.name, above.name)
@@ -172,5 +184,7 @@ def _places(session: Session, unit_ids: Collection[int] | None, on: date) -> dic
     )
     if unit_ids is not None:
         statement = statement.where(among(StationUnit.unit_id, unit_ids))
+    if station_ids is not None:
+        statement = statement.where(among(StationUnit.station_id, station_ids))
     rows = session.execute(statement)
     return {row[0]: Place(row[1], row[2], row[3]) for row in rows}

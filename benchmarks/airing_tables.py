@@ -6,7 +6,6 @@ peak of its memory.
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from sqlalchemy import delete, func, select
 from api.i18n import Translator
 from api.reports.log_table import write_xlsx
 from benchmarks.country import SLOTS
-from benchmarks.processor import Processor
+from benchmarks.processor import Processor, own_peak_mb
 from scheduler.airing_log import LogFilter, whole_log
 from scheduler.airings import confirm_airings
 from scheduler.hub import Hub
@@ -121,10 +120,7 @@ def _write_one(url: str, path: str, stations: str, first: str, last: str) -> Non
     translator = Translator("vi", ZoneInfo("Asia/Ho_Chi_Minh"))
     rows = write_xlsx(Path(path), whole_log(database, wanted), translator)
     database.close()
-    # Not what getrusage says: that is no less than what the starting process had.
-    peak_kb = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
-    assert peak_kb
-    print(rows, int(peak_kb[1]) / 1024)
+    print(rows, own_peak_mb())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Obeys JSON lines: first the settings, then [instant, station ids] → what was b
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from api.cli.logs import only_errors
+from benchmarks.processor import own_peak_mb
 from scheduler import dispatch
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
@@ -37,11 +37,10 @@ def work() -> None:
         clock.move_to(datetime.fromisoformat(at))
         begun_s = time.process_time()
         results = [dispatch.visit_station(hub, one, worker="nation") for one in station_ids]
-        peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         answer = {
             "delivered": sum(result.delivered for result in results if result is not None),
             "cpu_s": time.process_time() - begun_s,
-            "peak_mb": peak_kb / 1024,
+            "peak_mb": own_peak_mb(),
         }
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

@@ -1,8 +1,9 @@
-"""Processor time of this process and of a PostgreSQL server: what a busy machine changes less."""
+"""What a busy machine changes less: processor time, of a PostgreSQL server too, and memory."""
 
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -72,3 +73,10 @@ def _ran_s(pid: int) -> float:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
     except (FileNotFoundError, ProcessLookupError):
         return 0.0  # it ended just now, and is counted among the dead
+
+
+def own_peak_mb() -> float:
+    """Not what getrusage says: that is no less than what the starting process had."""
+    peak_kb = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    assert peak_kb
+    return int(peak_kb[1]) / 1024

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler import people
-from scheduler.airing_log import LogFilter, below, narrowing
+from scheduler.airing_log import LogFilter, at_instants_of, below, narrowing
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hub import Hub
 from scheduler.logrows import AnyAiring, LogRow, read_rows, select_rows
@@ -24,7 +24,6 @@ from scheduler.units import unit_ids_below, valid_on
 
 _UNTOLD = (*OPEN_AIRINGS, AiringState.UNKNOWN)
 _LONGEST = timedelta(hours=24)  # nothing that airs is longer
-_ZONES = timedelta(days=2)  # a local day lies within so much of the midnight of UTC, either way
 MAX_CONFIRMED = 100_000  # at once: a province's month and a half
 
 # Who answers for more than one place; a commune tells its district.
@@ -204,8 +203,7 @@ def _waits(
     yield from narrowing(session, replace(wanted, state=None))
     yield Airing.state.in_([one for one in _UNTOLD if wanted.state in (None, one)])
     # By the instant too: of all that is open or unknown, an index has what lies in these days.
-    yield Airing.planned_at >= _midnight(wanted.first) - _ZONES
-    yield Airing.planned_at <= _midnight(wanted.last) + _ZONES
+    yield from at_instants_of(wanted.first, wanted.last)
     yield _is_over(session, wanted, now)
     if by.unit_id is not None:
         mine = {
@@ -218,10 +216,6 @@ def _waits(
             among(StationUnit.unit_id, mine),
             *valid_on(StationUnit, Airing.broadcast_date),
         )
-
-
-def _midnight(on: date) -> datetime:
-    return datetime.combine(on, time(), UTC)
 
 
 def _is_over(session: Session, wanted: LogFilter, now: datetime) -> ColumnElement[bool]:

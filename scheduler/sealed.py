@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 
 def seal(secret: bytes, text: str) -> str:
@@ -15,6 +17,8 @@ def seal(secret: bytes, text: str) -> str:
 
 def unseal(secret: bytes, sealed: str) -> str | None:
     """What was sealed; nothing when the secret is another one or the row was changed."""
+    from cryptography.fernet import InvalidToken
+
     try:
         return _box(secret).decrypt(sealed.encode()).decode()
     except InvalidToken:
@@ -22,4 +26,6 @@ def unseal(secret: bytes, sealed: str) -> str | None:
 
 
 def _box(secret: bytes) -> Fernet:
+    from cryptography.fernet import Fernet  # 7 MB, and most processes seal nothing
+
     return Fernet(urlsafe_b64encode(hashlib.sha256(b"sealed\0" + secret).digest()))

@@ -20,7 +20,7 @@ from api.i18n import Translator
 from api.pages.render import page, translator_of
 from api.pages.wall import CONFIRMERS
 from api.reports.log_table import csv_parts, write_xlsx
-from api.scope import MOST_CHOICES, Scope, scope_of
+from api.scope import MOST_CHOICES, Scope, places_of, scope_of
 from api.vietnamese import sort_key
 from scheduler.airing_log import (
     Cursor,
@@ -67,7 +67,10 @@ class LogQuery:
         return replace(self, programme=None).address
 
     def scope(self, session: Session, viewer: Viewer) -> Scope:
-        return scope_of(session, viewer.person, self.last, self.unit, most_choices=MOST_CHOICES)
+        return scope_of(
+            session, viewer.person, self.last, self.unit, most_choices=MOST_CHOICES,
+            with_places=False,
+        )  # fmt: skip
 
     def wanted(self, scope: Scope) -> LogFilter:
         return LogFilter(
@@ -122,6 +125,8 @@ def airings(
         scope = chosen.scope(session, viewer)
         log = Log(session, chosen.wanted(scope))
         shown = _shown(log, cursor_from(after), cursor_from(before))
+        at = {row.station_id for row in shown.rows}
+        scope = places_of(session, scope, chosen.last, at)
         counts = log.counts(every_kind=True)
         themes = sorted(themes_in_use(session), key=sort_key)
         programme = session.get(Programme, chosen.programme) if chosen.programme else None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy.orm import Session, joinedload
 
 from scheduler.store.among import among_param
-from scheduler.store.models import Airing, Base, Programme, Slot, Station
+from scheduler.store.models import Airing, Base, Objection, Programme, Slot, Station
+from scheduler.store.models.airings import standing_objection
 from scheduler.store.states import AiringState, Grade
 
 
@@ -64,13 +66,14 @@ class LogRow(NamedTuple):
     station: StationName
     slot: SlotName
     programme: ProgrammeName
+    objection: Objection | None
 
 
 AnyAiring = Airing | LogRow
 Name = TypeVar("Name", StationName, SlotName, ProgrammeName)
 
 _airings: Any = Airing.__table__
-_NAMES = ("station", "slot", "programme")
+_NAMES = ("station", "slot", "programme", "objection")
 _ROWS = select(*(_airings.c[name] for name in LogRow._fields if name not in _NAMES))
 
 
@@ -85,6 +88,15 @@ _NAMED: Mapping[type[Any], Select[*tuple[Any, ...]]] = {
     SlotName: _named(SlotName, Slot),
     ProgrammeName: _named(ProgrammeName, Programme),
 }
+_OBJECTIONS = (
+    select(Objection)
+    .where(
+        among_param(Objection.station_id, "ids"),
+        Objection.planned_at.between(bindparam("first"), bindparam("last")),
+    )
+    .options(joinedload(Objection.person))
+    .order_by(Objection.id)
+)
 
 
 def select_rows() -> Select[*tuple[Any, ...]]:
@@ -103,12 +115,18 @@ def read_rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[Log
     stations = _names(session, StationName, {row.station_id for row in found})
     slots = _names(session, SlotName, {row.slot_id for row in found})
     programmes = _names(session, ProgrammeName, {row.programme_id for row in found})
+    said = _objections(session, [row for row in found if row.grade is Grade.A])
     return [
         LogRow._make(
-            (*row, stations[row.station_id], slots[row.slot_id], programmes[row.programme_id])
+            (
+                *row, stations[row.station_id], slots[row.slot_id], programmes[row.programme_id],
+                standing_objection(
+                    row.state, row.grade, said.get((row.station_id, row.planned_at), ())
+                ),
+            )
         )
         for row in found
-    ]
+    ]  # fmt: skip
 
 
 def _names(session: Session, kind: type[Name], ids: Collection[int]) -> dict[int, Name]:
@@ -116,3 +134,17 @@ def _names(session: Session, kind: type[Name], ids: Collection[int]) -> dict[int
         return {}
     found = session.execute(_NAMED[kind], {"ids": sorted(ids)})
     return {row.id: kind(*row) for row in found}
+
+
+def _objections(
+    session: Session, proved: Sequence[Row[*tuple[Any, ...]]]
+) -> Mapping[tuple[int, datetime], Sequence[Objection]]:
+    """What persons say against logs, of some airings and of those between them: it is little."""
+    found: dict[tuple[int, datetime], list[Objection]] = defaultdict(list)
+    if proved:
+        instants = [row.planned_at for row in proved]
+        between = {"ids": sorted({row.station_id for row in proved}),
+                   "first": min(instants), "last": max(instants)}  # fmt: skip
+        for one in session.scalars(_OBJECTIONS, between):
+            found[one.station_id, one.planned_at].append(one)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -80,14 +81,20 @@ class Airing(Base):
 
     @property
     def objection(self) -> Objection | None:
-        """A person's word that stands against what the player's log proves; the last counts."""
-        if self.grade is not Grade.A or not self.objections:
-            return None
-        last = self.objections[-1]
-        return last if last.heard != (self.state in HEARD_AIRINGS) else None
+        return standing_objection(self.state, self.grade, self.objections)
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.planned_at:%Y-%m-%dT%H:%MZ}"
+
+
+def standing_objection(
+    state: AiringState, grade: Grade, objections: Sequence[Objection]
+) -> Objection | None:
+    """A person's word that stands against what the player's log proves; the last counts."""
+    if grade is not Grade.A or not objections:
+        return None
+    last = objections[-1]
+    return last if last.heard != (state in HEARD_AIRINGS) else None
 
 
 class Objection(Base):

@@ -363,7 +363,12 @@ def test_a_word_against_the_log_stands_beside_it(scene: Scene) -> None:
     assert stands() == (A.LATE, Grade.A, None)
 
     with scene.base.database.read() as session:
-        entries = session.query(LedgerEntry).filter_by(what="airing_contested").all()
+        entries = (
+            session.query(LedgerEntry)
+            .filter_by(what="airing_contested")
+            .order_by(LedgerEntry.seq)
+            .all()
+        )
     assert [(one.who, one.detail["aired"], one.detail["proved"]) for one in entries] == [
         ("lynhan", False, "late"), (editor.username, True, "late"),
     ]  # fmt: skip

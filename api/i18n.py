@@ -83,6 +83,14 @@ class Translator:
         """Local time and date: 05:00 12/03/2022."""
         return f"{at.astimezone(self.zone):%H:%M %d/%m/%Y}"
 
+    def near(self, at: datetime, now: datetime) -> str:
+        """As a person says it: 05:00, 05:00 ngày mai, 05:00 hôm qua; else with its date."""
+        day, today = (one.astimezone(self.zone).date() for one in (at, now))
+        if day == today:
+            return self.time(at)
+        said = _NEAR.get((day - today).days)
+        return self.text(said, time=self.time(at)) if said else self.moment(at)
+
     def iso(self, at: datetime) -> str:
         """For machines: the local time with its offset."""
         return at.astimezone(self.zone).isoformat(timespec="seconds")
@@ -98,6 +106,14 @@ class Translator:
         if ms < _MINUTE:
             return self.count(round(ms / 1000), "1 second", "{n} seconds")
         return self.count(round(ms / _MINUTE), "1 minute", "{n} minutes")
+
+    def lasted(self, ms: int) -> str:
+        """How long something sounded, never to be taken for a time of day: 3 phút 20 giây."""
+        minutes, seconds = divmod(round(ms / 1000), 60)
+        said = [self.count(minutes, "1 minute", "{n} minutes")] if minutes else []
+        if seconds or not minutes:
+            said.append(self.count(seconds, "1 second", "{n} seconds"))
+        return " ".join(said)
 
     def size(self, size_bytes: int) -> str:
         if size_bytes < 1 << 20:
@@ -135,7 +151,7 @@ class Translator:
         if isinstance(value, float):
             return self.number(value, 0 if value.is_integer() else 1)
         if isinstance(value, int) and field.endswith("_bytes"):
-            return self.number(value)
+            return self.size(value)
         if not isinstance(value, str):
             return str(value)
         if field == "detail" and (told := in_words(value, self.text)) != value:
@@ -190,6 +206,7 @@ def _with_subclasses(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 
 _SWAP = str.maketrans(",.", ".,")
+_NEAR = {-1: mark("{time} yesterday"), 1: mark("{time} tomorrow")}
 _WEEKDAYS = (
     mark("Monday"),
     mark("Tuesday"),

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.i18n import Translator, mark
+from api.words import ROLE_WORDS
 from scheduler.store.models import LedgerEntry
 
 # A test finds a deed that is recorded somewhere and has no sentence here.
@@ -146,6 +147,7 @@ _FIELDS: Mapping[str, str] = {
     "rrule": mark("rule:"),
     "programme": mark("programme:"),
     "text": mark("text:"),
+    "ended": mark("ended:"),
     "engine": mark("voice:"),
     "headline": mark("headline:"),
     "sender": mark("sender:"),
@@ -199,13 +201,15 @@ def address_of(entry: LedgerEntry) -> str | None:
 def details(tr: Translator, entry: LedgerEntry) -> list[tuple[str, str]]:
     """What else was written down: its name in words, where it has one, and the value."""
     return [
-        (tr.text(_FIELDS[name]) if name in _FIELDS else f"{name}:", _shown(tr, value))
+        (tr.text(_FIELDS[name]) if name in _FIELDS else f"{name}:", _shown(tr, name, value))
         for name, value in entry.detail.items()
         if value not in (None, "", [], {})
     ]
 
 
-def _shown(tr: Translator, value: Any) -> str:
+def _shown(tr: Translator, name: str, value: Any) -> str:
+    if name == "role" and value in ROLE_WORDS:
+        return tr.text(ROLE_WORDS[value])
     if isinstance(value, bool):
         return tr.text(mark("it is so") if value else mark("it is not so"))
     if isinstance(value, list):

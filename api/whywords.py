@@ -111,19 +111,24 @@ _EVENTS: Mapping[str, str] = {
 def verdict(tr: Translator, story: Story) -> str:
     """The first sentence: what became of it."""
     airing = story.airing
-    length = tr.length
+    lasted = tr.lasted
     started = tr.time(airing.started_at) if airing.started_at else tr.text(mark("not known"))
-    played = tr.text(mark("not known")) if airing.played_ms is None else length(airing.played_ms)
-    return tr.text(_RESULTS[airing.state], started=started, played=played, length=length(airing.ms))
+    played = tr.text(mark("not known")) if airing.played_ms is None else lasted(airing.played_ms)
+    return tr.text(_RESULTS[airing.state], started=started, played=played, length=lasted(airing.ms))
 
 
 def sentence(tr: Translator, story: Story, link: ChainLink) -> str:
     """What one link says."""
     if link.name == "result":
-        return " ".join([verdict(tr, story), *_proof(tr, story)])
+        return f"{verdict(tr, story)} {proof(tr, story)}".strip()
     if link.code in _SAID:
         return tr.text(_SAID[link.code], **_fields(tr, story, link)).strip()
     return tr.text(WHY[link.code].reason)
+
+
+def proof(tr: Translator, story: Story) -> str:
+    """Why it went so and how we know, without the verdict itself."""
+    return " ".join(_proof(tr, story))
 
 
 def step(tr: Translator, link: ChainLink) -> str:
@@ -169,7 +174,7 @@ def _fields(tr: Translator, story: Story, link: ChainLink) -> dict[str, Any]:
     if link.name == "slot":
         fields["rule"] = describe(story.rule, tr)
     if "size_bytes" in facts:
-        fields |= {"size": tr.size(facts["size_bytes"]), "length": tr.length(facts["ms"])}
+        fields |= {"size": tr.size(facts["size_bytes"]), "length": tr.lasted(facts["ms"])}
         fields["sha256"] = facts["sha256"][:16] + "…"
     if link.name == "delivery":
         fields["error"] = _error(tr, facts.get("error_code"), facts.get("error_fields"))
@@ -216,7 +221,7 @@ def _line(tr: Translator, one: Detail) -> Iterator[str]:
     event = _EVENTS.get(one.code)
     yield tr.text(event) if event else one.code.removeprefix("log_")
     if facts["played_ms"]:
-        yield tr.text(mark("sounded {length}"), length=tr.length(facts["played_ms"]))
+        yield tr.text(mark("sounded {length}"), length=tr.lasted(facts["played_ms"]))
     if facts["reason"]:
         yield tr.text(reason(facts["reason"]))
     if facts["device"]:

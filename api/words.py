@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from api.i18n import Translator, mark
 from audio.findings import SENTENCES, Finding
-from scheduler.store.models import Attempt, Delivery, Objection
+from scheduler.store.models import Airing, Attempt, Delivery, Objection
 from scheduler.store.states import (
+    OPEN_AIRINGS,
     AiringState,
     DeliveryState,
     Grade,
@@ -80,10 +82,39 @@ def word_of(state: StrEnum) -> Word:
     return _WORDS[type(state)][state]
 
 
+# An airing whose time is over and of which nobody has told yet: it is not "ready" any more.
+AWAITED = Word(mark("waiting for word"), "question", "wait")
+
+
+def airing_word(airing: Airing, now: datetime) -> Word:
+    """How an airing is shown, before its time and after it."""
+    is_over = airing.planned_at + timedelta(milliseconds=airing.ms) <= now
+    return AWAITED if is_over and airing.state in OPEN_AIRINGS else word_of(airing.state)
+
+
+def airing_counts(
+    counts: Iterable[tuple[AiringState, int]], *, is_over: bool
+) -> Mapping[Word, int]:
+    """How many airings of a moment are shown by each word, in the order of the states."""
+    found: dict[Word, int] = {}
+    for state, number in counts:
+        word = AWAITED if is_over and state in OPEN_AIRINGS else word_of(state)
+        found[word] = found.get(word, 0) + number
+    return found
+
+
 GRADES: Mapping[Grade, str] = {
     Grade.A: mark("the player of the station wrote it down"),
     Grade.B: mark("a named person confirmed it"),
     Grade.C: mark("inferred: it was delivered before, and the station was seen during it"),
+    Grade.D: mark("no proof yet"),
+}
+
+# The same in two words, beside a single airing.
+PROOFS: Mapping[Grade, str] = {
+    Grade.A: mark("by the player's log"),
+    Grade.B: mark("by a person's word"),
+    Grade.C: mark("inferred"),
     Grade.D: mark("no proof yet"),
 }
 
@@ -202,6 +233,7 @@ NAMED = (
     mark("partial"),
     mark("on_station"),
     mark("the disk is full"),
+    mark("no such folder"),
 )
 
 # Why an airing went as it did: the one word of the player's log, and what the hub concludes.

@@ -19,7 +19,7 @@ _CLOCK_WRONG_S = 30
 
 NO_HOST_KEY = "Its host key was never compared and accepted; nothing is sent until then."
 CLOCK_WRONG = "Its clock is wrong by more than half a minute. Set it."
-NO_UNIT = "Its commune is no more on today's map. Say which unit it serves now."
+NO_UNIT = "Its commune is no longer on today's map. Say which unit it serves now."
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ MOST_OPENED = 400
 CALM = (AiringState.PLANNED, AiringState.ON_STATION, AiringState.AIRED)
 _RETURNED_SINCE = timedelta(days=14)
 _APPROVERS, _CONFIRMERS = ("approver", "administrator"), ("district", "commune")
+_TOLD_WITHIN = timedelta(hours=1)  # logs are fetched every ten minutes
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,11 @@ class Moment:
 
     def is_on(self, now: datetime) -> bool:
         """Whether it sounds at this moment, by its plan."""
-        return self.planned_at <= now < self.planned_at + timedelta(milliseconds=self.first.ms)
+        return self.planned_at <= now and not self.is_over(now)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it has ended, by its plan."""
+        return self.planned_at + timedelta(milliseconds=self.first.ms) <= now
 
 
 @dataclass(frozen=True)
@@ -94,12 +99,13 @@ def moments_of_day(
     unit_ids: Collection[int] | None = None,
     opened: int | None = None,
     most_named: int = MOST_NAMED,
+    now: datetime | None = None,
 ) -> list[Moment]:
     """
     The moments of a broadcast date, by time.
 
-    Named are the stations of short moments, what did not simply air, and of the slot ``opened``
-    every station.
+    Named are the stations of short moments, what did not simply air, of the slot ``opened`` every
+    station, and with ``now`` what is over for an hour and nobody has told of.
     """
     counts: dict[tuple[datetime, int], dict[AiringState, int]] = defaultdict(dict)
     firsts: dict[tuple[datetime, int], int] = {}
@@ -117,13 +123,14 @@ def moments_of_day(
         key = (planned_at, slot_id)
         counts[key][state] = number
         firsts[key] = min(station_id, firsts.get(key, station_id))
-    named = _named(session, on, unit_ids, counts, firsts, opened, most_named)
+    told_by = now - _TOLD_WITHIN if now else None
+    named = _named(session, on, unit_ids, counts, firsts, opened, most_named, told_by)
     return [
         Moment(
             planned_at=key[0],
             first=named[key][0],
             counts=tuple((state, of[state]) for state in AiringState if state in of),
-            airings=tuple(one for one in named[key] if _is_shown(one, of, opened)),
+            airings=tuple(one for one in named[key] if _is_shown(one, of, opened, told_by)),
         )
         for key, of in sorted(counts.items())
         if named[key]
@@ -138,6 +145,7 @@ def _named(
     firsts: dict[tuple[datetime, int], int],
     opened: int | None,
     most_named: int,
+    told_by: datetime | None,
 ) -> dict[tuple[datetime, int], list[Airing]]:
     """The rows behind the counts that are looked at; of every moment at least one."""
     base = (
@@ -157,6 +165,9 @@ def _named(
             )
         ),
     ]
+    if told_by is not None:
+        untold = base.where(Airing.state.in_(OPEN_AIRINGS), Airing.planned_at <= told_by)
+        looks.append(untold.limit(most_named))
     if opened is not None:
         looks.append(base.where(Airing.slot_id == opened).limit(MOST_OPENED))
     rows: dict[tuple[datetime, int], Airing] = {}
@@ -169,9 +180,17 @@ def _named(
     return found
 
 
-def _is_shown(airing: Airing, counts: dict[AiringState, int], opened: int | None) -> bool:
+def _is_shown(
+    airing: Airing,
+    counts: dict[AiringState, int],
+    opened: int | None,
+    told_by: datetime | None,
+) -> bool:
     is_short = sum(counts.values()) <= SHOWN_AT_ONCE
-    return is_short or airing.state not in CALM or airing.slot_id == opened
+    is_untold = (
+        told_by is not None and airing.state in OPEN_AIRINGS and airing.planned_at <= told_by
+    )
+    return is_short or is_untold or airing.state not in CALM or airing.slot_id == opened
 
 
 def waits_of(

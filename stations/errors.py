@@ -21,7 +21,12 @@ class StationError(Exception):
         super().__init__(fields)
 
     def __str__(self) -> str:
-        return (inspect.getdoc(type(self)) or "").format_map(self.fields)
+        told = {name: _with_unit(name, value) for name, value in self.fields.items()}
+        return (inspect.getdoc(type(self)) or "").format_map(told)
+
+
+def _with_unit(name: str, value: Any) -> Any:
+    return f"{value} bytes" if name.endswith("_bytes") else value
 
 
 class Unreachable(StationError):
@@ -31,7 +36,7 @@ class Unreachable(StationError):
 
 
 class LinkDown(StationError):
-    """The link went silent for {idle_s} s after {acknowledged_bytes} bytes. It is tried again."""
+    """The link went silent for {idle_s} s after {acknowledged_bytes}. It is tried again."""
 
     code = "link_down"
 
@@ -70,7 +75,7 @@ class NoCommonCipher(StationError):
 
 
 class StationFull(StationError):
-    """The station needs {needed_bytes} bytes and has {free_bytes} free. Make room first."""
+    """The station needs {needed_bytes} and has {free_bytes} free. Make room first."""
 
     code = "disk_full"
 
@@ -111,7 +116,7 @@ class ManifestRefused(StationError):
 
 
 class LinkCut(LinkDown):
-    """The link broke after {acknowledged_bytes} bytes. It is tried again."""
+    """The link broke after {acknowledged_bytes}. It is tried again."""
 
 
 class BadAnswer(StationError):
@@ -121,7 +126,7 @@ class BadAnswer(StationError):
 
 
 class FileTooLong(StationError):
-    """The file {path} at the station is longer than the {max_bytes} bytes that are read of it."""
+    """The file {path} at the station is longer than the {max_bytes} that are read of it."""
 
     code = "file_too_long"
     retry = False

@@ -151,7 +151,7 @@ def _show_list(screen: Screen, found: Sequence[Slot]) -> None:
         [
             Figures(_("No.")),
             _("When"),
-            _("Title"),
+            _("Slot"),
             _("Kind"),
             _("Programme"),
             Figures(_("Length")),

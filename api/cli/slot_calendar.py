@@ -133,7 +133,7 @@ def _document(one: Brought) -> Document:
 def _show(screen: Screen, found: list[Brought], dry_run: bool) -> None:
     tr = screen.translator
     screen.table(
-        [_("Title"), _("What becomes of it"), _("Details")],
+        [_("Slot"), _("What becomes of it"), _("Details")],
         [(one.title, tr.text(_WHAT[one.what]), _details(screen, one)) for one in found],
     )
     if dry_run:

@@ -81,7 +81,7 @@ def show(screen: Screen, outcome: Outcome, seconds: float) -> None:
             (
                 end.name,
                 tr.text(FAULT_WORDS[end.fault]),
-                _states(screen, end.deliveries),
+                _states(screen, end.deliveries, are_one=sum(end.deliveries.values()) == 1),
                 _states(screen, end.airings),
                 tr.size(end.bytes_sent) if end.bytes_sent else "–",
                 _verdict(screen, end),
@@ -124,12 +124,13 @@ def _sum(counts: Iterable[Mapping[Any, int]]) -> Counter[Any]:
     return total
 
 
-def _states(screen: Screen, counts: Mapping[Any, int]) -> Text:
+def _states(screen: Screen, counts: Mapping[Any, int], *, are_one: bool = False) -> Text:
+    """How many stand where; of one there is nothing to count."""
     text = Text()
     for state, count in sorted(counts.items(), key=lambda item: _order(item[0])):
         if text:
             text.append(", ")
-        text.append(f"{count} ").append_text(screen.state(state))
+        text.append("" if are_one else f"{count} ").append_text(screen.state(state))
     return text
 
 

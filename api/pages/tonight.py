@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
@@ -26,7 +27,8 @@ from scheduler.airings import is_confirmable
 from scheduler.board import StationLine, late_stations, station_board
 from scheduler.precedence import Collision, collisions
 from scheduler.standing import Failing, Standing, standing_of
-from scheduler.store.models import Person
+from scheduler.store.models import Person, Station
+from scheduler.store.states import OPEN_AIRINGS
 from scheduler.tonight import MOST_NAMED, Moment, Waiting, Waits, moments_of_day, waits_of
 
 MOST_FAILURES = 8  # named here; the board has them all
@@ -80,6 +82,7 @@ def look_at(request: Request, person: Person, on: date, unit: str, opened: int |
                     unit_ids=units,
                     opened=opened,
                     most_named=MOST_NAMED if is_few else MOST_FAILURES,
+                    now=now if is_few else None,
                 ),
                 standing=standing,
                 first=_first(session, now, on, standing) if standing else [],
@@ -108,6 +111,14 @@ def _options(scope: Scope, chosen: str) -> Markup:
     return Markup(macros.unit_options(scope.choices, chosen))  # type: ignore[attr-defined]  # noqa: S704 - drawn by our template
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Where a page asks whether people heard it; nowhere by default."""
+
+    at: datetime | None = None
+    station: int | None = None
+
+
 # ── The part that is drawn once for all who may do the same there ──────────────────────────────
 
 
@@ -118,6 +129,7 @@ class Drawn:
     text: str
     look: Look
     waits: Waits
+    asked_at: str  # where the airings that wait for a word are
 
 
 @dataclass(frozen=True)
@@ -141,26 +153,27 @@ def tonight(request: Request, viewer: Viewer, on: date, unit: str, opened: int |
 
     key = ("tonight", person.unit_id, person.role, tr.language, on, unit, opened)
     drawn = looks_of(request.app).get(key, make)
-    fill = partial(_filling, form_key(request), tr, drawn.waits)
+    fill = partial(_filling, form_key(request), tr, drawn)
     if viewer.is_anybody:
         request.state.fill = fill
     text = drawn.text if viewer.is_anybody else Sheet.of(drawn.text).filled(fill(viewer))
     return Tonight(Markup(text), drawn.look)  # noqa: S704 - drawn by our templates
 
 
-def _filling(key: bytes, tr: Translator, waits: Waits, viewer: Viewer) -> dict[str, str]:
+def _filling(key: bytes, tr: Translator, drawn: Drawn, viewer: Viewer) -> dict[str, str]:
     """What goes into the blanks of a page for one person."""
     return {
         blanks.NAME: escape(viewer.person.full_name),
         blanks.FORM_TOKEN: form_token(viewer, key),
-        blanks.WAITING: _waiting(tr, waits.of(viewer.person.id)),
+        blanks.WAITING: _waiting(tr, drawn.waits.of(viewer.person.id), drawn.asked_at),
     }
 
 
 @lru_cache(maxsize=200)
-def _waiting(tr: Translator, waiting: Waiting) -> str:
+def _waiting(tr: Translator, waiting: Waiting, asked_at: str) -> str:
     """In words; most people of a unit are waited for by the same."""
-    return environment().get_template("waiting.html").render(tr=tr, _=tr.text, waits=waiting)
+    template = environment().get_template("waiting.html")
+    return template.render(tr=tr, _=tr.text, waits=waiting, asked_at=asked_at)
 
 
 def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> Drawn:
@@ -184,8 +197,38 @@ def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | 
         may_confirm=viewer.may("editor", "approver", "district", "commune"),
         may_add=viewer.may("editor", "district", "commune"),
         is_confirmable=is_confirmable,
+        alone=_alone(look.moments), ask=_first_asked(look.moments, now),
         fresh="/tonight?" + urlencode({name: text for name, text in query.items() if text}),
         by_name=lambda rows: sorted(rows, key=lambda one: sort_key(one.station.name)),
         **day,
     )  # fmt: skip
-    return Drawn(text, look, waits)
+    return Drawn(text, look, waits, _asked_at(look.moments, now, hub.today(), unit))
+
+
+def _alone(moments: Sequence[Moment]) -> Station | None:
+    """The only station of the day, where there is but one: its name need not stand in each line."""
+    found = {one.station.id: one.station for moment in moments for one in moment.airings}
+    is_alone = len(found) == 1 and all(moment.total == 1 for moment in moments)
+    return next(iter(found.values())) if is_alone else None
+
+
+def _first_asked(moments: Sequence[Moment], now: datetime) -> Asked:
+    """The first airing of the page that a person is asked about."""
+    for moment in moments:
+        for one in sorted(moment.airings, key=lambda one: sort_key(one.station.name)):
+            if is_confirmable(one, now):
+                return Asked(one.planned_at, one.station_id)
+    return Asked()
+
+
+def _asked_at(moments: Sequence[Moment], now: datetime, today: date, unit: str) -> str:
+    """Where the airings to confirm are: on this page, or on that of yesterday."""
+    if _first_asked(moments, now).at:
+        return "#ask"
+    if any(
+        moment.is_over(now) and state in OPEN_AIRINGS
+        for moment in moments for state, _ in moment.counts
+    ):  # fmt: skip
+        return "#day"
+    query = {"on": (today - timedelta(days=1)).isoformat(), "unit": unit}
+    return "/?" + urlencode({name: text for name, text in query.items() if text}) + "#ask"

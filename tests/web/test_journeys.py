@@ -125,8 +125,9 @@ def test_the_code_on_the_wall_leads_to_a_confirmed_airing(
     sign_in(page, "dao")
     page.wait_for_url(address)
     card = page.locator("main form").first
+    card.get_by_text("Thêm ghi chú").click()
     card.get_by_label("Ghi chú").fill("Loa thôn 3 không kêu")
-    card.get_by_role("button", name="Không phát").dblclick()
+    card.get_by_role("button", name="Không nghe được").dblclick()
     page.wait_for_url("**done=confirmed")
     page.reload()
 

@@ -101,7 +101,7 @@ def test_page_looks_itself_where_no_events_come(browser: Browser, site: Site) ->
     page = context.new_page()
     page.route("**/live/tonight", lambda route: route.abort())
     page.goto(site.url + "/")
-    page.get_by_text("trang tự xem lại mỗi nửa phút").wait_for()
+    page.get_by_text("trang tự cập nhật mỗi nửa phút").wait_for()
     # Half a minute is long for a test: the page is told to look every second.
     page.evaluate("document.getElementById('tonight').dataset.every = '1'")
     fail_tonight(site)
@@ -120,7 +120,7 @@ def test_every_station_of_a_moment_is_one_touch_away(shared_site: Site) -> None:
         counted = client.get("/").text
         opened_one = client.get(f"/?opened={slot.id}").text
 
-    assert "Xem 17 đài còn lại" in counted
+    assert "Xem 16 đài còn lại" in counted
     assert len(opened_one) > len(counted)
     for station in shared_site.province.stations.values():
         assert station.name in opened_one
@@ -135,6 +135,8 @@ def test_what_waits_is_told_to_whom_it_waits_for(site: Site) -> None:
 
     assert "1 chương trình chờ duyệt" in shown["tuan"]
     assert "lượt phát cần xác nhận" in shown["lan"]
+    assert 'href="#ask"' in shown["lan"]  # and leads to the question itself
+    assert shown["lan"].count('id="ask"') == 1
     assert "chờ duyệt" not in shown["lan"]
     assert "1 chương trình bị trả lại" in shown["huong"]
 

@@ -127,7 +127,7 @@ def test_a_changed_key_is_accepted_only_as_it_stands_on_the_box(
             pinned = station.host_key
         with changed.client("lan") as client:
             assert (
-                "Việc này do người quản trị hoặc kỹ thuật viên quyết định" in client.get(CARD).text
+                "Việc này do quản trị viên hoặc kỹ thuật viên quyết định" in client.get(CARD).text
             )
             assert client.submit(f"{CARD}/host-key", fingerprint="x").status_code == 403
         with changed.client("admin") as client:

@@ -89,9 +89,40 @@ def test_kept_error_of_a_delivery_is_a_sentence_again(vi: Translator) -> None:
     """A row holds a code and fields; the board shows what to do, with figures as we write them."""
     kept = LinkDown(idle_s=30, acknowledged_bytes=4_718_592)
 
-    assert "4.718.592 byte" in vi.coded(kept.code, kept.fields)
+    assert "4,5 MB" in vi.coded(kept.code, kept.fields)
     assert vi.coded("disk_full", {"needed_bytes": 1, "free_bytes": 0}).startswith("Đài cần")
     assert error_classes()["disk_full"] is StationFull
+
+
+def test_what_the_system_says_of_a_line_is_said_in_the_language_of_the_reader(
+    vi: Translator, en: Translator
+) -> None:
+    """No English from the operating system stands in a Vietnamese sentence; sizes have units."""
+    down = {"host": "10.0.0.1", "port": 22, "detail": "No route to host"}
+    full = {"needed_bytes": 14_400_000, "free_bytes": 900_000}
+
+    assert "No route" not in vi.coded("unreachable", down)
+    assert "No route to host" in en.coded("unreachable", down)
+    assert "needs 13.7 MB and has 879 KB free" in en.coded("disk_full", full)
+    assert str(StationFull(**full)).startswith("The station needs 14400000 bytes and has")
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [(0, "05:00"), (1, "05:00 hôm qua"), (-1, "05:00 ngày mai"), (3, "05:00 13/03/2022")],
+)
+def test_a_near_time_is_said_without_its_date(vi: Translator, days: int, said: str) -> None:
+    """Tomorrow in Việt Nam begins while UTC is at 17:00 of today."""
+    assert vi.near(FIVE, FIVE + timedelta(days=days)) == said
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [(600_000, "10 phút"), (200_400, "3 phút 20 giây"), (12_000, "12 giây"), (0, "0 giây")],
+)
+def test_what_sounded_is_never_read_as_a_time_of_day(vi: Translator, ms: int, said: str) -> None:
+    """ "Began 05:00, sounded 10:00" is two times to whoever reads it."""
+    assert vi.lasted(ms) == said
 
 
 def test_old_row_without_a_field_still_reads(vi: Translator) -> None:

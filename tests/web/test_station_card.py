@@ -56,7 +56,7 @@ def test_a_month_shows_when_it_answered_and_when_nobody_called(site: Site) -> No
     assert len(days) == 30
     assert days[-4:] == ["yes", "partly", "no", "yes"]
     assert set(days[:-4]) == {"unasked"}
-    assert "1:15" in shown
+    assert "1 phút 15 giây" in shown
     assert "Ở thiết bị" not in shown  # the commands are the administrator's
 
 

@@ -84,7 +84,7 @@ def test_the_last_visits_are_told_step_by_step(site: Site) -> None:
         "gọi thiết bị",
         "1,5 giây",
         "đã đến hơn một nửa",
-        "h:22 không trả lời: no answer",
+        "h:22 không trả lời: không có trả lời",
     ):
         assert words in page
     assert [step["state"] for step in told["steps"]] == ["done", "broke_off", "unfinished"]

@@ -27,7 +27,8 @@ database.close()
 
 def failed_station(client: Client) -> str:
     """The name of the first station that failed, as the page has it."""
-    found = re.search(r'id="failed".*?class="named"[^>]*>(.*?)</a>', client.get("/").text, re.DOTALL)
+    page = client.get("/").text
+    found = re.search(r'id="failed".*?class="named"[^>]*>(.*?)</a>', page, re.DOTALL)
     assert found is not None
     return html.unescape(found.group(1))
 

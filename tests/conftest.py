@@ -48,6 +48,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         soak = [item for item in items if item.get_closest_marker("soak")]
         config.hook.pytest_deselected(items=soak)
         items[:] = [item for item in items if item not in soak]
+    _mix(items)
+
+
+def _mix(items: list[pytest.Item]) -> None:
+    """
+    Spread the modules that wait for a wire or a browser among those that compute.
+
+    Side by side they use the processors to the full, one kind after the other they do not.
+    Within a kind the largest come first, and the end is left to what is small and computes.
+    """
+    modules: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    waiting, computing = [], []
+    for module in sorted(modules, key=lambda one: (-len(modules[one]), one)):
+        waits = module.parent.name == "faults" or "browser" in module.name
+        (waiting if waits else computing).append(module)
+    place = {module: 0.8 * n / len(waiting) for n, module in enumerate(waiting)}
+    place |= {module: n / len(computing) for n, module in enumerate(computing)}
+    items.sort(key=lambda item: place[item.path])
 
 
 @event.listens_for(Engine, "connect")

@@ -18,7 +18,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
-from api.errors import FormUnreadable, UploadTooLarge
+from api.errors import FormUnreadable
 from api.i18n import mark
 from scheduler.errors import CoreError, DataNotWritable
 
@@ -50,7 +50,7 @@ async def receive(
     folder: Path,
     *,
     max_bytes: int,
-    shown_limit: str,
+    too_large: CoreError,
     before_file: Callable[[Fields], None] = lambda fields: None,
     reads_on: Callable[[Fields], bool] | None = None,
     upload: Upload | None = None,
@@ -67,16 +67,16 @@ async def receive(
         upload: is filled while the form comes, so that the caller has it also of a refused one.
 
     Raises:
-        UploadTooLarge: the file passed ``max_bytes``; what came was removed.
+        ``too_large``: the file passed ``max_bytes``; what came was removed.
         FormUnreadable: not a form, cut off, or far more fields than ours has.
         DataNotWritable: the disk is full.
     """
     with NamedTemporaryFile(dir=folder, prefix="upload-", suffix=".part") as file:
-        form = _Form(file, max_bytes, shown_limit, before_file, reads_on, upload or Upload())
+        form = _Form(file, max_bytes, too_large, before_file, reads_on, upload or Upload())
         if _announces_more(request, max_bytes):
-            form.refuse(UploadTooLarge(limit=shown_limit))
+            form.refuse(too_large)
             if reads_on is None:
-                raise UploadTooLarge(limit=shown_limit)
+                raise too_large
         parser = MultipartParser(_boundary(request), form.callbacks())
         try:
             async for chunk in arriving(request):
@@ -102,8 +102,9 @@ def fields_of(request: Request, body: bytes) -> Upload:
         FormUnreadable: it is no form.
     """
     found = Upload()
-    form = _Form(BytesIO(), 0, "", lambda fields: None, lambda fields: True, found, len(body))
-    form.refuse(FormUnreadable(detail="only its fields are wanted"))
+    unwanted = FormUnreadable(detail="only its fields are wanted")
+    form = _Form(BytesIO(), 0, unwanted, lambda fields: None, lambda fields: True, found, len(body))
+    form.refuse(unwanted)
     parser = MultipartParser(_boundary(request), form.callbacks())
     try:
         parser.write(body)
@@ -154,7 +155,7 @@ class _Form:
         self,
         file: IO[bytes],
         max_bytes: int,
-        shown_limit: str,
+        too_large: CoreError,
         before_file: Callable[[Fields], None],
         reads_on: Callable[[Fields], bool] | None,
         upload: Upload,
@@ -163,7 +164,7 @@ class _Form:
         self.upload = upload
         self.is_whole = False
         self.refused: CoreError | None = None
-        self._file, self._max_bytes, self._shown_limit = file, max_bytes, shown_limit
+        self._file, self._max_bytes, self._too_large = file, max_bytes, too_large
         self._before_file, self._reads_on = before_file, reads_on
         self._max_field_bytes = max_field_bytes
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
@@ -238,10 +239,10 @@ class _Form:
         if self._in_file:
             self._file_bytes += end - start
             if self._file_bytes > self._max_bytes and not self.refused:
-                self.refuse(UploadTooLarge(limit=self._shown_limit))
+                self.refuse(self._too_large)
                 self._stop_or_read_on()
             if self._file_bytes > _READ_ON_TIMES * self._max_bytes and self._max_bytes:
-                raise self.refused or UploadTooLarge(limit=self._shown_limit)
+                raise self.refused or self._too_large
             if not self.refused:
                 self._waiting += data[start:end]
         else:

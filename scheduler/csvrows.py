@@ -18,6 +18,8 @@ MAX_ROWS = 20_000
 
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t])[ ]*(?:\n|$)")
 
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
+
 
 @dataclass(frozen=True)
 class Column:
@@ -35,7 +37,7 @@ def read_csv_text(source: Path | bytes, name: str) -> str:
 
     Raises:
         WrongEncoding: it is neither (Excel's plain "CSV" is not).
-        FileRefused: it is larger than 8 MiB.
+        FileRefused: it is larger than 8 MiB, or a workbook of Excel.
     """
     if isinstance(source, Path):
         with source.open("rb") as file:
@@ -46,6 +48,9 @@ def read_csv_text(source: Path | bytes, name: str) -> str:
         raise FileRefused(
             name=name, problems=[RowProblem(line=1, reason=said("the file is larger than 8 MiB"))]
         )
+    if data.startswith(_WORKBOOKS):
+        reason = said('it is a workbook: in Excel choose "Save as", then "CSV UTF-8"')
+        raise FileRefused(name=name, problems=[RowProblem(line=1, reason=reason)])
     has_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return data.decode("utf-16" if has_mark else "utf-8-sig")

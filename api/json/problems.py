@@ -126,7 +126,8 @@ class FieldsInvalid(InputInvalid):
 
 def fields_invalid(error: RequestValidationError) -> FieldsInvalid:
     """What the framework found wrong, as one sentence."""
-    names = dict.fromkeys(_field(one) for one in error.errors())
+    # In quotes: a name such as "on" is a word of the catalogue too.
+    names = dict.fromkeys(f'"{_field(one)}"' for one in error.errors())
     return FieldsInvalid(fields=", ".join(names))
 
 

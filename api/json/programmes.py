@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api import words
 from api.auth import SignedIn, hub_of
+from api.errors import UploadTooLarge
 from api.fields import PathId
 from api.json.idempotency import IdempotentRoute
 from api.pages import programme as pages
@@ -196,8 +197,8 @@ async def upload_programme(request: Request, viewer: Uploader) -> ProgrammeOut:
     """Bring a sound file. A worker checks it: look again until it is ``ready`` or ``rejected``."""
     hub = hub_of(request)
     limit = hub.settings.programmes.max_bytes
-    shown = translator_of(request).size(limit)
-    async with receive(request, hub.tmp, max_bytes=limit, shown_limit=shown) as form:
+    too_large = UploadTooLarge(limit=translator_of(request).size(limit))
+    async with receive(request, hub.tmp, max_bytes=limit, too_large=too_large) as form:
         programme = await run_in_threadpool(keep, request, viewer, form)
     return await run_in_threadpool(_found, request, programme.id)
 

@@ -17,7 +17,7 @@ from audio.errors import AudioError
 from scheduler import alerts, bulletins
 from scheduler.alerts import Imported, minutes_left
 from scheduler.cap import MAX_BYTES, parse_cap
-from scheduler.errors import CoreError, InputInvalid
+from scheduler.errors import CoreError, InputInvalid, said
 from scheduler.store.models import ForeignAlert, Programme
 from scheduler.units import units_on
 
@@ -46,8 +46,11 @@ async def bring(request: Request, viewer: Allowed) -> Response:
 
     try:
         async with receive(
-            request, hub.tmp, max_bytes=MAX_BYTES, shown_limit=tr.size(MAX_BYTES), before_file=ours
-        ) as form:
+            request, hub.tmp, max_bytes=MAX_BYTES, before_file=ours,
+            too_large=InputInvalid(
+                problem=said("the file of an alert has {limit} at most", limit=tr.size(MAX_BYTES))
+            ),
+        ) as form:  # fmt: skip
             result = await run_in_threadpool(read)
     except (CoreError, AudioError) as error:
         return await run_in_threadpool(_list_page, request, viewer, error)

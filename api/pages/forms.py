@@ -24,7 +24,7 @@ from api.auth import (
     same_origin,
     viewer_of,
 )
-from api.errors import ForeignForm, FormTooLarge, FormUnreadable, NotSignedIn
+from api.errors import ForeignForm, FormTooLarge, FormUnreadable, NotSignedIn, UploadTooLarge
 from api.once import Sent, once
 from api.pages.render import redirect, translator_of
 from api.uploads import Upload, arriving, fields_of, receive
@@ -170,7 +170,8 @@ async def _rest_of(request: Request) -> Form:
 
         with suppress(CoreError):
             async with receive(
-                request, hub.tmp, max_bytes=hub.settings.programmes.max_bytes, shown_limit="",
+                request, hub.tmp, max_bytes=hub.settings.programmes.max_bytes,
+                too_large=UploadTooLarge(limit=""),
                 before_file=nobody, reads_on=is_ours, upload=came,
             ):  # fmt: skip
                 pass

@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api import aside
 from api.auth import SignedIn, Viewer, check_form_token, checked_form, hub_of, needs
-from api.errors import ForeignForm, status_of
+from api.errors import ForeignForm, UploadTooLarge, status_of
 from api.i18n import LoaError
 from api.once import Sent, once
 from api.pages.forms import FormRoute
@@ -23,7 +23,7 @@ from api.pages.render import page, redirect, translator_of
 from api.uploads import Upload, receive
 from audio.errors import AudioError, EmptyFile
 from scheduler import checks, programmes, uploads
-from scheduler.errors import CoreError, InputInvalid, UploadUnfinished
+from scheduler.errors import CoreError, InputInvalid, NotFound, UploadUnfinished
 from scheduler.hub import Hub
 from scheduler.store.models import PartialUpload, Programme
 from scheduler.store.states import ProgrammeState
@@ -57,7 +57,8 @@ async def upload(request: Request, viewer: Uploader) -> Response:
 
     try:
         async with receive(
-            request, hub.tmp, max_bytes=limit, shown_limit=tr.size(limit), before_file=ours,
+            request, hub.tmp, max_bytes=limit, too_large=UploadTooLarge(limit=tr.size(limit)),
+            before_file=ours,
             reads_on=lambda fields: True, upload=came,
         ) as form:  # fmt: skip
             if form.file is None:
@@ -128,7 +129,10 @@ def _of_upload(
         before = programmes.of_upload(session, upload_id)
     if before is not None and before.uploaded_by == viewer.person.id:
         return before
-    upload = uploads.find(hub, upload_id, by=viewer.person)
+    try:
+        upload = uploads.find(hub, upload_id, by=viewer.person)
+    except NotFound:
+        raise InputInvalid(problem="the file sent ahead is gone: choose it again") from None
     if (percent := uploads.percent(hub, upload)) < 100:
         raise UploadUnfinished(file_name=upload.file_name, percent=percent)
     programme = checks.bring(

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Viewer, checked_form, hub_of
 from api.errors import status_of
+from api.i18n import error_msgid
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.pages.wall import seen_station
@@ -137,9 +138,15 @@ def _form(
         places = Places(session, viewer.person, hub.today())
         picker = places.picker("unit_code", [cells.get("unit_code", "")], picks)
     found = error.problems if isinstance(error, StationCellsInvalid) else ()
+    told = tr.error(error) if error else None
+    if error and found:  # by the labels of the form, not by the columns of a table
+        told = tr.text(
+            error_msgid(type(error)), station=error.fields["station"],
+            problem=problem_sentence(tr, found[0]),
+        )  # fmt: skip
     return page(
         request, "station_edit.html", viewer=viewer, station=station, fields=FIELD_WORDS,
-        status=status_of(error) if error else 200, error=tr.error(error) if error else None,
+        status=status_of(error) if error else 200, error=told,
         cells=defaultdict(str, cells), version=opened.get("version", sheet.version),
         was={name: opened.get(f"was_{name}", sheet.cells.get(name, "")) for name in EDITABLE},
         problems={one.column: problem_sentence(tr, one) for one in found},

@@ -65,6 +65,7 @@ class MapsPlan:
     unchanged: int
     events: int  # that are written down
     stations_without_unit: int  # afterwards, on the whole map
+    stations_left: int  # of these, those that this table leaves without one
     digest: str  # of all of it: what is applied is what somebody saw
 
     @property
@@ -222,6 +223,7 @@ class _Planned:
 def _planned(session: Session, text: str, name: str, root: str | None) -> _Planned:
     maps = read_maps(text, name)
     nodes = _nodes(session)
+    without_before = _without_unit(nodes)
     problems: list[RowProblem] = []
     done: list[_Map] = []
     # One table tells of one territory, also where the province itself was merged away (35 → 37).
@@ -248,7 +250,7 @@ def _planned(session: Session, text: str, name: str, root: str | None) -> _Plann
     rows_read = sum(len(one.steps) for one in done)
     plan = MapsPlan(
         name, units, added, ended, rows_read - added, sum(len(one.events) for one in done),
-        sum(node.stations for node in nodes if node.valid_to is not None), _digest(units),
+        _without_unit(nodes), max(0, _without_unit(nodes) - without_before), _digest(units),
     )  # fmt: skip
     return _Planned(done, plan)
 
@@ -272,6 +274,10 @@ def _nodes(session: Session) -> list[_Node]:
     for row in rows:
         nodes[row.id].parent = nodes.get(row.parent_id)
     return list(nodes.values())
+
+
+def _without_unit(nodes: Sequence[_Node]) -> int:
+    return sum(node.stations for node in nodes if node.valid_to is not None)
 
 
 def _count_by_unit(session: Session, column: object, condition: object) -> dict[int, int]:

@@ -127,7 +127,8 @@ class UnitImportOut(BaseModel):
         json_schema_extra={
             "example": {
                 "dry_run": True, "digest": "9f86d081884c7d65…", "added": 1, "ended": 0,
-                "unchanged": 0, "events": 0, "stations_without_unit": 0, "counts": {"new": 1},
+                "unchanged": 0, "events": 0, "stations_without_unit": 0, "stations_left": 0,
+                "counts": {"new": 1},
                 "units": [],
             }
         }
@@ -139,7 +140,8 @@ class UnitImportOut(BaseModel):
     ended: int
     unchanged: int
     events: int = Field(description="of the map, that are written down")
-    stations_without_unit: int
+    stations_without_unit: int = Field(description="afterwards, on the whole map")
+    stations_left: int = Field(description="of these, those that this table leaves without one")
     counts: dict[str, int] = Field(description="units by outcome")
     units: list[UnitChangeOut]
 
@@ -212,7 +214,7 @@ def import_table(
     return UnitImportOut(
         dry_run=dry_run, digest=plan.digest, added=plan.added, ended=plan.ended,
         unchanged=plan.unchanged, events=plan.events, counts=plan.counts,
-        stations_without_unit=plan.stations_without_unit,
+        stations_without_unit=plan.stations_without_unit, stations_left=plan.stations_left,
         units=[UnitChangeOut.model_validate(asdict(one)) for one in plan.units],
     )  # fmt: skip
 

@@ -56,7 +56,8 @@ def test_a_word_is_given_and_put_right_as_a_new_entry(site: Site) -> None:
     with site.hub.database.read() as session:
         station = site.province.stations["13579"]
         rows = session.query(Airing).filter_by(station_id=station.id, grade=Grade.B).all()
-        words = session.query(LedgerEntry).filter_by(what="airing_confirmed").all()
+        told = session.query(LedgerEntry).filter_by(what="airing_confirmed")
+        words = told.order_by(LedgerEntry.seq).all()
     assert [(row.state, row.reason) for row in rows] == [
         (AiringState.MISSED, "cụm loa thôn 3 hỏng")
     ]

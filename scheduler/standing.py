@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler.board import is_still_true, problem_of
@@ -174,9 +174,6 @@ def _soon(
     at = min((one for one in firsts if one is not None), default=None)
     if at is None:
         return None
-    due = _inside(select(func.count(Airing.station_id.distinct())), on, unit_ids).where(
-        Airing.planned_at == at, Airing.state.in_(OPEN_AIRINGS)
-    )
     is_there = (
         select(Delivery.id)
         .where(
@@ -186,10 +183,17 @@ def _soon(
         )
         .exists()
     )
-    return Soon(at, session.scalar(due) or 0, session.scalar(due.where(is_there)) or 0)
+    verified = case((is_there, Airing.station_id))
+    counts = select(func.count(Airing.station_id.distinct()), func.count(verified.distinct()))
+    due = _inside(counts, on, unit_ids).where(
+        Airing.planned_at == at, Airing.state.in_(OPEN_AIRINGS)
+    )
+    return Soon(at, *session.execute(due).one())
 
 
-def _inside(statement: Select[Any], on: date, unit_ids: Collection[int] | None) -> Select[Any]:
+def _inside(
+    statement: Select[*tuple[Any, ...]], on: date, unit_ids: Collection[int] | None
+) -> Select[*tuple[Any, ...]]:
     """Only airings of active stations of these units."""
     statement = statement.join(Station, Station.id == Airing.station_id).where(Station.active)
     if unit_ids is None:

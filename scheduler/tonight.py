@@ -155,16 +155,17 @@ def _named(
     )
     base = below(base, unit_ids, on).order_by(Airing.planned_at, Airing.station_id)
     short = [key for key, of in counts.items() if sum(of.values()) <= SHOWN_AT_ONCE]
-    key = tuple_(Airing.planned_at, Airing.slot_id)
-    looks: list[Select[Any]] = [
-        base.where(Airing.state.not_in(CALM)).limit(most_named),
-        base.where(key.in_(short)),
-        base.where(
-            tuple_(Airing.planned_at, Airing.station_id).in_(
-                [(planned_at, station_id) for (planned_at, _), station_id in firsts.items()]
-            )
-        ),
+    firsts_of_many = [
+        (planned_at, station_id)
+        for (planned_at, slot_id), station_id in firsts.items()
+        if (planned_at, slot_id) not in short
     ]
+    looks: list[Select[Any]] = [base.where(Airing.state.not_in(CALM)).limit(most_named)]
+    if short:
+        looks.append(base.where(tuple_(Airing.planned_at, Airing.slot_id).in_(short)))
+    if firsts_of_many:
+        first = tuple_(Airing.planned_at, Airing.station_id)
+        looks.append(base.where(first.in_(firsts_of_many)))
     if told_by is not None:
         untold = base.where(Airing.state.in_(OPEN_AIRINGS), Airing.planned_at <= told_by)
         looks.append(untold.limit(most_named))

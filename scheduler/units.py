@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement, literal, or_, select
+from sqlalchemy import ColumnElement, Date, Integer, Select, bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scheduler.errors import NotFound
@@ -45,12 +46,7 @@ def unit_ids_below(session: Session, unit_id: int | None, on: date) -> set[int] 
     """The unit and all below it on that day; ``None`` (everywhere) stays ``None``."""
     if unit_id is None:
         return None
-    # The database goes down: of a country's 10,600 units a province has three hundred.
-    found = select(literal(unit_id).label("id")).cte("found", recursive=True)
-    found = found.union(
-        select(Unit.id).join(found, Unit.parent_id == found.c.id).where(*valid_on(Unit, on))
-    )
-    return set(session.scalars(select(found.c.id)))
+    return set(session.scalars(_BELOW, {"unit_id": unit_id, "on": on}))
 
 
 def stations_by_unit(session: Session, on: date) -> dict[int, set[int]]:
@@ -104,7 +100,35 @@ def _stations_on(session: Session, on: date) -> dict[int, set[int]]:
 
 
 def valid_on(
-    model: type[Unit] | type[StationUnit], on: date | InstrumentedAttribute[date]
+    model: type[Unit] | type[StationUnit],
+    on: date | ColumnElement[date] | InstrumentedAttribute[date],
 ) -> tuple[ColumnElement[bool], ...]:
     """Conditions: the row holds on that day, which may be a column of another table."""
+    return _valid_on_day(model, on) if isinstance(on, date) else _valid(model, on)
+
+
+@lru_cache(maxsize=64)  # a page asks twenty times for the same
+def _valid_on_day(
+    model: type[Unit] | type[StationUnit], on: date
+) -> tuple[ColumnElement[bool], ...]:
+    return _valid(model, on)
+
+
+def _valid(
+    model: type[Unit] | type[StationUnit],
+    on: date | ColumnElement[date] | InstrumentedAttribute[date],
+) -> tuple[ColumnElement[bool], ...]:
     return (model.valid_from <= on, or_(model.valid_to.is_(None), model.valid_to > on))
+
+
+def _below() -> Select[int]:
+    # The database goes down: of a country's 10,600 units a province has three hundred.
+    found = select(bindparam("unit_id", type_=Integer).label("id")).cte("found", recursive=True)
+    on = bindparam("on", type_=Date)
+    found = found.union(
+        select(Unit.id).join(found, Unit.parent_id == found.c.id).where(*valid_on(Unit, on))
+    )
+    return select(found.c.id)
+
+
+_BELOW = _below()  # prepared once

@@ -20,7 +20,7 @@ from api.i18n import Translator
 from api.looks import looks_of
 from api.pages.render import draw, environment, translator_of
 from api.pages.stations import RETRIERS
-from api.scope import MOST_CHOICES, Scope, scope_of
+from api.scope import MOST_CHOICES, Scope, UnitChoice, scope_of
 from api.unitstanding import MANY, UnitStanding, units_below
 from api.vietnamese import sort_key
 from scheduler.airings import is_confirmable
@@ -75,7 +75,7 @@ def look_at(request: Request, person: Person, on: date, unit: str, opened: int |
             is_few = len(scope.places if units is None else units) < MANY
             return Look(
                 scope=scope,
-                options=_options(scope, unit),
+                options=_options(scope.choices, unit),
                 moments=moments_of_day(
                     session,
                     on,
@@ -106,9 +106,10 @@ def _soonest_first(one: Failing) -> tuple[object, ...]:
     return one.airs_at or datetime.max.replace(tzinfo=UTC), sort_key(one.name)
 
 
-def _options(scope: Scope, chosen: str) -> Markup:
+@lru_cache(maxsize=32)
+def _options(choices: tuple[UnitChoice, ...], chosen: str) -> Markup:
     macros = environment().get_template("macros.html").module
-    return Markup(macros.unit_options(scope.choices, chosen))  # type: ignore[attr-defined]  # noqa: S704 - drawn by our template
+    return Markup(macros.unit_options(choices, chosen))  # type: ignore[attr-defined]  # noqa: S704 - drawn by our template
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from tests.web.data import PASSWORD
 from tests.web.site import Site
 
 # Texts that a person typed, names of columns, and what is the same in every language.
-_NOT_OURS = re.compile(r"^chuyên mục$|^Quản trị viên$|LUFS|SHA256|loa station import|ISO 639|^(link|profile)$")
+_NOT_OURS = re.compile(
+    r"^chuyên mục$|^Quản trị viên$|LUFS|SHA256|loa station import|ISO 639|^(link|profile)$"
+)
 
 
 def test_anonymous_is_refused(browser: Browser, shared_site: Site) -> None:

@@ -136,8 +136,8 @@ def test_programme_is_uploaded_through_the_form(browser: Browser, site: Site) ->
     page.context.close()
 
 
-def test_what_was_typed_survives_the_back_button(browser: Browser, site: Site) -> None:
-    """A clash, a look elsewhere, back: the form still holds what was typed."""
+def test_what_was_typed_survives_the_back_button_and_a_reload(browser: Browser, site: Site) -> None:
+    """A look elsewhere and back, F5 twice: the form still holds it; opened anew it is empty."""
     page = opened(browser, site, "huong", "/timetable/new").page
     page.get_by_label("Tên khung giờ").fill("Đang gõ dở")
     page.get_by_role("link", name="Loa", exact=True).click()
@@ -145,6 +145,16 @@ def test_what_was_typed_survives_the_back_button(browser: Browser, site: Site) -
     page.go_back()
 
     assert page.locator("#title").input_value() == "Đang gõ dở"
+    page.locator("#starts_at").fill("13:45")
+    for _ in range(2):
+        page.reload()
+        typed = [page.locator(one).input_value() for one in ("#title", "#starts_at")]
+        assert typed == ["Đang gõ dở", "13:45"]
+    page.goto(f"{site.url}/timetable/new")
+    assert page.locator("#title").input_value() == ""
+    page.goto(f"{site.url}/password")
+    page.locator("#old").fill("bí mật")
+    assert page.evaluate("Object.keys(sessionStorage).length") == 0  # no secret is kept
     page.context.close()
 
 

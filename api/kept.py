@@ -131,7 +131,7 @@ class KeptAnswers:
         async def make() -> SharedPage | None:
             return await self._drawn(scope, viewer, language)
 
-        address = (scope["path"], scope["query_string"])
+        address = (scope["path"], scope["query_string"], Headers(scope=scope).get("host"))
         key = (*address, person.unit_id, person.role, language)
         page = await self._pages.get(key, make, version=version, ask=self._ask)
         return page.answer_for(viewer, packed=_is_packed(scope)) if page else None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,10 +14,12 @@ from playwright.sync_api import Browser, Page
 
 from api.i18n import catalogue
 from tests.conftest import need
-from tests.web.chromium import opened
+from tests.web.chromium import Watched, opened
 from tests.web.crawl import PAGES
 from tests.web.data import PASSWORD
 from tests.web.site import Site
+
+Scheme = Literal["light", "dark"]
 
 # Texts that a person typed, names of columns, and what is the same in every language.
 _NOT_OURS = re.compile(
@@ -30,24 +35,55 @@ def test_anonymous_is_refused(browser: Browser, shared_site: Site) -> None:
     watched.page.context.close()
 
 
+@dataclass
+class Windows:
+    """One window for each person and language: to open one takes longer than a page."""
+
+    browser: Browser
+    site: Site
+    opened: dict[tuple[str | None, str], Watched] = field(default_factory=dict)
+
+    def show(
+        self, username: str | None, path: str, *, width: int, scheme: Scheme, language: str
+    ) -> Watched:
+        if (username, language) not in self.opened:
+            self.opened[username, language] = opened(
+                self.browser, self.site, username, "/health", language=language
+            )
+        watched = self.opened[username, language]
+        watched.page.set_viewport_size({"width": width, "height": 800})
+        watched.page.emulate_media(color_scheme=scheme)
+        watched.complaints.clear()
+        watched.page.goto(self.site.url + path)
+        return watched
+
+    def close(self) -> None:
+        for watched in self.opened.values():
+            watched.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Browser, shared_site: Site) -> Iterator[Windows]:
+    kept = Windows(browser, shared_site)
+    yield kept
+    kept.close()
+
+
 @pytest.mark.parametrize(
     ("width", "scheme", "language"),
     [(360, "light", "vi"), (1280, "dark", "vi"), (360, "dark", "en")],
 )
 @pytest.mark.parametrize(("username", "path"), PAGES)
 def test_every_page(
-    browser: Browser,
-    shared_site: Site,
+    windows: Windows,
     username: str | None,
     path: str,
     width: int,
-    scheme: str,
+    scheme: Scheme,
     language: str,
 ) -> None:
     """Fits, keeps to its language, and offers nobody anything to stumble over."""
-    watched = opened(
-        browser, shared_site, username, path, width=width, scheme=scheme, language=language
-    )
+    watched = windows.show(username, path, width=width, scheme=scheme, language=language)
     page = watched.page
     if (path, width) == ("/", 360):  # what is on, what failed, what waits: seen without a touch
         bottom = "document.querySelector('.three').getBoundingClientRect().bottom"
@@ -59,7 +95,6 @@ def test_every_page(
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     assert watched.complaints == []
-    page.context.close()
 
 
 def _fits(page: Page, width: int) -> None:

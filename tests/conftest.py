@@ -99,9 +99,16 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database; every test that asks for one runs on both kinds."""
-    if request.param == "sqlite":
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Everything that asks for a database runs on both; a module may say which one is enough."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if database_kind == "sqlite":
         return f"sqlite:///{tmp_path / 'loa.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.new_database()
@@ -142,10 +149,10 @@ def templates(
     return template
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def hub(
-    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path, clock: ManualClock
+    database_kind: str, templates: Templates, tmp_path: Path, clock: ManualClock
 ) -> Iterator[Hub]:
     """A new Loa with its first administrator and nothing else."""
-    with templates(request.param, False).opened(tmp_path / "data", clock) as opened:
+    with templates(database_kind, False).opened(tmp_path / "data", clock) as opened:
         yield opened

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from api import whywords
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.moments import moment_of
+from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.scope import scope_of
 from api.vietnamese import sort_key
@@ -26,7 +27,7 @@ from scheduler.store.models import Airing, Station
 from scheduler.store.states import HEARD_AIRINGS
 from scheduler.why import Mark, find_airing, nearest_airings, why
 
-router = APIRouter()
+router = APIRouter(route_class=FormRoute)
 
 
 @router.get("/why")

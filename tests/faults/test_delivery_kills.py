@@ -111,7 +111,7 @@ def when_it_stands_still(root: Path) -> dict[Path, int]:
     return seen
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_the_naive_delivery_is_caught(found: Found) -> None:
     """The checker, checked: no temporary name, no flush, trust in what exists must not pass."""
     complaints = killed_at_every_step(found(len(ALL_STEPS), is_naive=True))

@@ -47,8 +47,8 @@ class RunningClock(ManualClock):
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+def database_kind() -> str:
+    return "sqlite"
 
 
 @pytest.fixture

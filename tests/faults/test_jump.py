@@ -149,9 +149,9 @@ def _with_children(server: Sshd) -> set[int]:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_kind() -> str:
     """What differs between the databases is tested where nothing is sent."""
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+    return "sqlite"
 
 
 def test_a_box_that_only_its_district_can_dial_gets_its_day_by_configuration_only(

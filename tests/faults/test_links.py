@@ -49,7 +49,7 @@ def behind_a_mast(hub: Hub, *, sessions: int, kbps: int | None, port: int) -> li
     return found
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_the_visits_of_a_link_share_its_sessions_and_its_bandwidth(
     hub: Hub, tmp_path: Path, proxy: tuple[Sshd, Proxy]
 ) -> None:

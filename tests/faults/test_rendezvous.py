@@ -39,9 +39,9 @@ PROGRAM = Path(__file__).parents[2] / "stations" / "rendezvous.py"
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_kind() -> str:
     """What differs between the databases is tested where nothing is sent."""
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+    return "sqlite"
 
 
 @dataclass

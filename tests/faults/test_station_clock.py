@@ -28,9 +28,9 @@ Visited = Callable[[int], Hub]
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_kind() -> str:
     """What differs between the databases is tested where nothing is sent."""
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+    return "sqlite"
 
 
 @pytest.fixture

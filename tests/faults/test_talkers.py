@@ -7,7 +7,6 @@ import hashlib
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -27,9 +26,9 @@ MONDAY = ON + timedelta(days=1)
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_kind() -> str:
     """What differs between the databases is tested where nothing is sent."""
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+    return "sqlite"
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ _NEWS, _NEWS_BYTES = sound("bản tin", ms=120_000)
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_kind() -> str:
     """What differs between the databases is tested where nothing is sent."""
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+    return "sqlite"
 
 
 @dataclasses.dataclass

@@ -180,5 +180,5 @@ def test_language_is_chosen_with_a_link_and_kept(site: Site) -> None:
         answer = client.get("/language/en?next=/sign-in")
         assert answer.headers["location"] == "/sign-in"
         assert '<html lang="en">' in client.get("/sign-in").text
-        assert client.get("/language/xx").status_code == 422
+        assert client.get("/language/xx").status_code == 404
         assert client.get("/language/vi?next=//evil.example").headers["location"] == "/"

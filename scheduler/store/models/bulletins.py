@@ -41,7 +41,9 @@ class Bulletin(Base):
 
     programme: Mapped[Programme] = relationship()
     issuer: Mapped[Person] = relationship(foreign_keys=[issued_by])
-    stations: Mapped[list[BulletinStation]] = relationship(back_populates="bulletin")
+    stations: Mapped[list[BulletinStation]] = relationship(
+        back_populates="bulletin", order_by="BulletinStation.station_id"
+    )
 
     def __str__(self) -> str:
         return f'"{self.title}"'

@@ -51,7 +51,7 @@ class Delivery(Base):
     verified_at: Mapped[datetime | None]
 
     station: Mapped[Station] = relationship()
-    tries: Mapped[list[Attempt]] = relationship(back_populates="delivery")
+    tries: Mapped[list[Attempt]] = relationship(back_populates="delivery", order_by="Attempt.id")
 
     def __str__(self) -> str:
         return f"{self.station_id} {self.for_date} seq {self.seq}"

@@ -53,7 +53,9 @@ class UnitEvent(Base):
     recorded_by: Mapped[str] = mapped_column(String(80))
     recorded_at: Mapped[datetime]
 
-    sides: Mapped[list[UnitEventSide]] = relationship(back_populates="event")
+    sides: Mapped[list[UnitEventSide]] = relationship(
+        back_populates="event", order_by="UnitEventSide.unit_id"
+    )
 
 
 class UnitEventSide(Base):
@@ -149,7 +151,9 @@ class Station(Base):
     lon: Mapped[float | None]
     notes: Mapped[str | None] = mapped_column(String(500))  # what the next technician should know
 
-    units: Mapped[list[StationUnit]] = relationship(back_populates="station")
+    units: Mapped[list[StationUnit]] = relationship(
+        back_populates="station", order_by="(StationUnit.valid_from, StationUnit.unit_id)"
+    )
 
     def __str__(self) -> str:
         return self.code

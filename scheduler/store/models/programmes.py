@@ -77,7 +77,9 @@ class Programme(Base):
     returner: Mapped[Person | None] = relationship(foreign_keys=[returned_by])
     uploader: Mapped[Person] = relationship(foreign_keys=[uploaded_by])
     approver: Mapped[Person | None] = relationship(foreign_keys=[approved_by])
-    renditions: Mapped[list[Rendition]] = relationship(back_populates="programme")
+    renditions: Mapped[list[Rendition]] = relationship(
+        back_populates="programme", order_by="Rendition.id"
+    )
     series: Mapped[Series | None] = relationship()
 
     def __str__(self) -> str:

@@ -70,7 +70,7 @@ class Slot(Base):
     ident: Mapped[Programme | None] = relationship(foreign_keys=[ident_id])
     filler: Mapped[Programme | None] = relationship(foreign_keys=[filler_id])
     targets: Mapped[list[SlotTarget]] = relationship(
-        back_populates="slot", cascade="all, delete-orphan"
+        back_populates="slot", cascade="all, delete-orphan", order_by="SlotTarget.id"
     )
     exceptions: Mapped[list[SlotException]] = relationship(
         order_by="(SlotException.on, SlotException.id)"

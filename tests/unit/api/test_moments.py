@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from api.moments import moment_of
@@ -12,9 +10,9 @@ from scheduler.hub import Hub
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_kind() -> str:
     """What a person types has nothing to do with the database."""
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+    return "sqlite"
 
 
 TOLD = {

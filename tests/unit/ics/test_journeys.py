@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,8 +33,8 @@ TITLES = ("Tin sáng", "Nhạc hiệu", "Nhạc nền", "Tin bão")
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'loa.db'}"
+def database_kind() -> str:
+    return "sqlite"
 
 
 @pytest.fixture

@@ -13,21 +13,21 @@ from tests.conftest import Templates
 from tests.unit.scheduler.scene import Scene
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def hub(
-    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path, clock: ManualClock
+    database_kind: str, templates: Templates, tmp_path: Path, clock: ManualClock
 ) -> Iterator[Hub]:
     """A Loa with the maps of Hà Nam, on either database."""
-    with templates(request.param, True).opened(tmp_path / "data", clock) as opened:
+    with templates(database_kind, True).opened(tmp_path / "data", clock) as opened:
         yield opened
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def empty_hub(
-    request: pytest.FixtureRequest, templates: Templates, tmp_path: Path, clock: ManualClock
+    database_kind: str, templates: Templates, tmp_path: Path, clock: ManualClock
 ) -> Iterator[Hub]:
     """A Loa with its first administrator and nothing else, on either database."""
-    with templates(request.param, False).opened(tmp_path / "data", clock) as opened:
+    with templates(database_kind, False).opened(tmp_path / "data", clock) as opened:
         yield opened
 
 

@@ -70,7 +70,9 @@ def test_an_airing_that_aired_has_a_whole_chain(scene: Scene) -> None:
     assert [one.facts["outcome"] for one in by_name["delivery"].details] == ["delivered"]
     assert [one.code for one in by_name["log"].details] == ["log_started", "log_ended"]
     assert "log_collected" in [entry.what for entry in story.ledger]
-    assert words(scene, story, "result").startswith("It aired: began 05:00, sounded 5:00 of 5:00.")
+    assert words(scene, story, "result").startswith(
+        "It aired: began 05:00, sounded 5 minutes of 5 minutes."
+    )
     assert "Hằng ngày lúc 05:00" in words(scene, story, "slot", "vi")
 
 

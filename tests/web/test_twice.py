@@ -57,6 +57,8 @@ TYPED = {
 # Where a form of that address wants something else than the others do.
 TYPED_AT = {
     "/timetable": {"starts_at": "13:30"},  # at 20:30 airs the line that was edited before
+    "/timetable/…/days/…": {"minutes": "12"},  # the others have 15 every day
+    "/new-station": {"code": "dai-moi", "host": "10.9.9.9"},
     "/units/events": {"kind": "founded", "on": "2020-01-01", "after": "13579"},
 }
 
@@ -168,7 +170,8 @@ def filled(site: Site, username: str, form: FoundForm) -> list[tuple[str, str]]:
         with site.hub.database.read() as session:
             person = session.get_one(Person, site.province.people[username].id)
             secret = second_factor.pending_of(site.hub, person)
-        values["code"] = pyotp.TOTP(secret or "").at(site.hub.clock.now())
+        if secret is not None:
+            values["code"] = pyotp.TOTP(secret).at(site.hub.clock.now())
     if "fingerprint" in form.typed:  # read from the box by telephone
         with site.hub.database.read() as session:
             station = find_station(session, REPLACED)

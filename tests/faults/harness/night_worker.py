@@ -26,6 +26,7 @@ from scheduler.clock import ManualClock
 from scheduler.config import DatabaseSettings, PathSettings, Settings
 from scheduler.hub import Hub, open_hub
 from scheduler.store.models import Station
+from stations.diary import Diary
 from stations.layout import DayFiles, RenditionFile, audio_path, manifest_path
 from stations.lineprocess import LineProcess
 from stations.login import open_channel
@@ -92,12 +93,12 @@ class NaiveVisit(Visit):
 
 
 def connect_naively(
-    hub: Hub, station: Station, step: Callable[[str], None]
+    hub: Hub, station: Station, step: Callable[[str], None], diary: Diary
 ) -> AbstractContextManager[Visit]:
     limits, address = reach.limits_of(hub, station), reach.address_of(station)
     connection, channel = open_channel(address, hub.ssh_key_path, limits)
     step("connected")
-    return NaiveVisit(SftpDisk(connection, channel, address.root, limits), limits, step)
+    return NaiveVisit(SftpDisk(connection, channel, address.root, limits), limits, step, diary)
 
 
 @dataclass(frozen=True)

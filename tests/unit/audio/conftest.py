@@ -11,7 +11,7 @@ import pytest
 from audio.facts import Facts
 from audio.ffmpeg import find_ffmpeg
 from audio.measure import measure
-from audio.speech import hum
+from tests.sounds import hum
 
 MakeSound = Callable[..., Path]
 

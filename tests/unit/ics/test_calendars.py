@@ -327,7 +327,7 @@ def test_what_is_no_calendar_is_said_to_be_none(hub: Hub, content: bytes) -> Non
 
 
 @given(garbage=st.binary(max_size=200), at=st.integers(0, 400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_garbage_in_a_calendar_is_refused_and_nothing_else(garbage: bytes, at: int) -> None:
     """Whatever a file holds: a calendar, or a sentence."""
     good = calendar("DURATION:PT30M", "RRULE:FREQ=DAILY;COUNT=3").encode()
@@ -398,7 +398,7 @@ def line_of(rule: Rule) -> Slot:
         ["Asia/Ho_Chi_Minh", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns"]
     ).map(ZoneInfo),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_rule_airs_the_same_after_a_journey(rule: Rule, zone: ZoneInfo) -> None:
     """In zones with summer time too: what a calendar carries are the same days and times."""
     content = write_calendar([line_of(rule)], "x", Desk(zone, "x", translator("vi", zone), MONDAY))

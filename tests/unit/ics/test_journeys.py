@@ -137,7 +137,7 @@ def decisions(draw: st.DrawFn) -> Decision:
     wishes=st.lists(decisions(), max_size=4, unique_by=lambda one: (one.on, one.place)),
 )
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_whatever_a_line_says_comes_back(
     province: Hub, content: dict[str, Any], ident: int | None, filler: int | None, no_repeat: int,

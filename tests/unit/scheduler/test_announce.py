@@ -13,7 +13,7 @@ from sqlalchemy import select
 from audio.errors import EngineMissing, ProgramFailed
 from audio.folder import workshop
 from audio.measure import measure
-from audio.speech import has_speech, hum
+from audio.speech import has_speech
 from scheduler import programmes
 from scheduler.announce import announce
 from scheduler.config import ConfigInvalid, SpeechSettings, load_settings
@@ -26,9 +26,17 @@ from scheduler.store.models import LedgerEntry
 from scheduler.store.states import ProgrammeState
 from tests.builders import someone
 from tests.conftest import need
+from tests.sounds import hum
 
 TEXT = "Kính mời bà con đến họp thôn lúc mười chín giờ tối nay."
 DETAILS = ProgrammeDetails("Mời họp thôn", programme_class="priority")
+
+
+@pytest.fixture(params=["sqlite"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Sound is at stake, not the database: both only where a test says so."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture
@@ -48,6 +56,7 @@ def reader(hub: Hub, tmp_path: Path) -> Hub:
     return replace(hub, settings=hub.settings.model_copy(update=update))
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
 def test_a_text_becomes_a_programme_that_a_second_person_approves(
     reader: Hub, tmp_path: Path
 ) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from audio.errors import BadProfile
 from audio.ffmpeg import find_ffmpeg
-from audio.speech import hum
 from scheduler import programmes, renditions
 from scheduler.config import load_settings
 from scheduler.errors import AlreadyExists
@@ -19,6 +18,14 @@ from scheduler.programmes import ProgrammeDetails
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
 from tests.builders import someone
+from tests.sounds import hum
+
+
+@pytest.fixture(params=["sqlite"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Sound is at stake, not the database: both only where a test says so."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture
@@ -43,6 +50,7 @@ def same_as(programme: Programme) -> list[float]:
     return [f["number"] for f in programme.facts["findings"] if f["code"] == "same_sound"]
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
 def test_the_same_sound_in_another_file_is_told_with_its_number(hub: Hub, speech: Path) -> None:
     """A WAV that comes again as FLAC airs twice in a week, unless the editor is told."""
     first = bring(hub, speech, "Tin sáng")
@@ -54,6 +62,7 @@ def test_the_same_sound_in_another_file_is_told_with_its_number(hub: Hub, speech
     assert again.state is ProgrammeState.READY
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
 def test_the_same_file_is_refused_and_another_sound_is_not_told(hub: Hub, speech: Path) -> None:
     """Same bytes: nothing is kept. Other sound: nothing to say."""
     bring(hub, speech, "Tin sáng")
@@ -145,6 +154,7 @@ def test_an_ident_that_is_not_there_is_said_at_the_approval(hub: Hub, speech: Pa
     assert found.state is ProgrammeState.READY
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
 def test_a_render_that_a_person_ends_is_due_again_at_once(hub: Hub, speech: Path) -> None:
     """Ctrl-C in the middle: no claim that must first run out, no file, no process."""
     programme = bring(hub, speech, "Tin sáng")

@@ -88,6 +88,7 @@ def slot(
     at: time = time(5),
     audience: tuple[str, ...] = ("unit:35",),
     by: Person | None = None,
+    is_released: bool = True,
     **changes: object,
 ) -> Slot:
     details = SlotDetails(
@@ -96,7 +97,8 @@ def slot(
     )  # fmt: skip
     by = by or someone(hub, "editor")
     added = slots.add_slot(hub, details, by=by)
-    release_drafts(hub)
+    if is_released:
+        release_drafts(hub)
     return added
 
 

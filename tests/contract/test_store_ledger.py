@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import delete, select, update
 
-from scheduler.store import ledger, schema
-from scheduler.store.db import Database, open_database
+from scheduler.hub import Hub
+from scheduler.store import ledger
+from scheduler.store.db import Database
 from scheduler.store.models import LedgerEntry
 
 AT = datetime(2022, 10, 17, 5, 0, 0, 120_000, tzinfo=timezone(timedelta(hours=7)))
@@ -18,11 +18,11 @@ THREADS, EACH = 6, 5
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = open_database(database_url)
-    schema.upgrade(opened)
-    yield opened
-    opened.close()
+def database(hub: Hub) -> Database:
+    """With the tables that the migrations make, and no entry yet."""
+    with hub.database.write() as session:
+        session.execute(delete(LedgerEntry))
+    return hub.database
 
 
 def write(database: Database, count: int, who: str = "Nguyễn Văn Ái") -> None:

@@ -19,7 +19,7 @@ from scheduler.store.models import Airing, Delivery, Station
 from scheduler.store.states import AiringState, DeliveryState
 from stations.layout import AUDIO_DIR, FOLDERS, MANIFEST_DIR
 from stations.manifest import open_signed, station_key
-from tests.builders import ha_nam, programme, slot, stations
+from tests.builders import ha_nam, programme, release_drafts, slot, stations
 from tests.contract.conftest import need_sshd
 from tests.faults.harness.sshd import Sshd
 
@@ -53,7 +53,9 @@ def dark(hub: Hub, tmp_path: Path, clock: ManualClock, sshd: Sshd) -> Hub:
     for on in DAYS:
         for at in ("05:00", "11:00", "17:00"):
             made = programme(hub, f"{on} {at}")
-            slot(hub, made, at=time.fromisoformat(at), valid_from=on, valid_to=on)
+            slot(hub, made, at=time.fromisoformat(at), valid_from=on, valid_to=on,
+                 is_released=False)  # fmt: skip
+    release_drafts(hub)
     planner.plan(hub)
     for on in DAYS[:2]:
         clock.move_to(local(on, "02:00"))

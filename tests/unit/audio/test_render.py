@@ -21,13 +21,27 @@ from audio.errors import (
     MasterRefused,
     RenderFailed,
 )
+from audio.facts import Facts
 from audio.folder import workshop
 from audio.measure import measure, probe
 from audio.profiles import PROFILES, Profile
 from audio.render import render, sweep
 from audio.source import open_source
+from tests.sounds import hum
 
 SHIPPED = list(PROFILES.values())
+SPEECH_MS = 6_000
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half as long as elsewhere: it is rendered some fifty times."""
+    return hum(tmp_path_factory.mktemp("speech") / "speech.wav", seconds=SPEECH_MS / 1000, seed=5)
+
+
+@pytest.fixture(scope="module")
+def speech_facts(speech: Path) -> Facts:
+    return measure(speech)
 
 
 def test_every_shipped_profile_comes_out_as_it_promises(tmp_path, speech, speech_facts):
@@ -112,7 +126,7 @@ def test_silence_at_both_ends_is_cut_off(tmp_path, make):
 
     (rendition,) = render(padded, [PROFILES["wav"]], tmp_path / "o", facts=measure(padded))
 
-    assert rendition.ms == pytest.approx(12_000 + 600, abs=500)
+    assert rendition.ms == pytest.approx(SPEECH_MS + 600, abs=500)
 
 
 def test_opposed_channels_are_not_silent_in_mono(tmp_path, make):
@@ -237,7 +251,7 @@ def test_tags_stand_in_the_files_of_profiles_that_want_them(tmp_path, speech, sp
     for rendition in made[:-1]:
         with open_source(rendition.path) as source:
             assert probe(source)[1]["title"] == words["title"], rendition.profile
-        assert rendition.ms == pytest.approx(12_000, abs=150)
+        assert rendition.ms == pytest.approx(SPEECH_MS, abs=150)
     with open_source(made[-1].path) as source:
         assert probe(source)[1] == {}
 
@@ -258,4 +272,4 @@ def test_gong_of_half_a_second_is_an_ident(tmp_path, speech, speech_facts, gener
 
     (rendition,) = render(speech, [PROFILES["wav"]], tmp_path / "o", facts=speech_facts, ident=gong)
 
-    assert rendition.ms == pytest.approx(12_000 + 600 + 400, abs=100)
+    assert rendition.ms == pytest.approx(SPEECH_MS + 600 + 400, abs=100)

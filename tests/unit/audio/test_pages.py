@@ -55,9 +55,7 @@ def test_preview_of_a_text_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path / "page") == []
 
 
-def test_hum_is_the_same_for_a_seed_and_sounds_like_speech(
-    tmp_path, speech, speech_facts
-):
+def test_hum_is_the_same_for_a_seed_and_sounds_like_speech(tmp_path, speech, speech_facts):
     """The stand-in for a voice passes the quality check and can be made again."""
     assert speech_facts.ms == 12_000
     assert speech_facts.findings == ()

@@ -92,7 +92,9 @@ def days_of(text: str, begin: date, first: date, last: date) -> Iterator[date]:
         return
     after, before = datetime.combine(first, time.min), datetime.combine(last, time.min)
     series = rrulestr(_timed(text), dtstart=datetime.combine(begin, time.min))
-    for at in series.between(after, before, inc=True):
+    for at in series.xafter(after, inc=True):  # one by one: many want only the first of them
+        if at > before:
+            return
         yield at.date()
 
 

@@ -48,7 +48,7 @@ class Windows:
     ) -> Watched:
         if (username, language) not in self.opened:
             self.opened[username, language] = opened(
-                self.browser, self.site, username, "/health", language=language
+                self.browser, self.site, username, "/sign-in", language=language
             )
         watched = self.opened[username, language]
         watched.page.set_viewport_size({"width": width, "height": 800})

@@ -95,7 +95,7 @@ def test_a_planner_and_a_worker_at_once_never_take_the_same_seq(scene: Scene) ->
     assert sorted(current) == [MONDAY + timedelta(days=n) for n in range(7)]
 
 
-@pytest.mark.parametrize("hub", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 def test_a_seq_that_a_worker_took_while_we_planned_is_not_taken_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,14 +21,14 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from scheduler.logrows import LogRow, read_rows, select_rows
 from scheduler.store.among import among
 from scheduler.store.db import Database
-from scheduler.store.models import Airing, Programme, Station, StationUnit
+from scheduler.store.models import Airing, Objection, Programme, Station, StationUnit
 from scheduler.store.models.airings import NOT_PROVED
-from scheduler.store.states import AiringState, Grade
+from scheduler.store.states import HEARD_AIRINGS, AiringState, Grade
 from scheduler.text import has_words, without_tones
 from scheduler.units import valid_on
 
@@ -57,6 +57,7 @@ class LogFilter:
     state: AiringState | None = None
     grade: Grade | None = None
     words: str = ""  # of the programme's title, its theme or the station's name, tones aside
+    contested: bool = False  # only where a person's word stands against the player's log
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class LogCounts:
 
     by_state: Mapping[AiringState, int]
     by_grade: Mapping[Grade, int]  # never added together; cancelled airings need no proof
+    contested: int  # of those of grade A
 
 
 def cursor_of(airing: LogRow) -> Cursor:
@@ -80,7 +82,9 @@ class Log:
         self._conditions = tuple(_narrowing(session, wanted))
         self._kinds = tuple(_of_kind(wanted))
         self._days = (wanted.first, wanted.last)
-        everywhere = replace(wanted, state=None, grade=None) == LogFilter(*self._days)
+        everywhere = replace(wanted, state=None, grade=None, contested=False) == LogFilter(
+            *self._days
+        )
         self._has_index_of_odd = everywhere and session.get_bind().dialect.name == "postgresql"
 
     def rows(
@@ -117,7 +121,8 @@ class Log:
         """
         Count the rows themselves, in one look, so that both counts are of the same moment.
 
-        ``every_kind``: also those of other states and grades than the filter's.
+        ``every_kind``: also those of other states and grades than the filter's, and of contested
+        airings and others alike.
         """
         kinds = () if every_kind else self._kinds
         is_of_all = self._has_index_of_odd and not kinds
@@ -130,7 +135,12 @@ class Log:
             by_state[state] += count
             if state is not AiringState.CANCELLED:
                 by_grade[grade] += count
-        return LogCounts(dict(by_state), dict(by_grade))
+        return LogCounts(dict(by_state), dict(by_grade), self._count_contested(kinds))
+
+    def _count_contested(self, kinds: Sequence[ColumnElement[bool]]) -> int:
+        contested = is_contested(*self._days)
+        statement = select(func.count()).select_from(Airing).where(*self._conditions, *kinds)
+        return self._session.scalar(statement.where(contested)) or 0
 
     def _counts(self, kinds: Sequence[ColumnElement[bool]]) -> Select[AiringState, Grade, int]:
         columns = (Airing.state, Airing.grade)
@@ -200,19 +210,54 @@ def themes_in_use(session: Session) -> list[str]:
 
 def at_instants_of(first: date, last: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Airings of these local days by their instant: a little more, for who has an index of that."""
-    since = datetime.combine(first, time(), UTC) - _ZONES
-    until = datetime.combine(last, time(), UTC) + _ZONES
+    since, until = _instants_of(first, last)
     return Airing.planned_at >= since, Airing.planned_at <= until
+
+
+def _instants_of(first: date, last: date) -> tuple[datetime, datetime]:
+    since = datetime.combine(first, time(), UTC) - _ZONES
+    return since, datetime.combine(last, time(), UTC) + _ZONES
+
+
+def is_contested(first: date, last: date) -> ColumnElement[bool]:
+    """Whether a person's word stands against the player's log."""
+    words = standing_words(first, last)
+    place = words.with_only_columns(Objection.station_id, Objection.planned_at)
+    return tuple_(Airing.station_id, Airing.planned_at).in_(place)
+
+
+def standing_words(first: date, last: date) -> Select[Objection]:
+    """
+    The words that stand against the player's log; of each airing the last one counts.
+
+    Begun from the words, of which there is one in many thousands of airings.
+    """
+    said = Objection.planned_at.between(*_instants_of(first, last))
+    lasts = select(func.max(Objection.id)).where(said)
+    lasts = lasts.group_by(Objection.station_id, Objection.planned_at)
+    proved = aliased(Airing)
+    of_it = (proved.station_id == Objection.station_id, proved.planned_at == Objection.planned_at)
+    return (
+        select(Objection)
+        .join(proved, and_(*of_it))
+        .where(
+            Objection.id.in_(lasts),
+            proved.broadcast_date.between(first, last),
+            proved.grade == Grade.A,
+            Objection.heard != proved.state.in_(HEARD_AIRINGS),
+        )
+    )
 
 
 def below(statement: Query, unit_ids: Collection[int] | None, on: date) -> Query:
     """Only stations that serve one of these units on that day; ``None`` means all."""
     if unit_ids is None:
         return statement
-    return statement.where(Airing.station_id.in_(_serving(unit_ids, on)))
+    return statement.where(Airing.station_id.in_(serving(unit_ids, on)))
 
 
-def _serving(unit_ids: Collection[int], on: date) -> Select[int]:
+def serving(unit_ids: Collection[int], on: date) -> Select[int]:
+    """Stations that serve one of these units on that day."""
     return select(StationUnit.station_id).where(
         among(StationUnit.unit_id, unit_ids), *valid_on(StationUnit, on)
     )
@@ -230,7 +275,7 @@ def _narrowing(session: Session, wanted: LogFilter) -> Iterator[ColumnElement[bo
         yield Airing.station_id == wanted.station_id
     if wanted.unit_ids is not None:
         # As ids, not as a subquery: so the database knows how few they are, and goes to each.
-        yield among(Airing.station_id, session.scalars(_serving(wanted.unit_ids, wanted.last)))
+        yield among(Airing.station_id, session.scalars(serving(wanted.unit_ids, wanted.last)))
     if wanted.programme_id is not None:
         yield Airing.programme_id == wanted.programme_id
     if wanted.theme.strip():
@@ -244,6 +289,8 @@ def _of_kind(wanted: LogFilter) -> Iterator[ColumnElement[bool]]:
         yield Airing.state == wanted.state
     if wanted.grade is not None:
         yield Airing.grade == wanted.grade
+    if wanted.contested:
+        yield is_contested(wanted.first, wanted.last)
 
 
 def _about(session: Session, wanted: LogFilter) -> Collection[int]:
@@ -268,7 +315,7 @@ def _named(session: Session, wanted: LogFilter) -> ColumnElement[bool]:
 def _seen(stations: Query, wanted: LogFilter) -> Query:
     if wanted.unit_ids is None:
         return stations
-    return stations.where(Station.id.in_(_serving(wanted.unit_ids, wanted.last)))
+    return stations.where(Station.id.in_(serving(wanted.unit_ids, wanted.last)))
 
 
 def _aired_then(

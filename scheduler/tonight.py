@@ -14,11 +14,13 @@ from typing import Any
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from scheduler.airing_log import below
+from scheduler.airing_log import below, serving, standing_words
+from scheduler.airings import OBJECTORS
 from scheduler.store.models import (
     Airing,
     Delivery,
     LedgerEntry,
+    Objection,
     PartialUpload,
     Programme,
     Station,
@@ -30,6 +32,7 @@ MOST_NAMED = 60  # airings of a day that went wrong and are named; the log has t
 MOST_OPENED = 400
 CALM = (AiringState.PLANNED, AiringState.ON_STATION, AiringState.AIRED)
 _RETURNED_SINCE = timedelta(days=14)
+CONTESTED_DAYS = 7  # as many as the log shows at first; older words are in the log alone
 _APPROVERS, _CONFIRMERS = ("approver", "administrator"), ("district", "commune")
 _TOLD_WITHIN = timedelta(hours=1)  # logs are fetched every ten minutes
 
@@ -72,6 +75,7 @@ class Waiting:
     returned: int = 0
     unfinished: int = 0
     to_confirm: int = 0
+    contested: int = 0  # others say otherwise than the player's log
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class Waits:
     returned: Mapping[int, int]
     unfinished: Mapping[int, int]
     to_confirm: int
+    contested: Mapping[int, int]  # by whose word it is, who need not answer it
 
     def of(self, person_id: int) -> Waiting:
         return Waiting(
@@ -89,6 +94,7 @@ class Waits:
             returned=self.returned.get(person_id, 0),
             unfinished=self.unfinished.get(person_id, 0),
             to_confirm=self.to_confirm,
+            contested=sum(self.contested.values()) - self.contested.get(person_id, 0),
         )
 
 
@@ -204,6 +210,7 @@ def waits_of(
         returned=_by_person(session, _rejected(now)),
         unfinished=_by_person(session, _uploads()),
         to_confirm=_to_confirm(session, now, on, unit_ids) if confirms else 0,
+        contested=_contested(session, on, unit_ids) if role in OBJECTORS else {},
     )
 
 
@@ -242,6 +249,17 @@ def _to_confirm(session: Session, now: datetime, on: date, unit_ids: Collection[
         )
     )
     return session.scalar(below(statement, unit_ids, on)) or 0
+
+
+def _contested(session: Session, on: date, unit_ids: Collection[int] | None) -> dict[int, int]:
+    """Words of the last days that stand against a log, by whose they are."""
+    words = standing_words(on - timedelta(days=CONTESTED_DAYS - 1), on)
+    if unit_ids is not None:
+        words = words.where(Objection.station_id.in_(serving(unit_ids, on)))
+    return _by_person(
+        session,
+        words.with_only_columns(Objection.said_by, func.count()).group_by(Objection.said_by),
+    )
 
 
 def pulse(session: Session, on: date) -> Sequence[object]:

@@ -67,6 +67,8 @@ def today(run: Run, unit: str | None) -> None:
     default="",
     help="Only rows whose programme or station has these words; tones are not needed.",
 )
+@click.option("--contested", is_flag=True,
+              help="Only where a person's word stands against the player's log.")  # fmt: skip
 @click.option(
     "--table",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -87,6 +89,7 @@ def airings(
     state: str | None,
     grade: str | None,
     words: str,
+    contested: bool,
     table: Path | None,
     limit: int,
 ) -> None:
@@ -109,6 +112,7 @@ def airings(
             state=AiringState(state) if state else None,
             grade=Grade(grade.upper()) if grade else None,
             words=words,
+            contested=contested,
         )
         if table is not None:
             return _write_table(run, hub, wanted, table)
@@ -139,6 +143,7 @@ def _log_document(
         "airings": [airing_document(airing) for airing in shown],
         "by_state": dict(Counter(airing.state.value for airing in shown)),
         "by_grade": dict(sorted(Counter(airing.grade.value for airing in shown).items())),
+        "contested": sum(airing.objection is not None for airing in shown),
         "is_complete": is_complete,
     }
 
@@ -159,6 +164,15 @@ def _show_log(screen: Screen, shown: Sequence[LogRow], *, is_complete: bool) -> 
     )
     counts = Counter(airing.state for airing in shown)
     screen.line(", ".join(f"{screen.state(state)}: {n}" for state, n in counts.most_common()))
+    contested = sum(airing.objection is not None for airing in shown)
+    if contested:
+        screen.line(
+            screen.translator.count(
+                contested,
+                "Of 1 airing a person says otherwise than the log.",
+                "Of {n} airings a person says otherwise than the log.",
+            )
+        )
     if not is_complete:
         screen.say(_("There are more rows: narrow the search or raise --limit."))
 

@@ -149,6 +149,9 @@ def list_airings(
     words: Annotated[
         str, Query(max_length=100, description="of programme, theme or station; tones aside")
     ] = "",
+    contested: Annotated[
+        bool, Query(description="only where a person's word stands against the player's log")
+    ] = False,
     after: Annotated[str, Query(max_length=90, description="the ``next`` of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> AiringPage:
@@ -157,7 +160,7 @@ def list_airings(
         scope = scope_of(session, viewer.person, last, unit)
         wanted = LogFilter(
             first, last, unit_ids=scope.unit_ids, programme_id=programme, theme=theme, state=state,
-            grade=grade, words=words,
+            grade=grade, words=words, contested=contested,
         )  # fmt: skip
         rows = airing_log(session, wanted, after=cursor_from(after), limit=limit + 1)
         shown = [AiringOut.of(row) for row in rows[:limit]]

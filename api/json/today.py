@@ -46,6 +46,7 @@ class WaitingOut(BaseModel):
     returned: int
     unfinished: int
     to_confirm: int
+    contested: int = Field(description="airings of the last seven days; by the words of others")
 
 
 class TodayOut(BaseModel):
@@ -65,7 +66,13 @@ class TodayOut(BaseModel):
                     }
                 ],
                 "failing": ["dao-ly"],
-                "waiting": {"to_approve": 0, "returned": 0, "unfinished": 0, "to_confirm": 2},
+                "waiting": {
+                    "to_approve": 0,
+                    "returned": 0,
+                    "unfinished": 0,
+                    "to_confirm": 2,
+                    "contested": 0,
+                },
             }
         }
     )

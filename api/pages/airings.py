@@ -57,10 +57,16 @@ class LogQuery:
     state: str
     grade: str
     words: str
+    contested: bool
 
     @property
     def address(self) -> str:
-        return urlencode({name: str(value) for name, value in asdict(self).items() if value})
+        chosen = {name: value for name, value in asdict(self).items() if value}
+        return urlencode(chosen | ({"contested": "true"} if self.contested else {}))
+
+    @property
+    def of_contested(self) -> str:
+        return replace(self, state="", grade="", contested=True).address
 
     @property
     def without_programme(self) -> str:
@@ -82,6 +88,7 @@ class LogQuery:
             state=AiringState(self.state) if self.state in set(AiringState) else None,
             grade=Grade(self.grade) if self.grade in set(Grade) else None,
             words=self.words,
+            contested=self.contested,
         )
 
 
@@ -95,6 +102,7 @@ def log_query(
     state: Annotated[str, Query(max_length=20)] = "",
     grade: Annotated[str, Query(max_length=1)] = "",
     words: Annotated[str, Query(max_length=100)] = "",
+    contested: bool = False,
 ) -> LogQuery:
     """
     A dependency: the rows that an address asks for.
@@ -106,7 +114,7 @@ def log_query(
     first_day = _day(first) or last_day - timedelta(days=DAYS_AT_FIRST - 1)
     check_days(first_day, last_day)
     return LogQuery(
-        first_day, last_day, unit, programme, theme.strip(), state, grade, words.strip()
+        first_day, last_day, unit, programme, theme.strip(), state, grade, words.strip(), contested
     )
 
 

@@ -131,6 +131,7 @@ class Drawn:
     look: Look
     waits: Waits
     asked_at: str  # where the airings that wait for a word are
+    contested_at: str  # where those are of which somebody says otherwise than the log
 
 
 @dataclass(frozen=True)
@@ -166,15 +167,19 @@ def _filling(key: bytes, tr: Translator, drawn: Drawn, viewer: Viewer) -> dict[s
     return {
         blanks.NAME: escape(viewer.person.full_name),
         blanks.FORM_TOKEN: form_token(viewer, key),
-        blanks.WAITING: _waiting(tr, drawn.waits.of(viewer.person.id), drawn.asked_at),
+        blanks.WAITING: _waiting(
+            tr, drawn.waits.of(viewer.person.id), drawn.asked_at, drawn.contested_at
+        ),
     }
 
 
 @lru_cache(maxsize=200)
-def _waiting(tr: Translator, waiting: Waiting, asked_at: str) -> str:
+def _waiting(tr: Translator, waiting: Waiting, asked_at: str, contested_at: str) -> str:
     """In words; most people of a unit are waited for by the same."""
     template = environment().get_template("waiting.html")
-    return template.render(tr=tr, _=tr.text, waits=waiting, asked_at=asked_at)
+    return template.render(
+        tr=tr, _=tr.text, waits=waiting, asked_at=asked_at, contested_at=contested_at
+    )
 
 
 def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | None) -> Drawn:
@@ -199,11 +204,14 @@ def _drawn(request: Request, viewer: Viewer, on: date, unit: str, opened: int | 
         may_add=viewer.may("editor", "district", "commune"),
         is_confirmable=is_confirmable,
         alone=_alone(look.moments), ask=_first_asked(look.moments, now),
-        fresh="/tonight?" + urlencode({name: text for name, text in query.items() if text}),
+        fresh=_address("/tonight", **query),
         by_name=lambda rows: sorted(rows, key=lambda one: sort_key(one.station.name)),
         **day,
     )  # fmt: skip
-    return Drawn(text, look, waits, _asked_at(look.moments, now, hub.today(), unit))
+    return Drawn(
+        text, look, waits, _asked_at(look.moments, now, hub.today(), unit),
+        _address("/airings", contested="true", unit=unit),
+    )  # fmt: skip
 
 
 def _alone(moments: Sequence[Moment]) -> Station | None:
@@ -231,5 +239,8 @@ def _asked_at(moments: Sequence[Moment], now: datetime, today: date, unit: str) 
         for moment in moments for state, _ in moment.counts
     ):  # fmt: skip
         return "#day"
-    query = {"on": (today - timedelta(days=1)).isoformat(), "unit": unit}
-    return "/?" + urlencode({name: text for name, text in query.items() if text}) + "#ask"
+    return _address("/", on=(today - timedelta(days=1)).isoformat(), unit=unit) + "#ask"
+
+
+def _address(path: str, **query: str) -> str:
+    return f"{path}?" + urlencode({name: text for name, text in query.items() if text})

@@ -77,12 +77,24 @@ def test_a_person_says_otherwise_than_the_log_and_both_are_shown(site: Site) -> 
         [told] = client.get(f"/api/v1/airings?{log}").json()["airings"]
         table = client.get(f"/airings.csv?{log}").text
         assert "Có ý kiến khác với nhật ký" in client.get(f"/airings?{log}").text
+        contested = log.replace("grade=A&state=missed", "contested=true")
+        [same] = client.get(f"/api/v1/airings?{contested}").json()["airings"]
+        [_, row] = client.get(f"/airings.csv?{contested}").text.splitlines()
+        alone, every = (client.get(f"/airings?{one}").text for one in (contested, log))
         again = client.post(
             f"/api/v1{MISSED}/objections", json={"heard": True, "reason": "x"},
             headers={"origin": site.url},
         )  # fmt: skip
     assert "dân có nghe thấy: Loa chạy" in page
     assert "<b>dân</b>" not in page
+    assert (same, "dân có nghe thấy: Loa chạy" in row) == (told, True)
+    assert 'value="true" selected' in alone
+    assert f'href="/airings?{contested}"'.replace("&", "&amp;") in every
+    with site.client("tuan") as client:
+        assert "1 lượt phát có ý kiến khác với nhật ký</a>" in client.get("/").text
+        assert client.get("/api/v1/today").json()["waiting"]["contested"] == 1
+    with site.client("lan") as client:
+        assert client.get("/api/v1/today").json()["waiting"]["contested"] == 0  # her own word
     assert (told["state"], told["grade"], told["objection"]["heard"]) == ("missed", "A", True)
     assert "dân có nghe thấy: Loa chạy" in table
     assert again.status_code == 422

@@ -28,6 +28,7 @@ from scheduler.errors import InputInvalid, NotAllowed, NotFound, OutsideUnit, Wr
 from scheduler.store import ledger
 from scheduler.store.models import Airing, LedgerEntry, Person, Programme
 from scheduler.store.states import AiringState, Grade
+from scheduler.tonight import waits_of
 from scheduler.units import find_unit, unit_ids_below
 from tests.builders import programme, someone
 from tests.unit.scheduler.scene import MONDAY, Scene, local
@@ -337,6 +338,18 @@ def test_a_word_against_the_log_stands_beside_it(scene: Scene) -> None:
     def stands() -> tuple[AiringState, Grade, bool | None]:
         with scene.base.database.read() as session:
             [row] = airing_log(session, LogFilter(MONDAY, MONDAY))
+            contested = LogFilter(MONDAY, MONDAY, contested=True)
+            found = airing_log(session, contested)
+            assert count_log(session, LogFilter(MONDAY, MONDAY)).contested == len(found)
+            assert sum(count_log(session, contested).by_state.values()) == len(found)
+            assert found == ([row] if row.objection else [])
+            waits = {role: waits_of(session, role, scene.clock.now(), on=MONDAY, unit_ids=places)
+                     for role, places in (("editor", None), ("district", set()),
+                                          ("technician", None))}  # fmt: skip
+            assert waits["editor"].of(editor.id).contested == len(found)
+            assert waits["editor"].of(district.id).contested == 0  # whose word it is
+            assert waits["district"].of(editor.id).contested == 0  # of other places
+            assert waits["technician"].of(editor.id).contested == 0  # may not answer
             return row.state, row.grade, row.objection.heard if row.objection else None
 
     with pytest.raises(InputInvalid, match="confirm it instead"):

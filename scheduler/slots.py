@@ -104,15 +104,26 @@ def add_slot(hub: Hub, details: SlotDetails, *, by: Person) -> Slot:
     Raises:
         SlotRefused: another line, a window or a cap stands in the way; it carries what would help.
         NotFound: no such unit, station or programme.
-        InputInvalid: nobody hears it, or the person may not plan for that unit.
+        InputInvalid: nobody hears it, its first or last day is over, or the person may not plan
+            for that unit.
     """
     people.require_role(by, "editor", "district", "commune")
     with hub.database.write() as session:
         return add_slot_in(hub, session, details, by=by)
 
 
-def add_slot_in(hub: Hub, session: Session, details: SlotDetails, *, by: Person) -> Slot:
-    """As ``add_slot``, within a transaction of the caller."""
+def add_slot_in(
+    hub: Hub, session: Session, details: SlotDetails, *, by: Person, may_be_past: bool = False
+) -> Slot:
+    """
+    As ``add_slot``, within a transaction of the caller.
+
+    Args:
+        may_be_past: the days may be over: a calendar counts its rule from the day on which it
+            began elsewhere.
+    """
+    if not may_be_past:
+        refuse_past(hub, details)
     lock(session, SLOT_LOCK)
     slot = _new_slot(hub, session, details, by)
     refuse_foreign_unit(session, slot, by)
@@ -141,7 +152,8 @@ def edit_slot(
         expected: the version (``slotversions.version_of``) that the person looked at.
 
     Raises:
-        SlotRefused: as for a new line. NotFound, InputInvalid, OutsideUnit.
+        SlotRefused: as for a new line. NotFound, OutsideUnit.
+        InputInvalid: as for a new line; a day that stood in it may be over.
         SlotChanged: the line is not as it was looked at; the person compares and chooses.
     """
     people.require_role(by, "editor", "district", "commune")
@@ -151,9 +163,9 @@ def edit_slot(
 
 def edit_slot_in(
     hub: Hub, session: Session, slot_id: int, changes: Mapping[str, object], *, by: Person,
-    expected: str | None = None,
+    expected: str | None = None, may_be_past: bool = False,
 ) -> Slot:  # fmt: skip
-    """As ``edit_slot``, within a transaction of the caller."""
+    """As ``edit_slot``, within a transaction of the caller; ``may_be_past`` as of a new line."""
     lock(session, SLOT_LOCK)
     slot = session.get(Slot, slot_id)
     if slot is None or slot.removed_at is not None:
@@ -161,6 +173,8 @@ def edit_slot_in(
     refuse_foreign_unit(session, slot, by)
     before = details_of(slot)
     wanted = with_changes(before, changes)
+    if not may_be_past:
+        refuse_past(hub, wanted, before)
     if wanted.seconds is None:  # told apart from what it is, or a double click is two changes
         wanted = replace(wanted, seconds=own_length_s(session, wanted.programme_id))
     differing = [name for name, value in vars(wanted).items() if value != getattr(before, name)]
@@ -178,6 +192,22 @@ def edit_slot_in(
         **{name: [str(getattr(before, name)), str(getattr(wanted, name))] for name in differing},
     )  # fmt: skip
     return slot
+
+
+def refuse_past(hub: Hub, wanted: SlotDetails, stands: SlotDetails | None = None) -> None:
+    """
+    Refuse a first or last day that is over, unless it stood in the line already.
+
+    Raises:
+        InputInvalid: which of the two it is.
+    """
+    today = hub.today()
+    known = (stands.valid_from, stands.valid_to) if stands else ()
+    first, last = wanted.valid_from, wanted.valid_to
+    if first is not None and first < today and first not in known:
+        raise InputInvalid(problem="the first day is over already")
+    if last is not None and last < today and last not in known:
+        raise InputInvalid(problem="the last day is over already")
 
 
 def with_changes(details: SlotDetails, changes: Mapping[str, object]) -> SlotDetails:

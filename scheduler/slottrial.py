@@ -14,10 +14,12 @@ from scheduler.lines import draft_of, made_of
 from scheduler.slots import (
     Notices,
     SlotDetails,
+    details_of,
     fill_line,
     find_slot,
     notices_of,
     refuse_foreign_unit,
+    refuse_past,
     refuse_problems,
 )
 from scheduler.store.models import Person, Slot
@@ -46,8 +48,10 @@ def try_line(
         NotFound, InputInvalid, OutsideUnit, WrongState: it could not even be checked.
     """
     people.require_role(by, "editor", "district", "commune")
-    if slot_id is not None:
-        refuse_foreign_unit(session, find_slot(session, slot_id), by)
+    stands = find_slot(session, slot_id) if slot_id is not None else None
+    if stands is not None:
+        refuse_foreign_unit(session, stands, by)
+    refuse_past(hub, details, details_of(stands) if stands else None)
     line = line_like(hub, session, details, slot_id)
     refuse_foreign_unit(session, line, by)
     refused = None

@@ -102,7 +102,9 @@ class _Bringing:
         return self._known(slot, line)
 
     def _new(self, line: CalendarLine) -> Brought:
-        added = add_slot_in(self.hub, self.session, self._details(line), by=self.by)
+        added = add_slot_in(
+            self.hub, self.session, self._details(line), by=self.by, may_be_past=True
+        )
         self.session.refresh(added, ["unit", "targets"])
         days = self._decide(added, {}, line.other_days)
         return Brought(line.uid, line.title, "added", added.id, {}, tuple(days))
@@ -115,7 +117,7 @@ class _Bringing:
             changes = {name: new for name, (_, new) in values.items()}
             if "rrule" in changes:  # there its end stands, and no more in a day of its own
                 changes["valid_to"] = None
-            edit_slot_in(self.hub, self.session, slot.id, changes, by=self.by)
+            edit_slot_in(self.hub, self.session, slot.id, changes, by=self.by, may_be_past=True)
             self.session.flush()
         old_days = before.other_days
         if "audience" not in line.facts:  # another program may have lost what it does not know

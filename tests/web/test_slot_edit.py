@@ -158,6 +158,20 @@ def test_days_that_are_over_are_refused_and_those_that_stand_are_not(site: Site)
             assert answer.status_code == 422
             assert told in answer.text, told
         assert client.submit(EDIT, **{**as_it_is, "late_minutes": "3"}).status_code == 303
+        line = {"title": "Tối", "unit_code": "35", "audience": ["unit:35"], "programme_id": 1,
+                "starts_at": "19:00", "valid_from": "2022-10-01"}  # fmt: skip
+        over = {"valid_to": "2022-10-15"}
+        answers = [
+            client.post("/api/v1/slots", json=line), client.post("/api/v1/slots/check", json=line),
+            client.patch("/api/v1/slots/2", json=over),
+            client.post("/api/v1/slots/2/check", json=over),
+        ]  # fmt: skip
+        kept = client.patch("/api/v1/slots/2", json={"valid_from": "2022-09-16", "title": "Trưa"})
+    assert [one.status_code for one in answers] == [422] * 4
+    said = [one.json()["detail"] for one in answers]
+    assert ["gày đầu đã qua rồi" in one for one in said] == [True, True, False, False]
+    assert ["gày cuối đã qua rồi" in one for one in said] == [False, False, True, True]
+    assert kept.status_code == 200  # it began on that day
 
 
 def test_the_second_of_two_sees_both_versions_and_mixes_them(site: Site) -> None:

@@ -18,6 +18,7 @@ from api.i18n import translator
 from api.ics.bring import Brought, Defaults, bring
 from api.ics.read import ONCE, read_calendar
 from api.ics.write import Desk, desk_of, write_calendar
+from scheduler.clock import ManualClock
 from scheduler.errors import FileRefused
 from scheduler.exceptions import Decision, decide
 from scheduler.hearing import rule_of
@@ -280,6 +281,20 @@ def test_calendars_of_other_programs_are_understood(hub: Hub, what: str) -> None
 
     assert (line.rrule, line.starts_at, line.seconds) == (rrule, time(17), 1800)
     assert line.first == MONDAY
+
+
+def test_a_rule_that_began_elsewhere_long_ago_is_counted_from_there(
+    hub: Hub, made: Programme, clock: ManualClock
+) -> None:
+    """A person may not write down a first day that is over; a calendar has one, and means it."""
+    clock.move_to(clock.now() + 60 * A_DAY)
+    rule = "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO"
+    taken(hub, calendar("DURATION:PT30M", rule))
+    later = "DTSTART;TZID=Asia/Ho_Chi_Minh:20221024T170000"
+    taken(hub, calendar("DURATION:PT45M", rule, start=later))
+
+    [line] = lines(hub).values()
+    assert (line.valid_from, line.seconds) == (MONDAY + 7 * A_DAY, 2700)
 
 
 REFUSED: dict[str, str] = {

@@ -188,6 +188,8 @@ def test_the_audience_is_a_set_of_places_less_its_exceptions(scene: Scene, made:
         ({"title": " "}, InputInvalid),
         ({"programme_class": "important"}, InputInvalid),
         ({"valid_to": MONDAY - timedelta(days=1)}, InputInvalid),
+        ({"valid_from": MONDAY - timedelta(days=2)}, InputInvalid),  # yesterday
+        ({"valid_from": None, "valid_to": MONDAY - timedelta(days=2)}, InputInvalid),
     ],
 )
 def test_what_cannot_be_is_refused_and_leaves_nothing(

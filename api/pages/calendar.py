@@ -23,6 +23,7 @@ from api.pages.slotplaces import day_places
 from api.pages.slottyped import Typed, seconds_of, shown_minutes
 from api.pages.timetable import PLANNERS, Planner
 from api.picker import NOTHING_PICKED, Picked, Picks
+from api.programmepick import programmes_to_pick
 from api.rulewords import describe
 from api.scope import MOST_CHOICES, Scope, scope_of, station_in
 from scheduler import exceptions
@@ -31,11 +32,9 @@ from scheduler.exceptions import Decision
 from scheduler.grid import Entry, entries
 from scheduler.hearing import rule_of
 from scheduler.lines import every_slot, is_draft
-from scheduler.programmes import list_programmes
 from scheduler.registry import list_stations
 from scheduler.slots import details_of
 from scheduler.store.models import Slot, Station
-from scheduler.store.states import ProgrammeState
 from scheduler.timetable import to_utc
 
 router = APIRouter(prefix="/timetable", route_class=FormRoute)
@@ -157,6 +156,7 @@ def decide(
     viewer: Planner,
     slot_id: PathId,
     on: date,
+    picks: Picked,
     what: Annotated[str, Form(max_length=10)],
     reason: Annotated[str, Form(max_length=300)] = "",
     to: Annotated[str, Form(max_length=10)] = "",
@@ -168,6 +168,8 @@ def decide(
     typed = {"what": what, "reason": reason, "to": to, "at": at, "programme_id": programme_id,
              "minutes": minutes, "place": place}  # fmt: skip
     hub = hub_of(request)
+    if picks.is_asked:
+        return _day_page(request, viewer, slot_id, on, typed, picks=picks)
     try:
         if what == "restore":
             exceptions.take_back(hub, slot_id, on, by=viewer.person, place=place or None)
@@ -266,12 +268,9 @@ def _day_page(
         places = day_places(
             session, slot, viewer.person, on, hub.today(), typed.get("place", ""), picks
         )
-        usable = [
-            one
-            for one in list_programmes(session)
-            if one.state in (ProgrammeState.READY, ProgrammeState.APPROVED)
-            and (one.ms or 0) <= slot.seconds * 1000
-        ]
+        usable = programmes_to_pick(
+            session, picks, chosen=[typed.get("programme_id", "")], longest_ms=slot.seconds * 1000
+        )
     starts_at = to_utc(datetime.combine(on, slot.starts_at), hub.settings.zone)
     return page(
         request, "slot_day.html", status=status_of(error) if error else 200, viewer=viewer,

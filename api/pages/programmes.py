@@ -16,6 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from api import aside
 from api.auth import SignedIn, Viewer, check_form_token, checked_form, hub_of, needs
 from api.errors import ForeignForm, UploadTooLarge, status_of
+from api.fields import MAX_ID
 from api.i18n import LoaError
 from api.once import Sent, once
 from api.pages.forms import FormRoute
@@ -25,6 +26,7 @@ from audio.errors import AudioError, EmptyFile
 from scheduler import checks, programmes, uploads
 from scheduler.errors import CoreError, InputInvalid, NotFound, UploadUnfinished
 from scheduler.hub import Hub
+from scheduler.programmelist import programme_page
 from scheduler.store.models import PartialUpload, Programme
 from scheduler.store.states import ProgrammeState
 
@@ -41,8 +43,9 @@ def list_page(
     viewer: SignedIn,
     search: Annotated[str, Query(max_length=100)] = "",
     state: Annotated[str, Query(max_length=20)] = "",
+    before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
 ) -> Response:
-    return _list_page(request, viewer, search=search, state=state)
+    return _list_page(request, viewer, search=search, state=state, before=before)
 
 
 @router.post("/programmes")
@@ -169,6 +172,7 @@ def _list_page(
     *,
     search: str = "",
     state: str = "",
+    before: int | None = None,
     error: LoaError | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
@@ -176,7 +180,7 @@ def _list_page(
     typed = typed or aside.typed_before(request, viewer.person.id, "/programmes")
     wanted = ProgrammeState(state) if state in set(ProgrammeState) else None
     with hub.database.read() as session:
-        found = programmes.list_programmes(session, state=wanted, search=search)
+        found, has_more = programme_page(session, state=wanted, words=search, before=before)
         unfinished = uploads.of_person(session, viewer.person)
     here = {one.id for one in unfinished if uploads.percent(hub, one) == 100}
     if typed.get("upload") not in here:  # it was swept or given up: the file has to come anew
@@ -184,7 +188,8 @@ def _list_page(
     tr = translator_of(request)
     return page(
         request, "programmes.html", status=status_of(error) if error else 200, viewer=viewer,
-        programmes=found, search=search, state_chosen=state, all_states=list(ProgrammeState),
+        programmes=found, has_more=has_more, before=before, search=search,
+        state_chosen=state, all_states=list(ProgrammeState),
         may_upload=viewer.may(*UPLOADERS), typed=defaultdict(str, typed),
         error=tr.error(error) if error else None,
         limit=tr.size(hub.settings.programmes.max_bytes),

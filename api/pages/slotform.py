@@ -18,19 +18,18 @@ from api.i18n import LoaError, Translator, mark
 from api.pages.render import page, translator_of
 from api.pages.slottyped import LIST, NTH, REPEATS, Typed, typed_date
 from api.picker import NOTHING_PICKED, Picks, Places
+from api.programmepick import ProgrammePick, programmes_to_pick
 from api.rulewords import describe, notice_sentences
 from api.scope import MOST_CHOICES, scope_of
 from scheduler import series
 from scheduler.errors import CoreError, InputInvalid, SlotRefused
 from scheduler.hearing import rule_of
 from scheduler.lunar import lunar_date
-from scheduler.programmes import list_programmes
 from scheduler.slotfixes import Fix
 from scheduler.slots import SlotDetails, target_code
 from scheduler.slottrial import Trial, try_line
 from scheduler.slotversions import version_of
-from scheduler.store.models import Programme, Slot
-from scheduler.store.states import ProgrammeState
+from scheduler.store.models import Slot
 from scheduler.units import find_unit, unit_path
 
 WEEKDAYS = (
@@ -42,7 +41,6 @@ WEEKDAYS = (
     ("SA", mark("Sat")),
     ("SU", mark("Sun")),
 )
-_USABLE = (ProgrammeState.READY, ProgrammeState.APPROVED)
 _EMPTY_ROWS = 2  # of a list: more come when these are filled
 _details = TypeAdapter(SlotDetails)
 
@@ -189,17 +187,17 @@ def _choices(
         "audience": places.picker("audience", [typed.audience], picks, names=names),
         "more": places.picker("more", typed.more, picks, multiple=True, names=names),
         "exclude": places.picker("exclude", typed.exclude, picks, multiple=True, names=names),
-        "programmes": _programmes(session, writing.typed),
+        "programmes": _programmes(session, writing.typed, picks),
         "series": series.list_series(session),
         "themes": series.list_themes(session, today),
     }
 
 
-def _programmes(session: Session, typed: Typed) -> list[Programme]:
+def _programmes(session: Session, typed: Typed, picks: Picks) -> ProgrammePick:
     """What may air, and what stands in the line already, even if it was withdrawn since."""
-    known = {typed.programme_id, typed.ident_id, typed.filler_id}
-    known |= {one.removeprefix("programme:") for one in typed.items}
-    return [one for one in list_programmes(session) if one.state in _USABLE or str(one.id) in known]
+    chosen = {typed.programme_id, typed.ident_id, typed.filler_id}
+    chosen |= {one.removeprefix("programme:") for one in typed.items}
+    return programmes_to_pick(session, picks, chosen=chosen)
 
 
 def _names_of(slot: Slot | None) -> dict[str, str]:

@@ -15,16 +15,12 @@ from api.json.bulletins import Allowed, bring
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
+from api.programmepick import programmes_to_pick
 from scheduler import bulletins, programmes
 from scheduler.bulletins import Order
 from scheduler.errors import CoreError
-from scheduler.hub import Hub
-from scheduler.store.models import Programme
-from scheduler.store.states import ProgrammeState
 
 router = APIRouter(prefix="/urgent", route_class=FormRoute)
-
-_SENDABLE = (ProgrammeState.APPROVED, ProgrammeState.READY)
 
 Units = Annotated[list[str], Form()]
 
@@ -130,14 +126,10 @@ def _form(
         places = Places(session, viewer.person, hub.today())
         picker = places.picker("units", typed.units, picks, multiple=True)
         found = bulletins.list_bulletins(session, 10)
+        recordings = programmes_to_pick(
+            session, picks, chosen=[str(typed.programme_id or "")], not_by=viewer.person.id
+        )
     return page(
         request, "urgent.html", viewer=viewer, status=400 if error else 200, error=error,
-        typed=typed, picker=picker, programmes=_sendable(hub, viewer), bulletins=found,
+        typed=typed, picker=picker, programmes=recordings, bulletins=found,
     )  # fmt: skip
-
-
-def _sendable(hub: Hub, viewer: Viewer) -> list[Programme]:
-    """What this person may order: made by somebody else."""
-    with hub.database.read() as session:
-        found = programmes.list_programmes(session)
-    return [one for one in found if one.state in _SENDABLE and one.uploaded_by != viewer.person.id]

@@ -40,7 +40,7 @@ from tests.web.data import Province
 from tests.web.site import Site, serving
 from tests.web.test_weight import ANY_KIB, loaded_bytes
 
-PROVINCES, COMMUNES, BAD_EVERY = 34, 10_600, 20
+PROVINCES, COMMUNES, PROGRAMMES, BAD_EVERY = 34, 10_600, 5_000, 20
 SINCE = date(2020, 1, 1)
 
 
@@ -75,6 +75,8 @@ def _fill(session: Session, hub: Hub) -> dict[str, Person]:
     )
     everybody = dict(_people(session, hub, provinces[3]))
     slot = _slot(session, hub, everybody["nga"], provinces[0])
+    session.execute(insert(Programme), [_programme(n, hub, everybody["nga"])
+                                        for n in range(PROGRAMMES)])  # fmt: skip
     on = hub.today()
     for day, hour in ((on, 17), (on + timedelta(days=1), 5)):
         at = to_utc(datetime.combine(day, time(hour)), hub.settings.zone)
@@ -96,6 +98,15 @@ def _station(number: int, hub: Hub) -> dict[str, Any]:
         "name": f"Đài truyền thanh xã Thử Nghiệm {number}", "host": "127.0.0.1",
         "username": "loa", "host_key": "ssh-ed25519 AAAA", "clock_skew_s": 0.1,
         "phone": f"0912 345 {number % 1000:03}", "last_seen_at": hub.clock.now(),
+    }  # fmt: skip
+
+
+def _programme(number: int, hub: Hub, by: Person) -> dict[str, Any]:
+    return {
+        "title": f"Chuyện của bản làng số {number}", "file_name": "a.wav",
+        "sha256": f"{number:064}", "size_bytes": 1, "ms": 600_000 + number,
+        "state": ProgrammeState.APPROVED,
+        "uploaded_by": by.id, "uploaded_at": hub.clock.now(),
     }  # fmt: skip
 
 
@@ -211,6 +222,30 @@ def test_no_form_lists_a_nation(nation: Site) -> None:
             assert page.count("Tỉnh Thử") < 7 * PROVINCES, path
         assert 'value="03" checked' in client.get("/people/phuc").text
         assert 'value="unit:00" checked' in client.get("/timetable/1/edit").text
+
+
+def test_five_thousand_programmes_are_searched_and_not_listed(nation: Site) -> None:
+    """The newest are offered, any other is found by its words, and what stands there stays."""
+    slot = {"title": "Tin xã", "programme_id": "1", "audience": "unit:07", "starts_at": "20:40",
+            "items": "programme:70"}  # fmt: skip
+    asked = {"programme_find": "ban lang so 1234", "pick": "programme"}
+    with nation.client("quan") as client:
+        first = client.get("/timetable/new").text
+        found = client.submit("/timetable", **slot, do="add", **asked).text
+        entered = client.submit("/timetable", **slot, do="add", programme_find="khong co").text
+        day = client.submit("/timetable/1/days/2022-10-18", what="replace", reason="Lũ", **asked)
+        urgent = client.submit("/urgent/confirm", reason="Lũ về", **asked).text
+        page = client.get("/programmes").text
+        older = client.get(re.search(r'href="([^"]+)" rel="next"', page)[1].replace("&amp;", "&"))  # type: ignore[index]
+        assert loaded_bytes(client, "/programmes") <= ANY_KIB * 1024
+    assert "bản làng số 4999 (" in first and "bản làng số 4959 (" not in first
+    for kept in ('value="1" selected', 'value="programme:70" selected', 'value="20:40"'):
+        assert kept in found and kept in entered
+    for text in (found, day.text, urgent):
+        assert "bản làng số 1234 (" in text and "bản làng số 4999 (" not in text
+    assert "Không có chương trình nào" in entered
+    assert 'value="Lũ"' in day.text and 'value="Lũ về"' in urgent
+    assert "bản làng số 4950<" in page and "bản làng số 4949<" in older.text
 
 
 def test_a_unit_is_found_and_opened_without_a_script_and_nothing_typed_is_lost(

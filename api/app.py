@@ -142,19 +142,28 @@ def _told_unexpected(request: Request, error: Exception) -> Response:
 def _error_page(request: Request, error: LoaError) -> Response:
     """Why it did not work, and the way back; to a form that still holds what was typed."""
     token = getattr(request.state, "kept", None)
+    viewer = getattr(request.state, "viewer", None) or _viewer(request)
     response = page(
         request,
         "error.html",
         status=status_of(error),
-        viewer=getattr(request.state, "viewer", None) or _viewer(request),
+        viewer=viewer,
         sentence=translator_of(request).error(error),
         code=error.code,
         back=aside.page_before(request) if request.method == "POST" else "",
         is_kept=token is not None,
+        home=_home(request, viewer),
     )
     if token is not None:
         aside.set_cookie(request, response, token)
     return response
+
+
+def _home(request: Request, viewer: Viewer | None) -> str:
+    """Villagers have no sign-in: from a public page the way leads to the public page."""
+    is_public = request.app.state.hub.settings.public.enabled
+    is_stranger = viewer is None and request.url.path.startswith("/listen")
+    return "/listen" if is_public and is_stranger else "/"
 
 
 def _viewer(request: Request) -> Viewer | None:

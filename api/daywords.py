@@ -10,7 +10,7 @@ def becomes(tr: Translator, one: SlotException) -> str:
     """What airs on that day, and how long where that differs too."""
     if one.kind == "skip":
         return tr.text(mark("It does not air."))
-    length = tr.minutes((one.seconds or 0) * 1000)
+    length = tr.lasted((one.seconds or 0) * 1000)
     if one.kind == "length":
         return tr.text(mark("It lasts {length} on this day."), length=length)
     if one.moved_on is not None and one.moved_at is not None:

@@ -153,6 +153,23 @@ _FIELDS: Mapping[str, str] = {
     "sender": mark("sender:"),
     "until": mark("until:"),
     "freed_bytes": mark("bytes freed:"),
+    "address": mark("address:"),
+    "basis": mark("decision:"),
+    "destination": mark("where:"),
+    "events": mark("changes written down:"),
+    "host_key": mark("host key:"),
+    "is_chained": mark("the chain is whole:"),
+    "is_next": mark("the next key:"),
+    "kbps": mark("kbit/s:"),
+    "max_sessions": mark("connections at once:"),
+    "next_number": mark("number of the next key:"),
+    "number": mark("number:"),
+    "parts": mark("parts of files:"),
+    "proved": mark("proved:"),
+    "renditions": mark("renditions:"),
+    "sha256": mark("SHA-256:"),
+    "token": mark("token:"),
+    "unknown": mark("places not found:"),
 }
 _LETTERS = 200  # of one value: a list of a hundred stations is counted, not shown
 

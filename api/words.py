@@ -318,3 +318,24 @@ def objection_sentence(tr: Translator, one: Objection) -> str:
     """What a person says against the player's log."""
     said = OBJECTIONS["said_heard" if one.heard else "said_not_heard"]
     return tr.text(said, who=one.person.full_name, reason=one.reason)
+
+
+# In this order: each of them also claims to be those after it.
+_BROWSERS = (
+    ("Edg", "Edge"), ("coc_coc", "Cốc Cốc"), ("SamsungBrowser", "Samsung Internet"),
+    ("OPR/", "Opera"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"), ("Safari", "Safari"),
+)  # fmt: skip
+_SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
+    ("Mac OS", "Mac"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def device(agent: str) -> str:
+    """What somebody signed in with, as they would call it; of an unknown one its own words."""
+    parts = (
+        next((name for sign, name in known if sign in agent), None)
+        for known in (_BROWSERS, _SYSTEMS)
+    )
+    return ", ".join(part for part in parts if part) or agent

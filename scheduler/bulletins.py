@@ -119,7 +119,8 @@ def issue(hub: Hub, order: Order, *, by: Person) -> Bulletin:
     with hub.database.read() as session:
         programme = programmes.get_programme(session, order.programme_id)
         _refuse_own(programme, by)
-        reach_of(hub, session, order.units, by=by)
+        _refuse_unreached(reach_of(hub, session, order.units, by=by))
+    # Only now: an order that is refused must not have approved anything.
     if programme.state is ProgrammeState.READY:
         programmes.approve(hub, programme.id, by=by)
     elif programme.state is not ProgrammeState.APPROVED:
@@ -233,8 +234,7 @@ def drill_id(bulletin_id: int) -> str:
 
 def _write(hub: Hub, session: Session, order: Order, programme: Programme, by: Person) -> Bulletin:
     reach = reach_of(hub, session, order.units, by=by)
-    if not reach.stations:
-        raise InputInvalid(problem="no station of these units has a player; call them by telephone")
+    _refuse_unreached(reach)
     _refuse_unencoded(programme, reach.stations)
     now = hub.clock.now().replace(microsecond=0)
     minutes = order.minutes or hub.settings.urgent.expires_min
@@ -335,6 +335,11 @@ def _told_expiry(session: Session, programme: Programme) -> datetime | None:
 def _refuse_own(programme: Programme, by: Person) -> None:
     if programme.uploaded_by == by.id:
         raise FourEyes(who=by.full_name)
+
+
+def _refuse_unreached(reach: Reach) -> None:
+    if not reach.stations:
+        raise InputInvalid(problem="no station of these units has a player; call them by telephone")
 
 
 def _refuse_unencoded(programme: Programme, stations: Collection[Station]) -> None:

@@ -240,7 +240,7 @@ class LinkMovedOn(CoreError):
 
 
 class PersonMovedOn(CoreError):
-    """{person} was changed by {who} on {at} while you worked on it. Nothing of yours is saved."""
+    """{person} was changed by {who} at {at} while you worked on it. Nothing of yours is saved."""
 
     code = "person_moved_on"
 
@@ -274,7 +274,7 @@ class SlotRefused(CoreError):
 
 
 class SlotChanged(CoreError):
-    """{slot} was changed by {who} on {at} while you worked on it. Nothing of yours is saved."""
+    """{slot} was changed by {who} at {at} while you worked on it. Nothing of yours is saved."""
 
     code = "slot_changed"
 

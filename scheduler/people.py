@@ -185,7 +185,7 @@ def change_role(
     if expected is not None and expected != version_of(person):
         who, at = last_change(session, person)
         local = at.astimezone(zone)
-        raise PersonMovedOn(person=person.full_name, who=who, at=f"{local:%d/%m/%Y %H:%M}")
+        raise PersonMovedOn(person=person.full_name, who=who, at=f"{local:%H:%M %d/%m/%Y}")
     _check_person(person.username, person.full_name, role, unit)
     is_last = person.role == "administrator" and not _other_administrator(session, person)
     if role != "administrator" and is_last:

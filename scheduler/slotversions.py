@@ -43,7 +43,7 @@ def refuse_changed(hub: Hub, session: Session, slot: Slot, expected: str | None)
         return
     who, at = last_change(session, slot)
     local = at.astimezone(hub.settings.zone)
-    raise SlotChanged(slot=str(slot), who=who, at=f"{local:%d/%m/%Y %H:%M}")
+    raise SlotChanged(slot=str(slot), who=who, at=f"{local:%H:%M %d/%m/%Y}")
 
 
 def last_change(session: Session, slot: Slot) -> tuple[str, datetime]:

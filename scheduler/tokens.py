@@ -92,14 +92,16 @@ def issue_token(
         raise InputInvalid(problem="say in a few words which program the token is for")
     if not 1 <= days <= MAX_DAYS:
         raise InputInvalid(problem=said("a token works 1 to {most} days", most=MAX_DAYS))
+    if not scopes:
+        raise InputInvalid(problem="choose at least one thing that the token may do")
     known = {f"{part}:{access}" for part in (*parts, EVERYTHING) for access in ACCESS}
     wrong = sorted(set(scopes) - known)
-    if wrong or not scopes:
+    if wrong:
         raise InputInvalid(
             problem=said(
                 "choose what the token may do ({wrong} is none of them): {known}",
                 known=", ".join(sorted(known)),
-                wrong=", ".join(wrong) or "–",
+                wrong=", ".join(wrong),
             )
         )
     expires_at = now + timedelta(days=days)

@@ -101,6 +101,9 @@ def calendar(
         station=seen.station, stations=seen.stations, air=air, drafts=seen.drafts,
         on=on, by_day=by_day, views=VIEWS, may_plan=viewer.may(*PLANNERS),
         collisions=sum(entry.collides for entry in seen.entries),
+        is_priority=any(
+            entry.collides and entry.slot.programme_class == "priority" for entry in seen.entries
+        ),
         audience=f"station:{station}" if station else f"unit:{unit}" if unit else "",
         weekdays=WEEKDAYS,
     )  # fmt: skip

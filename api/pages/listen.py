@@ -76,8 +76,9 @@ def feed(request: Request, theme: Theme = "") -> Response:
     made.id(f"{address}/listen")
     made.title(f"{hub.settings.public.name} – {theme}" if theme else hub.settings.public.name)
     made.description(tr.text("Programmes of the loudspeakers, to listen to"))
-    made.link(href=f"{address}/listen{_query(theme=theme)}", rel="alternate")
     made.link(href=f"{address}/listen/feed.xml{_query(theme=theme)}", rel="self")
+    # The last one is the <link> of the channel: where people read, not the feed itself.
+    made.link(href=f"{address}/listen{_query(theme=theme)}", rel="alternate")
     made.language("vi")
     for programme, rendition in _heard(hub, theme, limit=FEED_ROWS):
         entry = made.add_entry(order="append")

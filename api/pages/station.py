@@ -26,6 +26,7 @@ from scheduler.probing import strategy_of
 from scheduler.stationcard import station_card
 from scheduler.stationedit import history_of
 from scheduler.store.models import Station
+from scheduler.trail import full_names
 from stations.errors import StationError
 from stations.hostkey import HostKey
 
@@ -70,6 +71,7 @@ def _card_page(
         shown = station_card(hub, session, station)
         visits = told_visits(tr, session, station)
         history = history_of(session, station) if viewer.may(*CHANGERS) else ()
+        names = full_names(session) if history else {}
     key = HostKey.parse(station.host_key).fingerprint if station.host_key else None
     strategy = strategy_of(station, shown.link.kbps if shown.link else None)
     is_key_waiting = any(one.error_code == "host_key_changed" for one in shown.coming)
@@ -77,7 +79,7 @@ def _card_page(
         request, "station.html", viewer=viewer, station=station, card=shown, scope=scope,
         host_key=key, is_key_waiting=is_key_waiting, strategy=strategy_words(strategy),
         audited=findings_sentence(tr, station.audit), hub_key=hub.public_key(), typed=typed,
-        may_change=viewer.may(*CHANGERS), history=history, history_words=HISTORY_WORDS,
+        may_change=viewer.may(*CHANGERS), history=history, history_words=HISTORY_WORDS, names=names,
         visits=visits, took=took, fields=FIELD_WORDS,
         may_retry=viewer.may(*RETRIERS), window=_window(request, station),
         status=status_of(error) if error else 200, error=tr.error(error) if error else None,

@@ -32,6 +32,7 @@ from scheduler.stationedit import (
     sheet_of,
 )
 from scheduler.store.models import Jump, Link
+from scheduler.trail import full_names
 
 router = APIRouter(route_class=FormRoute)
 
@@ -166,6 +167,7 @@ def _conflict(
         station, _ = seen_station(session, viewer, code, hub.today())
         sheet = sheet_of(session, station, hub.today())
         history = history_of(session, station)
+        names = full_names(session)
     cells = [
         Cell(name, typed.get(f"was_{name}", ""), sheet.cells[name],
              typed.get(name, sheet.cells[name]).strip())
@@ -183,6 +185,7 @@ def _conflict(
         request, "station_conflict.html", status=status_of(error), viewer=viewer, station=station,
         fields=FIELD_WORDS, version=sheet.version, was=sheet.cells, agreed=agreed,
         disputed=disputed, theirs=theirs, mine=mine, last=history[0] if history else None,
+        names=names,
     )  # fmt: skip
 
 

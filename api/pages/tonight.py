@@ -88,10 +88,19 @@ def look_at(request: Request, person: Person, on: date, unit: str, opened: int |
                 first=_first(session, now, on, standing) if standing else [],
                 below=units_below(session, on, scope, standing) if standing else [],
                 late=late_stations(session, units, today) if on >= today else 0,
-                clashing=list(collisions(session, on, hub.settings.zone, units)),
+                clashing=[
+                    one
+                    for day in _to_decide(on, today)
+                    for one in collisions(session, day, hub.settings.zone, units)
+                ],
             )
 
     return looks_of(request.app).get(("look", person.unit_id, on, unit, opened), make)
+
+
+def _to_decide(on: date, today: date) -> tuple[date, ...]:
+    """Today's page asks for tomorrow's order too: at 05:00 nobody is there to be asked."""
+    return (on, on + timedelta(days=1)) if on == today else (on,)
 
 
 def _first(session: Session, now: datetime, on: date, standing: Standing) -> list[StationLine]:

@@ -140,6 +140,29 @@ def test_a_commune_officer_orders_two_priority_bulletins_with_one_touch(site: Si
         assert row.decided_by == site.province.people["dao"].id
 
 
+def test_what_collides_every_day_is_ordered_for_the_week_with_one_touch(site: Site) -> None:
+    """One card a commune, not one a day; a single day may still be ordered otherwise."""
+    days = [(site.hub.today() + timedelta(days=n)).isoformat() for n in range(1, 7)]
+    with site.client("huong") as client:
+        first = added(site, client, title="Dịch bệnh", programme_class="priority")
+        second = added(site, client, title="Xả lũ", programme_class="priority", starts_at="19:05")
+    with site.client("dao") as client:
+        assert 'href="/clashes"' in client.get("/").text  # today, not only on the day itself
+        shown = client.get("/clashes").text
+        assert shown.count("<section") == 2 and "6 ngày" in shown  # today's has begun
+        ordered = client.submit("/clashes", unit_code=COMMUNE, on=days,
+                                order=f"{second.id} {first.id}")  # fmt: skip
+        assert ordered.status_code == 303
+        assert client.submit("/clashes", unit_code=COMMUNE, on=days[2],
+                             order=f"{first.id} {second.id}").status_code == 303  # fmt: skip
+        assert client.get("/clashes").text.count("<section") == 3
+
+    with site.hub.database.read() as session:
+        rows = session.query(AirOrder).order_by(AirOrder.on).all()
+        firsts = [row.slot_ids[0] for row in rows]
+    assert firsts == [second.id, second.id, first.id, second.id, second.id, second.id]
+
+
 def test_a_station_that_will_be_late_stands_on_the_board_before_it_is(site: Site) -> None:
     """Counted on today's page, first on the board, with what is left and the command."""
     now = site.hub.clock.now()

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 from defusedxml import ElementTree
@@ -98,6 +99,15 @@ def test_the_feed_has_the_sound_as_enclosure(open_site: Site) -> None:
     with open_site.client() as client:
         assert client.get(enclosure["url"]).content == SOUND
     assert "<item>" not in empty.text
+    theme = quote_plus("Giảm nghèo bền vững")
+    assert channel.findtext("link") == f"{open_site.url}/listen?theme={theme}"
+
+
+def test_who_mistypes_a_public_address_is_led_to_the_public_page(open_site: Site) -> None:
+    """A villager has no sign-in: the way on is what everybody may hear."""
+    with open_site.client() as client:
+        assert 'class="button main" href="/listen"' in client.get("/listen/99").text
+        assert 'class="button main" href="/"' in client.get("/nothing").text
 
 
 def test_only_named_sites_may_show_the_frame(open_site: Site) -> None:

@@ -26,7 +26,7 @@ def test_today_of_a_commune_is_a_plain_list_in_local_time(shared_site: Site) -> 
     ]  # fmt: skip
     assert "Chủ nhật, 16/10/2022 · Xã Đạo Lý" in shown
     assert "đã phát" in shown
-    assert "máy phát ở đài tự ghi nhật ký" in shown
+    assert "đầu phát ở đài tự ghi nhật ký" in shown
     assert "2022-10-15" in shown  # the day before is one touch away
     assert "2022-10-17" in shown
 

@@ -90,7 +90,7 @@ def test_the_second_of_two_sees_the_difference_and_chooses(site: Site) -> None:
         assert saved(second, theirs, phone="0988", notes="Cầu chì mới").status_code == 303
         answer = saved(first, mine, phone="0977", host="10.1.1.1")
         assert answer.status_code == 409
-        assert "admin" in answer.text
+        assert "Quản trị viên" in answer.text
         for text in ("0988", "0977", "Cầu chì mới", "10.1.1.1"):
             assert text in answer.text
         assert station(site).phone == "0988"

@@ -70,7 +70,7 @@ def test_a_person_says_otherwise_than_the_log_and_both_are_shown(site: Site) -> 
     """On the page, in the log, its table and for programs; the proof itself stays."""
     reason = "Loa chạy bằng máy nổ, <b>dân</b> có nghe"
     with site.client("lan") as client:
-        assert "Thực tế có khác với nhật ký của máy phát" in client.get(MISSED).text
+        assert "Thực tế có khác với nhật ký của đầu phát" in client.get(MISSED).text
         assert client.submit(f"{MISSED}/objections", heard="yes", reason=reason).status_code == 303
         page = client.get(MISSED).text
         log = "first=2022-10-16&last=2022-10-16&grade=A&state=missed"

@@ -12,7 +12,7 @@ from scheduler import bulletins, collect, dispatch, planner, urgent
 from scheduler.bulletins import Order
 from scheduler.config import ProgrammeSettings, UrgentSettings
 from scheduler.errors import FourEyes, InputInvalid, NotAllowed, NotFound, OutsideUnit, WrongState
-from scheduler.store.models import Bulletin, LedgerEntry, Programme
+from scheduler.store.models import Bulletin, LedgerEntry, Programme, Station
 from scheduler.store.states import AiringState, DeliveryState, Grade, ProgrammeState
 from scheduler.units import find_unit
 from stations.errors import HostKeyChanged, Unreachable
@@ -192,6 +192,20 @@ def test_what_was_heard_before_it_was_taken_back_is_told(scene: Scene, alarm: Pr
 
 
 # ── What stands in the way ─────────────────────────────────────────────────────────────────────
+
+
+def test_an_order_that_reaches_no_box_approves_nothing(scene: Scene, alarm: Programme) -> None:
+    """What nobody has listened to stays unapproved when the order is refused."""
+    with scene.base.database.write() as session:
+        session.get_one(Programme, alarm.id).state = ProgrammeState.READY
+        for code in ("s13579", "s13588"):
+            session.get_one(Station, scene.station(code).id).kind = "person"
+
+    with pytest.raises(InputInvalid):
+        issued(scene, alarm)
+
+    with scene.base.database.read() as session:
+        assert session.get_one(Programme, alarm.id).state is ProgrammeState.READY
 
 
 def test_an_unreachable_station_is_tried_again_until_it_expires(

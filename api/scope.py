@@ -17,7 +17,7 @@ from scheduler.logrows import StationName
 from scheduler.registry import find_station
 from scheduler.store.among import among
 from scheduler.store.models import Person, Station, StationUnit, Unit
-from scheduler.units import find_unit, unit_ids_below, unit_path, valid_on
+from scheduler.units import find_unit, unit_ids_below, unit_path, valid_on, with_followers
 
 # A list of ten thousand communes is 800 kB and no help; the page of units leads to each of them.
 MOST_CHOICES = 300
@@ -123,7 +123,12 @@ def _units(
     columns = (Unit.id, Unit.parent_id, Unit.code, Unit.name)
     above = aliased(Unit)
     has_none_above = ~exists().where(above.id == Unit.parent_id, *valid_on(above, on))
-    highest = has_none_above if top is None else Unit.id == top
+    if top is None:
+        highest = has_none_above
+    else:
+        own = with_followers(session, top, on)
+        is_below_another = and_(Unit.parent_id.is_not(None), among(Unit.parent_id, own))
+        highest = and_(among(Unit.id, own), ~is_below_another)
     level = session.execute(select(*columns).where(highest, *valid_on(Unit, on))).all()
     found: list[_Named] = []
     while level:

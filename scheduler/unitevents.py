@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.errors import AlreadyExists, InputInvalid, said
 from scheduler.store import ledger
-from scheduler.store.models import Unit, UnitEvent, UnitEventSide
+from scheduler.store.models import Person, Unit, UnitEvent, UnitEventSide
 from scheduler.text import one_line
 from scheduler.units import find_unit
 
@@ -80,8 +80,16 @@ def record_event(
     ledger.record(
         session, at=now, who=by, what="unit_event_recorded", subject=f"{kind} {on.isoformat()}",
         basis=basis, before=[unit.code for unit in olds], after=[unit.code for unit in news],
+        people=_followed_by(session, [unit for unit in olds if unit.valid_to == on]),
     )  # fmt: skip
     return event
+
+
+def _followed_by(session: Session, ended: Sequence[Unit]) -> list[str]:
+    """Who works for these units, and sees what came of them from now on."""
+    of_them = Person.unit_id.in_([one.id for one in ended])
+    statement = select(Person.username).where(Person.active, of_them)
+    return list(session.scalars(statement.order_by(Person.username)))
 
 
 def events_of(session: Session, unit_ids: Collection[int]) -> list[UnitEvent]:

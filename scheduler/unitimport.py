@@ -50,8 +50,14 @@ class UnitPlan:
     valid_from: date
     valid_to: date | None  # as far as is known; the first day on which it is no more
     stations: int  # that follow to it; of a unit that ends: that stay without one
-    people: int  # who work for the unit that ends here: their unit is not changed by a table
+    people: int  # who work for the unit that ends here
     basis: str
+
+    @property
+    def people_follow(self) -> bool:
+        """Whether they see this unit from its first day (``units.with_followers``)."""
+        is_same = any((one.code, one.name) == (self.code, self.name) for one in self.before)
+        return self.outcome not in (ENDS, REMOVED) and (is_same or bool(self.basis))
 
 
 @dataclass(frozen=True)

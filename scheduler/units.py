@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Date, Integer, Select, bindparam, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, Date, Integer, Select, String, bindparam, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from scheduler.errors import NotFound
-from scheduler.store.models import StationUnit, Unit
+from scheduler.store.among import among, among_param
+from scheduler.store.models import StationUnit, Unit, UnitEvent, UnitEventSide
 
 
 def units_on(session: Session, on: date) -> list[Unit]:
@@ -43,10 +44,42 @@ def unit_path(session: Session, unit: Unit) -> list[Unit]:
 
 
 def unit_ids_below(session: Session, unit_id: int | None, on: date) -> set[int] | None:
-    """The unit and all below it on that day; ``None`` (everywhere) stays ``None``."""
+    """
+    The unit and all below it on that day; ``None`` (everywhere) stays ``None``.
+
+    A unit that has ended by then stands for what has become of it (``with_followers``): who works
+    for it sees the new one from its first day.
+    """
     if unit_id is None:
         return None
-    return set(session.scalars(_BELOW, {"unit_id": unit_id, "on": on}))
+    unit_ids = sorted(with_followers(session, unit_id, on))
+    return set(session.scalars(_BELOW, {"unit_ids": unit_ids, "on": on}))
+
+
+def with_followers(session: Session, unit_id: int, on: date) -> set[int]:
+    """
+    The unit, and those that it has become by that day.
+
+    Merged or renamed: the one that came of it; split: all the parts; moved below another unit or
+    given another level under its own code and name: that one. What became of a unit is told by the
+    events of the map of the day on which it ended. Of a unit that was abolished nothing comes, nor
+    of one whose code another place got: a person has to say who follows it.
+    """
+    found, ended = {unit_id}, [unit_id]
+    while ended:
+        rows = session.execute(_ENDED, {"unit_ids": ended, "on": on}).all()
+        came = {one for row in rows for one in session.scalars(_FOLLOWERS, row._asdict())}
+        ended = sorted(came - found)
+        found |= came
+    return found
+
+
+def own_units(session: Session, unit_id: int, on: date) -> list[Unit]:
+    """The unit while it holds, then those that it has become; none where nothing came of it."""
+    statement = select(Unit).where(
+        among(Unit.id, with_followers(session, unit_id, on)), *valid_on(Unit, on)
+    )
+    return list(session.scalars(statement.order_by(Unit.code)))
 
 
 def stations_by_unit(session: Session, on: date) -> dict[int, set[int]]:
@@ -123,7 +156,7 @@ def _valid(
 
 def _below() -> Select[int]:
     # The database goes down: of a country's 10,600 units a province has three hundred.
-    found = select(bindparam("unit_id", type_=Integer).label("id")).cte("found", recursive=True)
+    found = select(Unit.id).where(among_param(Unit.id, "unit_ids")).cte("found", recursive=True)
     on = bindparam("on", type_=Date)
     found = found.union(
         select(Unit.id).join(found, Unit.parent_id == found.c.id).where(*valid_on(Unit, on))
@@ -131,4 +164,32 @@ def _below() -> Select[int]:
     return select(found.c.id)
 
 
-_BELOW = _below()  # prepared once
+def _followers() -> Select[int]:
+    """Of a unit that has ended, by its ``id``, ``code``, ``name`` and the day of its end."""
+    before, after = aliased(UnitEventSide), aliased(UnitEventSide)
+    ended_on = bindparam("valid_to", type_=Date)
+    told = (
+        select(after.unit_id)
+        .join(UnitEvent, UnitEvent.id == after.event_id)
+        .join(before, before.event_id == after.event_id)
+        .where(
+            before.unit_id == bindparam("id", type_=Integer),
+            before.side == "before",
+            after.side == "after",
+            UnitEvent.on_day == ended_on,
+        )
+    )
+    same = select(Unit.id).where(
+        Unit.code == bindparam("code", type_=String),
+        Unit.name == bindparam("name", type_=String),
+        Unit.valid_from == ended_on,
+    )
+    return select(told.union(same).subquery().c[0])
+
+
+# Prepared once.
+_BELOW = _below()
+_FOLLOWERS = _followers()
+_ENDED = select(Unit.id, Unit.code, Unit.name, Unit.valid_to).where(
+    among_param(Unit.id, "unit_ids"), Unit.valid_to <= bindparam("on", type_=Date)
+)

@@ -116,7 +116,9 @@ class UnitChangeOut(BaseModel):
     valid_from: date
     valid_to: date | None
     stations: int = Field(description="that follow; of one that ends: that stay without a unit")
-    people: int = Field(description="who work for the unit that ends; they are not moved")
+    people: int = Field(
+        description="who work for the unit that ends; where it became others they see those"
+    )
     basis: str
 
 
@@ -201,7 +203,7 @@ def import_table(
 
     With ``dry_run`` nothing is changed; its digest, sent back as ``seen``, makes sure of the rest.
     """
-    hub, text, root = hub_of(request), body.text(), own_root(viewer)
+    hub, text, root = hub_of(request), body.text(), own_root(request, viewer)
     with hub.database.write() as session:
         plan = plan_units(session, text, name=body.name, root=root)
         if not dry_run:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Request, Response
+from sqlalchemy.orm import Session
 
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import status_of
@@ -16,7 +18,8 @@ from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.vietnamese import sort_key
 from scheduler import invitations, people, second_factor
 from scheduler.errors import CoreError, PersonMovedOn
-from scheduler.units import find_unit
+from scheduler.store.models import Person
+from scheduler.units import find_unit, own_units
 
 router = APIRouter(route_class=FormRoute)
 
@@ -187,14 +190,24 @@ def _person_page(
         picker = Places(session, viewer.person, hub.today()).picker(
             "unit", [unit_code], picks, names=names
         )
+        became = _became(session, [person], hub.today())
     return page(
         request, "person.html", status=status_of(error) if error else 200, viewer=viewer,
         version=version or people.version_of(person), is_compared=isinstance(error, PersonMovedOn),
-        person=person, unit=unit, sign_ins=sign_ins, tries=tries, handle_of=people.handle_of,
-        picker=picker, roles=people.ROLES, typed_role=role,
+        person=person, unit=unit, became=became, sign_ins=sign_ins, tries=tries,
+        handle_of=people.handle_of, picker=picker, roles=people.ROLES, typed_role=role,
         is_demanded=second_factor.is_demanded(hub, person),
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
+
+
+def _became(session: Session, persons: Sequence[Person], today: date) -> dict[int, str]:
+    """Of the units of these that have ended: what came of them, by name; empty: nothing did."""
+    units = {one.unit.id: one.unit for one in persons if one.unit is not None}
+    ended = [one for one in units.values() if one.valid_to is not None and one.valid_to <= today]
+    return {
+        one.id: ", ".join(unit.name for unit in own_units(session, one.id, today)) for one in ended
+    }
 
 
 def _people_page(
@@ -213,11 +226,12 @@ def _people_page(
         everybody = people.list_people(session)
         places = Places(session, viewer.person, hub.today())
         picker = places.picker("unit", [(typed or {}).get("unit", "")], picks)
+        became = _became(session, everybody, hub.today())
     everybody.sort(key=lambda person: sort_key(person.full_name))
     response = page(
         request, "people.html", status=status_of(error) if error else 200, viewer=viewer,
-        people=everybody, picker=picker, is_picking=picks.is_asked, roles=people.ROLES,
-        typed=defaultdict(str, typed or {}),
+        people=everybody, became=became, picker=picker, is_picking=picks.is_asked,
+        roles=people.ROLES, typed=defaultdict(str, typed or {}),
         secret=secret, secret_of=secret_of,
         invitation=str(request.url_for("show_welcome", token=invitation)) if invitation else None,
         error=translator_of(request).error(error) if error else None,

@@ -30,7 +30,7 @@ from scheduler.slots import SlotDetails, target_code
 from scheduler.slottrial import Trial, try_line
 from scheduler.slotversions import version_of
 from scheduler.store.models import Slot
-from scheduler.units import find_unit, unit_path
+from scheduler.units import find_unit, own_units, unit_path
 
 WEEKDAYS = (
     ("MO", mark("Mon")),
@@ -208,11 +208,14 @@ def _names_of(slot: Slot | None) -> dict[str, str]:
 
 def _owner(session: Session, viewer: Viewer, audience: str, on: date) -> str:
     """Whose line it is: the person's own unit, or the province above those who hear it."""
-    if viewer.person.unit is not None:
-        return viewer.person.unit.code
     kind, _, code = audience.partition(":")
-    if kind == "unit":
-        return unit_path(session, find_unit(session, code, on))[-1].code
+    path = unit_path(session, find_unit(session, code, on)) if kind == "unit" else []
+    if viewer.person.unit is not None:
+        own = own_units(session, viewer.person.unit.id, on) or [viewer.person.unit]
+        heard = {unit.id for unit in path}
+        return next((unit for unit in own if unit.id in heard), own[0]).code
+    if path:
+        return path[-1].code
     choices = scope_of(session, viewer.person, on, None, most_choices=MOST_CHOICES).choices
     if not choices:
         raise InputInvalid(problem="import the administrative units first")

@@ -14,6 +14,7 @@ from api.unitwords import COLUMN_WORDS, OUTCOME_WORDS
 from scheduler.errors import CoreError, PreviewOutdated
 from scheduler.unitimport import OUTCOMES, UNCHANGED, MapsPlan, import_units, plan_units
 from scheduler.unitrows import UNIT_COLUMNS, unit_template_csv
+from scheduler.units import own_units
 
 router = APIRouter(prefix="/units/import", route_class=FormRoute)
 
@@ -63,7 +64,7 @@ def apply(
         with hub.database.write() as session:
             import_units(
                 session, text, name=name, now=hub.clock.now(), by=viewer.person.username,
-                seen=seen, root=own_root(viewer),
+                seen=seen, root=own_root(request, viewer),
             )  # fmt: skip
     except PreviewOutdated as error:
         plan = _plan(request, viewer, name, text)
@@ -75,14 +76,19 @@ def apply(
     return redirect("/units", done="imported")
 
 
-def own_root(viewer: Viewer) -> str | None:
+def own_root(request: Request, viewer: Viewer) -> str | None:
     """The province whose maps a person may bring; none: any."""
-    return viewer.person.unit.code if viewer.person.unit else None
+    unit, hub = viewer.person.unit, hub_of(request)
+    if unit is None:
+        return None
+    with hub.database.read() as session:
+        own = own_units(session, unit.id, hub.today())
+    return own[0].code if len(own) == 1 else unit.code
 
 
 def _plan(request: Request, viewer: Viewer, name: str, text: str) -> MapsPlan:
     with hub_of(request).database.read() as session:
-        return plan_units(session, text, name=name, root=own_root(viewer))
+        return plan_units(session, text, name=name, root=own_root(request, viewer))
 
 
 def _import_page(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from scheduler.clock import ManualClock
 from scheduler.store.models import Person, Unit, UnitEvent
 from tests.web.site import Site
 from tests.web.test_station_table import hidden
@@ -50,8 +53,20 @@ def test_a_map_is_looked_at_and_then_applied_once(site: Site) -> None:
         assert late.status_code == 409
         assert "Trong lúc đó" in late.text and 'name="seen"' not in late.text
     assert units(site) == before + 3
-    with site.hub.database.read() as session:
+    with site.hub.database.write() as session:
         assert session.query(UnitEvent).one().kind == "renamed"
+        ended = session.query(Unit).filter_by(code="13999").one()
+        session.query(Person).filter_by(username="dao").one().unit_id = ended.id
+    clock, tokens = site.hub.clock, site.tokens
+    assert isinstance(clock, ManualClock)
+    clock.move_to(datetime(2023, 1, 1, tzinfo=UTC))
+    tokens.clear()
+    with site.client("admin") as client:
+        assert "Xã Mỹ Hà, nay là Xã Mỹ Tân" in client.get("/people").text
+        assert "Xã Mỹ Hà, nay là Xã Mỹ Tân" in client.get("/people/dao").text
+    with site.client("dao") as client:
+        assert client.get("/airings?unit=13998").status_code == 200
+        assert client.get("/airings?unit=36").status_code == 403  # the province above it
 
 
 def test_bad_rows_are_told_all_at_once_and_what_was_pasted_stays(shared_site: Site) -> None:

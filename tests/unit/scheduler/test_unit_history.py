@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from scheduler.errors import AlreadyExists, InputInvalid, NotFound
+from api.scope import scope_of
+from scheduler import people
+from scheduler.errors import AlreadyExists, InputInvalid, NotFound, OutsideUnit
 from scheduler.hub import Hub
-from scheduler.store.models import LedgerEntry, Station, StationUnit, Unit, UnitEvent
+from scheduler.store.models import LedgerEntry, Person, Station, StationUnit, Unit, UnitEvent
 from scheduler.unitevents import after_of, before_of, events_of, record_event, silent_changes
 from scheduler.unitimport import import_units
-from scheduler.units import find_unit
+from scheduler.units import find_unit, units_on
 from scheduler.unittree import DRAWN_AT_ONCE, Branch, find_units, tree_on
 
 OLD, NEW = date(2020, 1, 1), date(2025, 7, 1)
@@ -171,3 +173,83 @@ def test_a_name_is_found_without_tones_on_every_map(mapped: Hub) -> None:
         assert [one.name for one in find_units(session, "13588")] == ["Xã Bắc Lý"]
         assert find_units(session, "khong co") == []
         assert len(session.scalars(select(Unit)).all()) == 5
+
+
+# ── People of units that have ended ────────────────────────────────────────────────────────────
+
+SPLIT_AND_MOVED = (
+    HEAD.replace("parent_code", "parent_code,made_of,basis")
+    + "2020-01-01,35,Tỉnh Hà Nam,tỉnh,,,\n"
+    + "2020-01-01,353,Huyện Lý Nhân,huyện,35,,\n"
+    + "2020-01-01,13579,Xã Đạo Lý,xã,353,,\n"
+    + "2020-01-01,13588,Xã Bắc Lý,xã,353,,\n"
+    + "2022-01-01,35,Tỉnh Hà Nam,tỉnh,,,\n"
+    + "2022-01-01,351,Huyện Nam Lý,huyện,35,353,NQ 1\n"
+    + "2022-01-01,352,Huyện Thượng Lý,huyện,35,353,NQ 1\n"
+    + "2022-01-01,13579,Xã Đạo Lý,xã,351,,\n"
+    + "2022-01-01,13588,Xã Bắc Lý,xã,352,,\n"
+    + "2025-07-01,35,Tỉnh Hà Nam,tỉnh,,,\n"
+    + "2025-07-01,13579,Xã Bắc Lý,xã,35,13579 13588,NQ 2\n"
+)
+
+
+def worker(hub: Hub, code: str, on: date) -> Person:
+    """A person of the unit that had this code on that day."""
+    with hub.database.write() as session:
+        people.add_person(
+            session, username=f"u{code}", full_name=f"Người {code}", role="district",
+            unit=find_unit(session, code, on), now=hub.clock.now(), by="test",
+        )  # fmt: skip
+    with hub.database.read() as session:
+        return people.find_person(session, f"u{code}")
+
+
+def seen(hub: Hub, person: Person, on: date) -> set[str]:
+    """What the person may choose on that day, which is also what may be asked for by its code."""
+    with hub.database.read() as session:
+        choices = [one.code for one in scope_of(session, person, on, None).choices]
+        every = [unit.code for unit in units_on(session, on)]
+        refused = set()
+        for code in every:
+            try:
+                scope_of(session, person, on, code)
+            except OutsideUnit:
+                refused.add(code)
+    assert len(choices) == len(set(choices))
+    assert set(choices) == set(every) - refused
+    return set(choices)
+
+
+def test_people_follow_their_unit_from_the_day_on_which_it_ends(mapped: Hub) -> None:
+    """Not before the event is written down: a code that another place got says nothing."""
+    eve = NEW - timedelta(days=1)
+    north, district = worker(mapped, "13588", OLD), worker(mapped, "353", OLD)
+    dao_ly = worker(mapped, "13579", OLD)
+    assert [seen(mapped, one, NEW) for one in (north, dao_ly)] == [set(), set()]
+
+    merge(mapped)
+
+    assert [seen(mapped, one, NEW) for one in (north, dao_ly)] == [{"13579"}] * 2
+    assert (seen(mapped, north, eve), seen(mapped, dao_ly, eve)) == ({"13588"}, {"13579"})
+    assert seen(mapped, district, NEW) == set()  # nothing came of it
+    with mapped.database.read() as session:
+        told = session.scalars(
+            select(LedgerEntry).where(LedgerEntry.what == "unit_event_recorded")
+        ).one()
+        assert told.detail["people"] == ["u13579", "u13588"]
+
+
+def test_of_a_unit_that_was_split_its_people_see_all_parts_and_nobody_elses(empty_hub: Hub) -> None:
+    """Also where communes only moved below another district, and over several changes."""
+    with empty_hub.database.write() as session:
+        import_units(session, SPLIT_AND_MOVED, name="x", now=empty_hub.clock.now(), by="test")
+    middle = date(2022, 1, 1)
+    old, part, north = (
+        worker(empty_hub, code, on) for code, on in (("353", OLD), ("351", middle), ("13588", OLD))
+    )
+
+    assert seen(empty_hub, old, middle) == {"351", "352", "13579", "13588"}
+    assert seen(empty_hub, part, middle) == {"351", "13579"}
+    assert seen(empty_hub, north, middle) == {"13588"}
+    assert seen(empty_hub, north, NEW) == {"13579"}
+    assert seen(empty_hub, old, NEW) == seen(empty_hub, part, NEW) == set()

@@ -14,6 +14,14 @@ class NotSignedIn(CoreError):
     code = "not_signed_in"
 
 
+class NoRoomToSignIn(CoreError):
+    """Nobody new can sign in: {detail}. Whoever is signed in still reads everything. Ask the
+    technician to make room on the server's disk, then sign in again."""
+
+    code = "no_room_to_sign_in"
+    retry = True
+
+
 class MustChangePassword(CoreError):
     """Choose a password of your own first; the one-time secret works only once."""
 
@@ -107,6 +115,7 @@ class Unexpected(CoreError):
 
 _STATUS: dict[type[CoreError], HTTPStatus] = {
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    NoRoomToSignIn: HTTPStatus.SERVICE_UNAVAILABLE,
     MustChangePassword: HTTPStatus.FORBIDDEN,
     TokenRefused: HTTPStatus.UNAUTHORIZED,
     TokenScope: HTTPStatus.FORBIDDEN,

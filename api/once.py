@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fastapi import Request, Response
@@ -13,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import hub_of
 from scheduler.answers import is_abandoned
-from scheduler.errors import AnswerPending
+from scheduler.errors import AnswerPending, DataNotWritable
 from scheduler.forms import answer_to, begin_form, forget_form, keep_form_answer
 from scheduler.hub import Hub
 from scheduler.sealed import seal, unseal
@@ -37,16 +38,20 @@ class Sent:
 
 
 async def once(
-    request: Request, sent: Sent, make: Callable[[], Awaitable[Response]], *, is_begun: bool = True
-) -> Response:
+    request: Request, sent: Sent, make: Callable[[], Awaitable[Response]], *,
+    is_begun: bool = True, is_harmless: bool = False,
+) -> Response:  # fmt: skip
     """
     Do what was sent, unless it was done: then its answer is given again.
 
     Args:
         is_begun: else only what is known already is given; nobody who may send this is signed in.
+        is_harmless: done twice it does no harm, so where it cannot be remembered it is done all
+            the same, and tells itself what is wrong.
 
     Raises:
         AnswerPending: the first one takes very long.
+        DataNotWritable: it cannot be remembered, and nothing was done.
     """
     hub = hub_of(request)
     if not is_begun:
@@ -55,15 +60,22 @@ async def once(
         if known is None or is_abandoned(known.at, hub.clock.now()):
             return await make()
         return _again(sent, known) or await make()
-    known = await _begun(hub, sent)
+    try:
+        known = await _begun(hub, sent)
+    except DataNotWritable:
+        if is_harmless:
+            return await make()
+        raise
     if known is not None:
         return _again(sent, known) or await make()
     try:
         response = await make()
     except BaseException:
-        await run_in_threadpool(forget_form, hub.database, sent.key)
+        with suppress(DataNotWritable):  # why it failed is to be told, not this
+            await run_in_threadpool(forget_form, hub.database, sent.key)
         raise
-    await run_in_threadpool(_keep, hub, sent, response)
+    with suppress(DataNotWritable):  # the disk filled meanwhile: it is done, and that is told
+        await run_in_threadpool(_keep, hub, sent, response)
     return response
 
 

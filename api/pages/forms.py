@@ -64,8 +64,10 @@ class FormRoute(APIRoute):
                 return await take()  # drawn by no page of ours: it is refused, or asks a program
             sent = Sent(form.identity(request))
             is_known = await run_in_threadpool(viewer_of, request) is not None
-            is_begun = is_known or request.url.path.startswith(_OPEN)
-            return await once(request, sent, take, is_begun=is_begun)
+            is_open = request.url.path.startswith(_OPEN)
+            return await once(
+                request, sent, take, is_begun=is_known or is_open, is_harmless=is_open
+            )
 
         return guarded
 

@@ -16,7 +16,7 @@ from api.auth import (
     set_session_cookie,
     viewer_of,
 )
-from api.errors import status_of
+from api.errors import NoRoomToSignIn, status_of
 from api.i18n import mark
 from api.pages.forms import FormRoute
 from api.pages.render import LANGUAGE_COOKIE, local_path, page, redirect, translator_of
@@ -24,6 +24,7 @@ from scheduler import invitations, people, second_factor
 from scheduler.errors import (
     CodeRefused,
     CoreError,
+    DataNotWritable,
     NotFound,
     PasswordTooWeak,
     SealBroken,
@@ -64,7 +65,8 @@ def sign_in(
             agent=request.headers.get("user-agent"),
             hours=hub.settings.web.session_hours,
         )
-    except (SignInRefused, TooManySignIns) as error:
+    except (SignInRefused, TooManySignIns, DataNotWritable) as refused:
+        error = _told(refused)
         return page(
             request, "sign_in.html", status=status_of(error), next=next, username=username,
             error=translator_of(request).error(error),
@@ -100,10 +102,12 @@ def second(
         )  # fmt: skip
     except NotFound:
         return redirect("/sign-in", next=next)
-    except (CodeRefused, SealBroken) as error:
+    except (CodeRefused, SealBroken, DataNotWritable) as refused:
+        error = _told(refused)
         return page(
-            request, "second.html", status=422, next=next, error=translator_of(request).error(error)
-        )
+            request, "second.html", status=status_of(error), next=next,
+            error=translator_of(request).error(error),
+        )  # fmt: skip
     response = redirect(local_path(next))
     set_session_cookie(response, hub, token)
     return response
@@ -139,8 +143,9 @@ def welcome(
                 agent=request.headers.get("user-agent"), hours=hub.settings.web.session_hours,
                 waits_for_code=person.totp_secret is not None,
             )  # fmt: skip
-    except (PasswordTooWeak, TooManySignIns) as refused:
-        return _welcome_page(request, token, person, translator_of(request).error(refused))
+    except (PasswordTooWeak, TooManySignIns, DataNotWritable) as refused:
+        sentence = translator_of(request).error(_told(refused))
+        return _welcome_page(request, token, person, sentence)
     response = redirect("/second" if opened.waits_for_code else "/", done="password")
     set_session_cookie(response, hub, opened)
     return response
@@ -211,6 +216,13 @@ def _welcome_page(request: Request, token: str, person: Person, error: str | Non
     )  # fmt: skip
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
     return response
+
+
+def _told(error: CoreError) -> CoreError:
+    """Of a full disk in words for who stands at the door."""
+    if isinstance(error, DataNotWritable):
+        return NoRoomToSignIn(detail=error.fields["detail"])
+    return error
 
 
 def _token(request: Request) -> str:

@@ -34,6 +34,7 @@ BUSY_TIMEOUT_MS = 5_000
 BATCH_ROWS = 500
 # PostgreSQL ended one of two that waited for each other, or one that saw too old a state.
 _BEATEN = ("40P01", "40001")
+_DISK_FULL = "53100"  # PostgreSQL's
 
 Row = TypeVar("Row")
 
@@ -119,6 +120,8 @@ class Database:
         detail = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         if "locked" in detail or "busy" in detail or getattr(error.orig, "sqlstate", "") in _BEATEN:
             return DatabaseBusy()
+        if getattr(error.orig, "sqlstate", "") == _DISK_FULL:
+            return DataNotWritable(path=self.shown_url, detail="database or disk is full")
         if "full" in detail or "readonly" in detail or "disk I/O" in detail:
             return DataNotWritable(path=self.shown_url, detail=detail)
         lost = error.connection_invalidated or "connect" in detail or "closed" in detail

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, u
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from scheduler.errors import DatabaseBusy, DatabaseDown
+from scheduler.errors import DatabaseBusy, DatabaseDown, DataNotWritable
 from scheduler.store import db
 from scheduler.store.db import Database, UTCDateTime, in_batches, open_database, upsert
 from tests.postgres import PostgresServer
@@ -211,6 +211,21 @@ def test_a_server_that_is_down_is_named_with_its_address_and_without_its_passwor
     assert "127.0.0.1:1/loa" in str(down.value)
     assert "geheim" not in str(down.value)
     assert down.value.retry
+
+
+def test_a_server_whose_disk_is_full_is_told_as_that(postgres: PostgresServer) -> None:
+    """With the words of the other database, which have a translation; it is no error of ours."""
+    database = open_database(postgres.new_database())
+    full = (
+        "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device'"
+        " USING ERRCODE = 'disk_full'; END $$"
+    )
+
+    with pytest.raises(DataNotWritable) as refused, database.write() as session:
+        session.execute(text(full))
+
+    assert refused.value.fields["detail"] == "database or disk is full"
+    database.close()
 
 
 def test_a_database_in_a_folder_that_is_not_there_is_down(tmp_path: Path) -> None:

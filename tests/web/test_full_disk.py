@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from scheduler.store.models import Programme
 from tests.conftest import need
 from tests.web.conftest import Filled, site_of
+from tests.web.data import PASSWORD
 from tests.web.site import Site
 from tests.web.test_programmes import upload
 from tests.web.test_uploads import SOUND, TUS, begin, offset, posted, send
@@ -71,6 +73,31 @@ def test_an_upload_waits_for_room_and_goes_on(site: Site) -> None:
         assert client.head(path, headers=TUS).status_code == 404
 
     assert programmes(site) == had + 1
+
+
+def test_who_is_signed_in_reads_on_and_who_is_not_is_told_why(site: Site) -> None:
+    """The name stays in the form; the word is there also for a wrong password, and for a code."""
+    sent = {"username": "huong", "password": PASSWORD, "next": "/airings"}
+    with site.client() as new, site.client("huong") as reader, site.client(language="en") as other:
+        drawn = re.search(r'name="form_token" value="([^"]+)"', new.get("/sign-in").text)
+        assert drawn is not None
+        origin = {"origin": site.url, "sec-fetch-site": "same-origin"}
+        waiting = other.post("/sign-in", data={**sent, "username": "admin"}, headers=origin)
+        assert waiting.headers["location"].startswith("/second")
+        sent["form_token"] = drawn[1]
+        with full(site):
+            for path in ("/", "/airings", "/stations", "/timetable", "/programmes", "/ready"):
+                assert reader.get(path).status_code == 200, path
+            for password in (PASSWORD, "sai"):
+                told = new.post("/sign-in", data={**sent, "password": password}, headers=origin)
+                assert told.status_code == 503
+                assert "Chưa đăng nhập được: đĩa đã đầy. Người đang đăng nhập" in told.text
+                assert 'value="huong"' in told.text and 'value="/airings"' in told.text
+                assert str(site.hub.data) not in told.text
+            code = other.post("/second", data={"code": "123456"}, headers=origin)
+            assert code.status_code == 503
+            assert "Nobody new can sign in" in code.text
+        assert new.post("/sign-in", data=sent, headers=origin).headers["location"] == "/airings"
 
 
 def test_a_form_on_a_full_disk_keeps_what_was_typed(site: Site) -> None:

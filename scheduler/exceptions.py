@@ -15,15 +15,28 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scheduler import people
-from scheduler.errors import AlreadyExists, InputInvalid, NotFound, OutsideUnit, WrongState, said
+from scheduler.dayfixes import Wanted, day_fixes
+from scheduler.errors import (
+    AlreadyExists,
+    InputInvalid,
+    NotFound,
+    OutsideUnit,
+    SlotRefused,
+    WrongState,
+    said,
+)
 from scheduler.hearing import audience_ids, rule_of
 from scheduler.hub import Hub
 from scheduler.lines import every_slot, is_draft, on_air, with_all
 from scheduler.programmes import get_programme
 from scheduler.registry import find_station
 from scheduler.releasecheck import airing, refuse_on_air
+from scheduler.slotcheck import retimed
+from scheduler.slotfixes import Fix
 from scheduler.slots import (
     SLOT_LOCK,
+    checker_of,
+    lines_of,
     refuse_foreign_unit,
     refuse_overlap,
     refuse_problems,
@@ -37,6 +50,7 @@ from scheduler.timetable import airs_on, to_utc
 from scheduler.units import find_unit, station_units, stations_by_unit, unit_ids_below
 
 _FARTHEST_MOVE = timedelta(days=366)  # overlaps are looked for so far
+_MOST_ON_AIR_TRIES = 40  # for proposals: each looks through all that airs
 
 
 @dataclass(frozen=True)
@@ -108,14 +122,12 @@ def decide_in(
         created_at=hub.clock.now(),
     )  # fmt: skip
     slot.exceptions.append(made)
-    if decision.moved_on or decision.seconds:
-        if slot.removed_at is None:
-            refuse_problems(hub, session, slot, moved_on=decision.moved_on or decision.on)
-    elif decision.kind == "replace" and decision.place and slot.programme_class != "urgent":
-        refuse_overlap(hub, session, slot)  # the time may be free only because all others moved
-    if decision.kind != "skip" and slot.programme_class != "urgent":
-        on = decision.moved_on or (decision.on if decision.seconds else None)
-        _refuse_on_air(hub, session, slot, on)
+    try:
+        _refuse(hub, session, slot, decision)
+    except SlotRefused as error:
+        if decision.moved_on or decision.seconds:
+            error.fixes = _fixes(hub, session, slot, made, decision, error)
+        raise
     session.flush()
     _note(hub, session, "slot_day_changed", slot, made, by)
     return made
@@ -272,12 +284,80 @@ def _check(
         _check_room(session, decision, lines)
 
 
+def _refuse(hub: Hub, session: Session, slot: Slot, decision: Decision) -> None:
+    """
+    Raises:
+        SlotRefused: with this decision it does not stand, as it airs or as it will.
+    """
+    if decision.moved_on or decision.seconds:
+        if slot.removed_at is None:
+            refuse_problems(hub, session, slot, moved_on=decision.moved_on or decision.on)
+    elif decision.kind == "replace" and decision.place and slot.programme_class != "urgent":
+        refuse_overlap(hub, session, slot)  # the time may be free only because all others moved
+    if decision.kind != "skip" and slot.programme_class != "urgent":
+        on = decision.moved_on or (decision.on if decision.seconds else None)
+        _refuse_on_air(hub, session, slot, on)
+
+
+def _fixes(
+    hub: Hub, session: Session, slot: Slot, made: SlotException, decision: Decision,
+    refused: SlotRefused,
+) -> tuple[Fix, ...]:  # fmt: skip
+    """Other decisions about the day that would stand; each is tried in the place of this one."""
+    lines = [one for one in _lines(session, slot) if airs_on(rule_of(one), decision.on)]
+    at = decision.moved_at or lines[0].starts_at
+    wanted = Wanted(
+        datetime.combine(decision.moved_on or decision.on, at),
+        decision.seconds or lines[0].seconds,
+        by_rule_s=lines[0].seconds,
+        shortest_s=-(-max(_needed_ms(session, decision, one) for one in lines) // 1000),
+        is_moved=decision.moved_on is not None,
+    )
+    checker = checker_of(hub, session, slot)
+    inside = stations_by_unit(session, checker.first)
+    on_air_tries = 0
+
+    def is_free(other: Wanted) -> bool:
+        nonlocal on_air_tries
+        begins, is_moved = other.begins, other.is_moved
+        if to_utc(begins, hub.settings.zone) <= hub.clock.now():
+            return False
+        if is_moved and decision.programme_id is not None:
+            return False  # either another time or another programme
+        made.moved_on, made.moved_at = (begins.date(), begins.time()) if is_moved else (None, None)
+        made.seconds = None if other.seconds == wanted.by_rule_s else other.seconds
+        made.kind = "move" if is_moved else decision.kind
+        parts = lines_of(slot, inside, checker.book, checker.first)
+        if slot.removed_at is None and any(
+            checker.problems(part, on=begins.date()) for part in parts
+        ):
+            return False
+        on_air_tries += 1
+        if on_air_tries > _MOST_ON_AIR_TRIES:
+            return False
+        try:
+            _refuse_on_air(hub, session, slot, begins.date())
+        except SlotRefused:
+            return False
+        return True
+
+    line = lines_of(slot, inside, checker.book, checker.first)[0]
+
+    def is_quiet(at: time) -> bool:
+        return checker.quiet(retimed(line, starts_at=at, seconds=wanted.seconds)) is not None
+
+    return day_fixes(wanted, refused.problems or (refused,), is_free, is_quiet)
+
+
+def _needed_ms(session: Session, decision: Decision, line: Slot) -> int:
+    airs = decision.programme_id or line.programme_id
+    return (get_programme(session, airs).ms or 0) if airs is not None else 0
+
+
 def _check_room(session: Session, decision: Decision, lines: Sequence[Slot]) -> None:
     """What airs must fit into what it lasts on that day; a length must change something."""
     for line in lines:
-        airs = decision.programme_id or line.programme_id
-        sound = get_programme(session, airs) if airs is not None else None
-        if sound is not None and (sound.ms or 0) > (decision.seconds or line.seconds) * 1000:
+        if _needed_ms(session, decision, line) > (decision.seconds or line.seconds) * 1000:
             raise InputInvalid(problem="the programme is longer than the slot")
     if decision.kind == "length" and all(one.seconds == decision.seconds for one in lines):
         raise InputInvalid(problem="it lasts so long on every day")

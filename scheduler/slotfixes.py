@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import time
 from itertools import islice
 
 from scheduler.errors import Said, SlotRefused, SlotsOverlap, said
@@ -26,9 +26,9 @@ _NAMED_STATIONS = 40  # more are no exception any more
 class Fix:
     """One proposal: other values for the line, or (``instead``) another deed before it."""
 
-    kind: str  # other_time, shorter, other_days, exclude, after, remove_other
+    kind: str  # other_time, shorter, other_days, exclude, after, remove_other; day_… of one day
     sentence: Said
-    changes: Mapping[str, object]  # by the names of SlotDetails
+    changes: Mapping[str, object]  # by the names of SlotDetails; of one day by those of Decision
     instead: tuple[str, ...] = ()  # the words of a command
 
 
@@ -47,25 +47,25 @@ def fixes_for(
     """
     found = [
         *_shorter(checker, line, shortest_s),
-        *(_apart(_other_times(checker, line)) or _apart(_other_times(checker, line, quiet=True))),
+        *(apart(_other_times(checker, line)) or apart(_other_times(checker, line, quiet=True))),
         *_other_days(checker, line),
         *_exclude(checker, line, problems, codes),
     ]
     if len(found) < LEAST:
-        found += _last_resort(problems)
+        found += last_resort(problems)
     return tuple(found)
 
 
 def _other_times(checker: Checker, line: Line, *, quiet: bool = False) -> Iterator[Fix]:
     """The nearest free times of the same days; out of the quiet hours, unless it was in them."""
     was_quiet = quiet or checker.quiet(line) is not None
-    for at in _by_distance(line.rule.starts_at):
+    for at in by_distance(line.rule.starts_at):
         trial = retimed(line, starts_at=at)
         if (was_quiet or checker.quiet(trial) is None) and checker.is_free(trial):
             yield Fix("other_time", said("begin at {time}", time=f"{at:%H:%M}"), {"starts_at": at})
 
 
-def _apart(found: Iterator[Fix]) -> list[Fix]:
+def apart(found: Iterator[Fix]) -> list[Fix]:
     """The nearest, and one that is another choice: a quarter of an hour from it where there is."""
     first = next(found, None)
     if first is None:
@@ -76,12 +76,12 @@ def _apart(found: Iterator[Fix]) -> list[Fix]:
 
 
 def _minute(fix: Fix) -> int:
-    at = fix.changes["starts_at"]
+    at = fix.changes.get("starts_at") or fix.changes["moved_at"]
     assert isinstance(at, time)
     return at.hour * 60 + at.minute
 
 
-def _by_distance(wish: time) -> Iterator[time]:
+def by_distance(wish: time) -> Iterator[time]:
     """Every five minutes of the day, the nearest to the wish first."""
     minutes = wish.hour * 60 + wish.minute
     others = [n for n in range(0, 24 * 60, _STEP_MINUTES) if n != minutes]
@@ -91,7 +91,7 @@ def _by_distance(wish: time) -> Iterator[time]:
 
 def _shorter(checker: Checker, line: Line, shortest_s: int) -> Iterator[Fix]:
     """The longest whole minute that fits and still holds the programme."""
-    low = -(-max(shortest_s, _SHORTEST_S) // 60)
+    low = shortest_minute(shortest_s)
     high = (line.rule.seconds - 1) // 60
     if low > high or not checker.is_free(retimed(line, seconds=low * 60)):
         return
@@ -102,6 +102,11 @@ def _shorter(checker: Checker, line: Line, shortest_s: int) -> Iterator[Fix]:
         else:
             high = middle - 1
     yield Fix("shorter", said("last {n} minutes", n=low), {"seconds": low * 60})
+
+
+def shortest_minute(seconds: int) -> int:
+    """The fewest whole minutes that hold so many seconds; one at the least."""
+    return -(-max(seconds, _SHORTEST_S) // 60)
 
 
 def _other_days(checker: Checker, line: Line) -> Iterator[Fix]:
@@ -140,7 +145,7 @@ def _exclude(
         )
 
 
-def _last_resort(problems: Sequence[SlotRefused]) -> Iterator[Fix]:
+def last_resort(problems: Sequence[SlotRefused]) -> Iterator[Fix]:
     """Where the line itself cannot give way: the other line does, or the rule does."""
     for problem in problems:
         if isinstance(problem, SlotsOverlap):
@@ -158,15 +163,3 @@ def _last_resort(problems: Sequence[SlotRefused]) -> Iterator[Fix]:
             yield Fix(
                 "change_rules", said("agree on other rules of the air"), {}, ("air", "set", "UNIT")
             )
-
-
-def moved_times(checker: Checker, line: Line, wish: datetime) -> Iterator[time]:
-    """The nearest free times for one day that is moved."""
-    change = next((on for on, one in line.changes.items() if one.to == wish), None)
-    if change is None:
-        return
-    for at in _by_distance(wish.time()):
-        to = datetime.combine(wish.date(), at)
-        moved = {**line.changes, change: replace(line.changes[change], to=to)}
-        if not checker.problems(replace(line, changes=moved), on=wish.date()):
-            yield at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from datetime import time
+from datetime import date, time
 
 from scheduler.slotfixes import Fix
 
@@ -23,9 +23,15 @@ def fix_command(fix: Fix, words: Sequence[str]) -> str:
 
 def _options(fix: Fix) -> Iterator[str]:
     for name, value in fix.changes.items():
-        if name == "starts_at":
+        if name in ("starts_at", "moved_at"):
             assert isinstance(value, time)
             yield from ("--at", f"{value:%H:%M}")
+        elif name == "moved_on":
+            assert isinstance(value, date)
+            yield from ("--to", f"{value:%d/%m/%Y}")
+        elif name == "seconds" and fix.kind == "day_shorter":
+            assert isinstance(value, int)
+            yield from ("--minutes", str(value // 60))
         elif name == "seconds":
             yield from ("--seconds", str(value))
         elif name == "rrule":

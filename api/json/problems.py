@@ -32,7 +32,7 @@ class FixOut(BaseModel):
 
     kind: str
     sentence: str
-    changes: dict[str, Any]  # by the names of SlotIn
+    changes: dict[str, Any]  # by the names of SlotIn; of one day by those of DayIn
 
 
 class Problem(BaseModel):

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
+from api.airwords import fix_in_words
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.daywords import becomes
 from api.errors import status_of
@@ -18,7 +19,7 @@ from api.i18n import LoaError, Translator, mark
 from api.moments import in_sight
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
-from api.pages.slotform import WEEKDAYS
+from api.pages.slotform import WEEKDAYS, Proposal, page_of
 from api.pages.slotplaces import day_places
 from api.pages.slottyped import Typed, seconds_of, shown_minutes
 from api.pages.timetable import PLANNERS, Planner
@@ -27,12 +28,13 @@ from api.programmepick import programmes_to_pick
 from api.rulewords import describe
 from api.scope import MOST_CHOICES, Scope, scope_of, station_in
 from scheduler import exceptions
-from scheduler.errors import CoreError, InputInvalid
+from scheduler.errors import CoreError, InputInvalid, SlotRefused
 from scheduler.exceptions import Decision
 from scheduler.grid import Entry, entries
 from scheduler.hearing import rule_of
 from scheduler.lines import every_slot, is_draft
 from scheduler.registry import list_stations
+from scheduler.slotfixes import Fix
 from scheduler.slots import details_of
 from scheduler.store.models import Slot, Station
 from scheduler.timetable import to_utc
@@ -194,7 +196,11 @@ def _decision(on: date, typed: Mapping[str, str]) -> Decision:
     try:
         if typed["what"] == "move":
             moved_on, moved_at = date.fromisoformat(typed["to"]), time.fromisoformat(typed["at"])
-            return Decision(on, reason, moved_on=moved_on, moved_at=moved_at, place=place)
+            minutes = typed["minutes"]  # of a length that has no room at its usual time
+            return Decision(
+                on, reason, moved_on=moved_on, moved_at=moved_at, place=place,
+                seconds=seconds_of(minutes, "the length") if minutes else None,
+            )  # fmt: skip
         if typed["what"] == "replace":
             return Decision(on, reason, programme_id=int(typed["programme_id"]), place=place)
         if typed["what"] == "length":
@@ -281,7 +287,31 @@ def _day_page(
         places=places, is_over=starts_at <= hub.clock.now(), may_plan=viewer.may(*PLANNERS),
         every_day=every_day, becomes=becomes, shown_minutes=shown_minutes,
         error=translator_of(request).error(error) if error else None,
+        proposals=list(_proposals(error, typed, translator_of(request))),
     )  # fmt: skip
+
+
+def _proposals(
+    error: LoaError | None, typed: Mapping[str, str], tr: Translator
+) -> Iterator[Proposal]:
+    """What would help, each as the same form with something changed, or as a page."""
+    for fix in error.fixes if isinstance(error, SlotRefused) else ():
+        if fix.changes:
+            taken = {**typed, **dict(_as_typed(fix))}
+            taken["what"] = "move" if "moved_on" in fix.changes else typed["what"]
+            yield Proposal(fix_in_words(fix, tr), [(k, v) for k, v in taken.items() if v])
+        elif path := page_of(fix):
+            yield Proposal(fix_in_words(fix, tr), (), path)
+
+
+def _as_typed(fix: Fix) -> Iterator[tuple[str, str]]:
+    for value in fix.changes.values():
+        if isinstance(value, int):
+            yield "minutes", shown_minutes(value)
+        elif isinstance(value, date):
+            yield "to", value.isoformat()
+        else:
+            yield "at", f"{value:%H:%M}"
 
 
 @dataclass(frozen=True)

@@ -154,14 +154,15 @@ def _proposals(error: object, typed: Typed, tr: Translator) -> list[Proposal]:
         return []
     return [
         Proposal(
-            fix_in_words(fix, tr), typed.taking(fix).fields() if fix.changes else (), _page_of(fix)
+            fix_in_words(fix, tr), typed.taking(fix).fields() if fix.changes else (), page_of(fix)
         )
         for fix in error.fixes
-        if fix.changes or _page_of(fix)
+        if fix.changes or page_of(fix)
     ]
 
 
-def _page_of(fix: Fix) -> str | None:
+def page_of(fix: Fix) -> str | None:
+    """Where somebody does what is to be done first; none where that is no page."""
     if fix.kind == "move_other":
         return f"/timetable/{fix.instead[2]}/edit"
     return f"/timetable/{fix.instead[2]}/remove" if fix.kind == "remove_other" else None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 from scheduler.exceptions import place_of
 from scheduler.store.models import SlotException
 from tests.web.site import Site
@@ -35,6 +38,29 @@ def test_a_place_is_chosen_and_the_day_differs_there_alone(site: Site) -> None:
         at_place = client.get(f"{DAY}?place={HERE}").text
         assert "Mất điện" in at_place
         client.submit(DAY, what="restore", place=HERE)
+    assert decided(site) == []
+
+
+def test_a_refused_length_comes_with_buttons_that_help(site: Site) -> None:
+    """Pressed, each stands; by JSON the same proposals, in the words of its fields."""
+    with site.client("huong") as client:
+        told = client.submit(DAY, what="length", minutes="380", reason="Họp <b>dân</b>")
+        asked = {"on": "2022-10-18", "reason": "Họp dân", "seconds": 380 * 60}
+        problem = client.post(API, json=asked)
+        assert (told.status_code, problem.status_code) == (409, 409)
+        fixes = problem.json()["fixes"]
+        assert [one["kind"] for one in fixes] == ["day_shorter", "day_other_time", "day_other_time"]
+        helpful = told.text.split('id="helpful"')[1].split("</section>")[0]
+        forms = re.findall(r"<form.*?</form>", helpful)
+        assert len(forms) == len(fixes)
+        for form, fix in zip(forms, fixes, strict=True):
+            fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+            fields["reason"] = html.unescape(fields["reason"])
+            del fields["form_token"]
+            assert client.submit(DAY, **fields).status_code == 303
+            client.submit(DAY, what="restore")
+            assert client.post(API, json={**asked, **fix["changes"]}).status_code == 201
+            client.submit(DAY, what="restore")
     assert decided(site) == []
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.cli.proposals import fix_command
 from scheduler import planner, slots
 from scheduler.airrules import set_rules
 from scheduler.errors import (
@@ -170,6 +171,39 @@ def test_another_length_is_held_against_other_lines_windows_and_caps(
     assert [(one.on, one.kind, one.seconds) for one in line_on(scene, daily)] == [
         (TUESDAY, "length", 420)
     ]
+
+
+def test_a_refused_day_gets_proposals_that_stand(scene: Scene, daily: Slot) -> None:
+    """Shorter, at other times, on another day: two at the least, and none is refused again."""
+    scene.slot(programme(scene.base, "Tin sau"), at=time(5, 10), valid_to=None)
+    editor = someone(scene.base, "editor")
+    for wanted in ({"seconds": 1200}, {"moved_on": WEDNESDAY, "moved_at": time(5, 12)}):
+        with pytest.raises(SlotsOverlap) as refused:
+            change(scene, daily, **wanted)
+        fixes = refused.value.fixes
+        assert len(fixes) >= 2
+        kinds = [fix.kind for fix in fixes]
+        assert kinds.count("day_other_time") == 2
+        assert ("day_shorter" in kinds) is ("seconds" in wanted)
+        commands = [fix_command(fix, ("slot", "change", "1", "18/10/2022")) for fix in fixes]
+        assert all(" --to " in one and " --at " in one for one in commands[-2:])
+        assert commands[0].endswith(" --minutes 10") is ("seconds" in wanted)
+        for fix in fixes:
+            change(scene, daily, **{**wanted, **fix.changes})
+            take_back(scene.base, daily.id, TUESDAY, by=editor)
+    assert line_on(scene, daily) == []
+
+
+def test_where_the_rules_leave_no_room_the_proposals_say_so(scene: Scene, daily: Slot) -> None:
+    """A cap of seven minutes: 20 are refused at every hour, seven are not."""
+    set_rules(scene.base, "35", {"session_minutes": 7}, by=someone(scene.base, "editor"))
+
+    with pytest.raises(SessionTooLong) as refused:
+        change(scene, daily, seconds=1200)
+
+    assert [(fix.kind, fix.changes) for fix in refused.value.fixes] == [
+        ("day_shorter", {"seconds": 420}), ("see_rules", {}), ("change_rules", {}),
+    ]  # fmt: skip
 
 
 def line_on(scene: Scene, slot: Slot) -> list[SlotException]:

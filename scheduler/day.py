@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -20,9 +21,9 @@ from scheduler.store.models import Airing, Delivery, Programme, Rendition, Slot,
 from scheduler.store.states import LEFT_OUT_AIRINGS, RenditionState
 from stations.layout import DayFiles, RenditionFile, Sha256
 from stations.manifest import Manifest, ManifestFile, ManifestItem, sign
-from stations.sidefiles import side_files
 
 ITEM_ID = "%Y%m%dT%H%M%SZ"  # the planned instant names an airing within its station
+_ITEM_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 # A box that was off when its day came still wants the log line "too late", and then nothing.
 _EXPIRES_AFTER = timedelta(days=2)
@@ -169,12 +170,11 @@ def coming_manifests(
 
 
 def day_files(
-    hub: Hub, station: Station, manifest: Manifest, coming: Sequence[Manifest]
+    hub: Hub, station: Station, manifest: Manifest, side_files: Mapping[str, bytes]
 ) -> DayFiles:
-    """The signed bytes of one day; the side files tell of all the days that are coming."""
+    """The signed bytes of one day, with the side files that go out beside it."""
     keys = keys_of(hub, station)
-    signed = sign(manifest, keys.current, keys.next)
-    return DayFiles(manifest.for_date, signed, side_files(*coming))
+    return DayFiles(manifest.for_date, sign(manifest, keys.current, keys.next), side_files)
 
 
 def rendition_files(hub: Hub, day: Day) -> list[RenditionFile]:
@@ -191,7 +191,9 @@ def rendition_files(hub: Hub, day: Day) -> list[RenditionFile]:
 
 def planned_at_of(item_id: str) -> datetime:
     """The instant in an item's name; ``ValueError`` when it is not one of ours."""
-    return datetime.strptime(item_id, ITEM_ID).replace(tzinfo=UTC)
+    if _ITEM_NAME.fullmatch(item_id) is None:
+        raise ValueError(f"not an item of ours: {item_id!r}")
+    return datetime.fromisoformat(item_id)
 
 
 def _file_of(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -46,6 +47,7 @@ from scheduler.visitlog import Purpose, VisitLog
 from stations.errors import StationError, StationFull
 from stations.layout import RenditionFile
 from stations.manifest import file_sha256
+from stations.sidefiles import side_files
 from stations.visit import Sent, Visit
 
 log = structlog.get_logger()
@@ -319,12 +321,17 @@ class _Visiting:
                 raise RenditionMissing(name=file.name)
         self._put(visit, files)
         manifest = manifest_of(self.hub, self.station, delivery, day)
-        content = day_files(self.hub, self.station, manifest, self.coming)
+        content = day_files(self.hub, self.station, manifest, self.side_files)
         visit.commit_day(content)
         self.step("committed")
         if len(self.held) == 1:  # the last of them: nobody else visits while we hold it
             sweep_quietly(self.hub, self.station, visit, needed=self._needed())
         return file_sha256(content.manifest)
+
+    @cached_property
+    def side_files(self) -> Mapping[str, bytes]:
+        """They tell of all the days that are coming, and go out with each of them."""
+        return side_files(*self.coming)
 
     def _needed(self) -> set[str]:
         """The renditions of the coming days."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, Update, bindparam, func, insert, select, update
+from sqlalchemy import CursorResult, Update, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from scheduler.config import PushSettings
@@ -119,9 +119,11 @@ def renew(hub: Hub, leases: Sequence[Lease]) -> None:
         LeaseLost: another worker has taken over, or a newer day replaced this one. Stop.
     """
     until = hub.clock.now() + timedelta(seconds=hub.settings.push.lease_s)
+    held = [(lease.delivery_id, lease.attempt) for lease in leases]
+    asked = {"held": held, "holder": leases[0].worker, "until": until}
     with hub.database.write() as session:
-        for lease in leases:
-            _change_held(session, _RENEWED, lease, until=until)
+        if _affected(session, _RENEWED, asked) != len(held):
+            raise LeaseLost()
 
 
 def finish(
@@ -363,7 +365,15 @@ _LEASED = (
     .returning(_deliveries.c.id, _deliveries.c.attempts)
 )
 _OPENED = insert(_attempts)
-_RENEWED = _only_held(update(_deliveries)).values(lease_until=bindparam("until"))
+_RENEWED = (
+    update(_deliveries)
+    .where(
+        tuple_(_deliveries.c.id, _deliveries.c.attempts).in_(bindparam("held", expanding=True)),
+        _deliveries.c.state == DeliveryState.LEASED,
+        _deliveries.c.worker == bindparam("holder"),
+    )
+    .values(lease_until=bindparam("until"))
+)
 _DELIVERED = _only_held(moving_rows(Delivery, DeliveryState.DELIVERED)).values(
     delivered_at=bindparam("now"),
     manifest_sha256=bindparam("sent_sha256"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -48,7 +49,7 @@ class DayFiles:
 
     for_date: date
     manifest: bytes
-    side_files: dict[str, bytes]  # path below the station's root → content
+    side_files: Mapping[str, bytes]  # path below the station's root → content
 
 
 def audio_path(name: str) -> str:

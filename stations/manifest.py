@@ -15,6 +15,7 @@ from stations.errors import ManifestRefused
 from stations.layout import Sha256
 
 HEADER = b"loa-manifest-1"
+_ENCODE = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def sign(manifest: Manifest, key: bytes, next_key: bytes | None = None) -> bytes
     Raises:
         ManifestRefused: the station would refuse it; the plan that made it is wrong.
     """
-    body = json.dumps(_to_json(manifest), ensure_ascii=False, sort_keys=True, indent=1).encode()
+    body = _in_lines(_to_json(manifest)).encode()
     keys = [key] if next_key is None else [key, next_key]
     macs = [hmac.digest(each, body, "sha256").hex().encode() for each in keys]
     data = b" ".join([HEADER, *macs]) + b"\n" + body
@@ -144,6 +145,16 @@ def _to_json(manifest: Manifest) -> dict[str, Any]:
             for item in sorted(manifest.items, key=lambda item: (item.starts_at, item.id))
         ],
     }
+
+
+def _in_lines(fields: dict[str, Any]) -> str:
+    """A field on a line, and each file and item on one of its own: people read manifests too."""
+    lines = []
+    for name in sorted(fields):
+        value = fields[name]
+        rows = [f"\n  {_ENCODE(one)}" for one in value] if isinstance(value, list) else []
+        lines.append(f'\n "{name}": ' + (f"[{','.join(rows)}\n ]" if rows else _ENCODE(value)))
+    return "{" + ",".join(lines) + "\n}"
 
 
 def _critical_of(manifest: Manifest) -> set[str]:

@@ -81,6 +81,9 @@ _SEAL_BYTES = 74
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MANIFEST_NAME = re.compile(r"(\d{4}-\d{2}-\d{2}|urgent)\.signed")
 _ASRUN_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})\.jsonl")
+_INSTANT = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?Z"
+)
 _ITEM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EXTENSION = re.compile(r"[a-z0-9]{2,4}")
@@ -171,8 +174,14 @@ def read_keys(path: str) -> List[bytes]:
 
 def instant_of(text: str) -> float:
     """Seconds since 1970 of '2022-10-16T22:00:00Z' (or with '.123Z')."""
-    form = "%Y-%m-%dT%H:%M:%S.%fZ" if "." in text else "%Y-%m-%dT%H:%M:%SZ"
-    return datetime.strptime(text, form).replace(tzinfo=timezone.utc).timestamp()
+    parts = _INSTANT.fullmatch(text)
+    if parts is None:
+        raise ValueError("not an instant: " + text)
+    # strptime takes eight times as long, and a week has a hundred of them.
+    year, month, day, hour, minute, second = map(int, parts.groups()[:-1])
+    microsecond = int((parts.group(7) or "0").ljust(6, "0"))
+    moment = datetime(year, month, day, hour, minute, second, microsecond, timezone.utc)
+    return moment.timestamp()
 
 
 def text_of(instant: float) -> str:

@@ -20,8 +20,8 @@ from stations.folder import FolderDisk, FolderFile
 from stations.layout import asrun_path
 from stations.visit import Step, Visit
 
-# A box looks about every four hours and whenever a visit may have brought something.
-_RECEIPT_S = 4 * 3600.0
+# A box looks about every eight hours and whenever a visit may have brought something.
+_RECEIPT_S = 8 * 3600.0
 _POSITION_S = 300.0
 
 

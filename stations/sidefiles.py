@@ -79,7 +79,8 @@ def _in_order(manifest: Manifest) -> list[ManifestItem]:
 
 
 def _local(manifest: Manifest, item: ManifestItem, separator: str) -> str:
-    return item.starts_at.astimezone(ZoneInfo(manifest.tz)).strftime(f"%H{separator}%M")
+    at = item.starts_at.astimezone(ZoneInfo(manifest.tz))
+    return f"{at.hour:02}{separator}{at.minute:02}"
 
 
 @lru_cache(4096)  # a title comes back every day, at every station

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -211,7 +211,7 @@ class Visit:
                 raise
             self._step("manifest_live")
 
-    def _put_side_files(self, side_files: dict[str, bytes], beside: Flight[None]) -> None:
+    def _put_side_files(self, side_files: Mapping[str, bytes], beside: Flight[None]) -> None:
         """All of them side by side: a line of 60 ms is waited for five times, not three hundred."""
         fresh = {p: c for p, c in sorted(side_files.items()) if self._placed.get(p) != c}
         for folder in sorted({str(PurePosixPath(path).parent) for path in fresh} - self._folders):

@@ -61,7 +61,13 @@ class Nights:
         return hands
 
     def _plan(self) -> None:
+        """The boxes live up to now meanwhile: neither asks anything of the other."""
+        now = self.hub.clock.now()
+        for worker in self.workers:
+            worker.ask("live", now)
         planner.plan(self.hub, by="rehearsal")
+        for worker in self.workers:
+            worker.answer()
 
     def _retire(self) -> None:
         """A person takes a line out of the timetable in the middle of the month."""

@@ -79,10 +79,10 @@ class Shard:
         elif verb == "collect":
             self._answer = [self._collect(self._codes[one], one, at) for one in station_ids]
         else:
-            assert verb == "heard"
+            assert verb in ("live", "heard")
             for code in self.codes:
                 self._bring_to(code, at)
-            self._answer = [
+            self._answer = verb == "heard" and [
                 [code, one.file, one.started_at.isoformat(), one.ms]
                 for code, box in self.boxes.items()
                 for one in box.heard

@@ -141,7 +141,8 @@ def finish(
     now = hub.clock.now()
     with hub.database.write() as session:
         _change_held(session, _DELIVERED, lease, now=now, sent_sha256=manifest_sha256)
-        _close_attempt(session, lease, now, DeliveryState.DELIVERED.value, sent)
+        delivered = DeliveryState.DELIVERED.value
+        session.execute(_CLOSED, _ended_attempt(lease, now, delivered, sent))
         also(session)
 
 
@@ -160,15 +161,16 @@ def give_back(
     now = hub.clock.now()
     kept = {name: str(value) for name, value in fields.items()}
     told = {"why": code, "why_fields": kept}
+    given, closed = [], []
+    for lease in leases:
+        wait = timedelta(0) if at_once else back_off(hub.settings.push, lease)
+        given.append(_named(lease) | told | {"next_try": now + wait})
+        closed.append(_ended_attempt(lease, now, code, sent, kept))
+        sent = ()
     with hub.database.write() as session:
-        for lease in leases:
-            wait = timedelta(0) if at_once else back_off(hub.settings.push, lease)
-            changed = _run_held(
-                session, _DUE_AGAIN if retry else _FAILED, lease, next_try=now + wait, **told
-            )
-            if changed:
-                _close_attempt(session, lease, now, code, sent, kept)
-            sent = ()
+        if given:
+            session.execute(_DUE_AGAIN if retry else _FAILED, given)
+            session.execute(_CLOSED, closed)
         also(session)
 
 
@@ -253,13 +255,12 @@ def _lease(
 
 
 def _change_held(session: Session, statement: Update, lease: Lease, **values: Any) -> None:
-    if _run_held(session, statement, lease, **values) != 1:
+    if _affected(session, statement, _named(lease) | values) != 1:
         raise LeaseLost()
 
 
-def _run_held(session: Session, statement: Update, lease: Lease, **values: Any) -> int:
-    named = {"delivery_id": lease.delivery_id, "attempt": lease.attempt, "holder": lease.worker}
-    return _affected(session, statement, named | values)
+def _named(lease: Lease) -> dict[str, Any]:
+    return {"delivery_id": lease.delivery_id, "attempt": lease.attempt, "holder": lease.worker}
 
 
 def _affected(session: Session, statement: Update, values: Mapping[str, Any] | None = None) -> int:
@@ -268,20 +269,17 @@ def _affected(session: Session, statement: Update, values: Mapping[str, Any] | N
     return result.rowcount
 
 
-def _close_attempt(
-    session: Session, lease: Lease, now: datetime, outcome: str, sent: Sequence[Sent],
+def _ended_attempt(
+    lease: Lease, now: datetime, outcome: str, sent: Sequence[Sent],
     error_fields: dict[str, Any] | None = None,
-) -> None:  # fmt: skip
-    changed = _affected(
-        session, _CLOSED,
-        {
-            "of": lease.delivery_id, "attempt": lease.attempt, "ended_at": now, "outcome": outcome,
-            "error_fields": error_fields,
-            "bytes_sent": sum(one.bytes_sent for one in sent),
-            "bytes_resumed": sum(one.resumed_from for one in sent),
-        },
-    )  # fmt: skip
-    assert changed == 1, "an attempt is opened with its lease"
+) -> dict[str, Any]:  # fmt: skip
+    """An attempt was opened with its lease, and is its worker's alone, whoever has the lease."""
+    return {
+        "of": lease.delivery_id, "attempt": lease.attempt, "ended_at": now, "outcome": outcome,
+        "error_fields": error_fields,
+        "bytes_sent": sum(one.bytes_sent for one in sent),
+        "bytes_resumed": sum(one.resumed_from for one in sent),
+    }  # fmt: skip
 
 
 # ── Statements ─────────────────────────────────────────────────────────────────────────────────

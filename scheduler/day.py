@@ -21,6 +21,7 @@ from scheduler.store.models import Airing, Delivery, Programme, Rendition, Slot,
 from scheduler.store.states import LEFT_OUT_AIRINGS, RenditionState
 from stations.layout import DayFiles, RenditionFile, Sha256
 from stations.manifest import Manifest, ManifestFile, ManifestItem, sign
+from stations.sidefiles import playlists
 
 ITEM_ID = "%Y%m%dT%H%M%SZ"  # the planned instant names an airing within its station
 _ITEM_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
@@ -50,6 +51,11 @@ class Day:
     @property
     def bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+
+# A day is what its hash says: of seven that are coming six were read the night before.
+_days_read: dict[str, Day] = {}
+_DAYS_KEPT = 1000  # 6 MB of six items each
 
 
 # What of an airing stands in a manifest.
@@ -121,6 +127,23 @@ def day_from_rows(session: Session, station: Station, on: date) -> Day:
     return days_from_rows(session, station, [on])[on]
 
 
+def days_told(
+    session: Session, station: Station, deliveries: Collection[Delivery], anew: Collection[Delivery]
+) -> dict[date, Day]:
+    """The days of these deliveries: of ``anew`` as the rows have them now, others as planned."""
+    known = {
+        one.for_date: day
+        for one in deliveries
+        if one not in anew and (day := _days_read.get(one.content_sha256)) is not None
+    }
+    dates = [one.for_date for one in deliveries if one.for_date not in known]
+    read = days_from_rows(session, station, dates)
+    if len(_days_read) > _DAYS_KEPT:
+        _days_read.clear()
+    _days_read.update({day.content_sha256: day for day in read.values()})
+    return known | read
+
+
 def days_from_rows(session: Session, station: Station, dates: Collection[date]) -> dict[date, Day]:
     """Several days of one station as the rows have them now: one question, however many."""
     items: dict[date, list[PlannedItem]] = {on: [] for on in dates}
@@ -170,11 +193,12 @@ def coming_manifests(
 
 
 def day_files(
-    hub: Hub, station: Station, manifest: Manifest, side_files: Mapping[str, bytes]
+    hub: Hub, station: Station, manifest: Manifest, overview: Mapping[str, bytes]
 ) -> DayFiles:
-    """The signed bytes of one day, with the side files that go out beside it."""
+    """The signed bytes of one day with its playlists, beside what tells of all coming days."""
     keys = keys_of(hub, station)
-    return DayFiles(manifest.for_date, sign(manifest, keys.current, keys.next), side_files)
+    signed = sign(manifest, keys.current, keys.next)
+    return DayFiles(manifest.for_date, signed, {**overview, **playlists(manifest)})
 
 
 def rendition_files(hub: Hub, day: Day) -> list[RenditionFile]:

@@ -47,7 +47,7 @@ from scheduler.visitlog import Purpose, VisitLog
 from stations.errors import StationError, StationFull
 from stations.layout import RenditionFile
 from stations.manifest import file_sha256
-from stations.sidefiles import side_files
+from stations.sidefiles import overview_files
 from stations.visit import Sent, Visit
 
 log = structlog.get_logger()
@@ -321,7 +321,7 @@ class _Visiting:
                 raise RenditionMissing(name=file.name)
         self._put(visit, files)
         manifest = manifest_of(self.hub, self.station, delivery, day)
-        content = day_files(self.hub, self.station, manifest, self.side_files)
+        content = day_files(self.hub, self.station, manifest, self.overview)
         visit.commit_day(content)
         self.step("committed")
         if len(self.held) == 1:  # the last of them: nobody else visits while we hold it
@@ -329,9 +329,9 @@ class _Visiting:
         return file_sha256(content.manifest)
 
     @cached_property
-    def side_files(self) -> Mapping[str, bytes]:
-        """They tell of all the days that are coming, and go out with each of them."""
-        return side_files(*self.coming)
+    def overview(self) -> Mapping[str, bytes]:
+        """It tells of all the days that are coming, and goes out with each of them."""
+        return overview_files(*self.coming)
 
     def _needed(self) -> set[str]:
         """The renditions of the coming days."""

@@ -20,7 +20,7 @@ from sqlalchemy import CursorResult, Update, bindparam, func, insert, select, tu
 from sqlalchemy.orm import Session
 
 from scheduler.config import PushSettings
-from scheduler.day import Day, coming_manifests, days_from_rows
+from scheduler.day import Day, coming_manifests, days_told
 from scheduler.errors import LeaseLost
 from scheduler.hub import Hub
 from scheduler.plansend import new_delivery, supersede
@@ -87,7 +87,7 @@ def claim(hub: Hub, station_id: int, worker: str) -> Claim | None:
             return None
         leave_out_the_late(session, waiting, now)
         told = [one for one in around if one.for_date >= today or one in waiting]
-        days = days_from_rows(session, station, [one.for_date for one in told])
+        days = days_told(session, station, told, anew=waiting)
         fresh = {one: _as_of_now(hub, session, station, one, days[one.for_date]) for one in waiting}
         session.flush()
         held, leases = _lease(hub, session, list(fresh.values()), worker, now)

@@ -18,18 +18,14 @@ _CLASSES = {"normal": "thông thường", "priority": "ưu tiên", "urgent": "KH
 _RANKS = ("urgent", "priority", "normal")
 
 
-def side_files(*manifests: Manifest) -> dict[str, bytes]:
+def overview_files(*manifests: Manifest) -> dict[str, bytes]:
     """
-    Path below the station's root → content, for one day or for all the days that go out together.
+    Path below the station's root → content of what tells of all the days that are coming.
 
-    SHA256SUMS and LICH_PHAT.txt cover every day that is given: of seven files of one name only
-    the last would survive.
+    Of seven files of one name, one for each day, only the last would survive.
     """
     days = sorted(manifests, key=lambda manifest: manifest.for_date)
-    files = {SHA256SUMS: _checksums(days), TIMETABLE: _timetable(days)}
-    for manifest in days:
-        files |= _playlists(manifest)
-    return files
+    return {SHA256SUMS: _checksums(days), TIMETABLE: _timetable(days)}
 
 
 def _checksums(days: list[Manifest]) -> bytes:
@@ -39,17 +35,17 @@ def _checksums(days: list[Manifest]) -> bytes:
     return "".join(sorted(lines)).encode()
 
 
-def _playlists(manifest: Manifest) -> dict[str, bytes]:
-    """One playlist for each minute at which something starts, named by the local time."""
+def playlists(manifest: Manifest) -> dict[str, bytes]:
+    """Path → one playlist for each minute at which something starts, named by the local time."""
     folder = day_folder(manifest.for_date)
-    playlists = {}
+    files = {}
     for name, items in groupby(_in_order(manifest), key=lambda item: _local(manifest, item, "")):
         lines = ["#EXTM3U"]
         for item in items:
             lines.append(f"#EXTINF:{round(item.ms / 1000)},{_one_line(item.title)}")
             lines += [f"../{AUDIO_DIR.removeprefix('in/')}/{file}" for file in item.files]
-        playlists[f"{folder}/{name}.m3u8"] = ("\n".join(lines) + "\n").encode()
-    return playlists
+        files[f"{folder}/{name}.m3u8"] = ("\n".join(lines) + "\n").encode()
+    return files
 
 
 def _timetable(days: list[Manifest]) -> bytes:

@@ -18,7 +18,7 @@ from scheduler.day import (
 )
 from stations.layout import DayFiles, Sha256
 from stations.manifest import ManifestFile, open_signed
-from stations.sidefiles import side_files
+from stations.sidefiles import overview_files
 from tests.builders import programme
 from tests.unit.scheduler.scene import MONDAY, Scene, local
 
@@ -46,7 +46,7 @@ def files(scene: Scene) -> DayFiles:
         [delivery] = scene.deliveries()
         day = day_from_rows(session, station, MONDAY)
         manifest = manifest_of(scene.base, station, delivery, day)
-    return day_files(scene.base, station, manifest, side_files(*scene.coming("s13579")))
+    return day_files(scene.base, station, manifest, overview_files(*scene.coming("s13579")))
 
 
 def test_a_day_is_in_order_and_names_each_file_once() -> None:

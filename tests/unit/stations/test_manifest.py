@@ -9,7 +9,7 @@ import pytest
 from stations import player
 from stations.errors import ManifestRefused
 from stations.manifest import Manifest, file_sha256, open_signed, sign, station_key
-from stations.sidefiles import side_files
+from stations.sidefiles import overview_files, playlists
 from tests.unit.stations.box import KEY, MONDAY, OTHER_KEY, at, day, item, sound
 
 SOUND = sound()[0]
@@ -75,17 +75,16 @@ def test_the_station_sees_the_times_that_the_hub_meant() -> None:
 
 def test_checksums_can_be_checked_with_the_ordinary_tool() -> None:
     """A technician with a USB stick needs nothing of ours."""
-    assert side_files(PLAN)["in/SHA256SUMS"].decode() == (f"{SOUND.sha256}  audio/{SOUND.name}\n")
+    assert overview_files(PLAN)["in/SHA256SUMS"].decode() == (
+        f"{SOUND.sha256}  audio/{SOUND.name}\n"
+    )
 
 
 def test_playlists_are_named_by_local_time_and_point_at_the_audio() -> None:
     """A box that can only play a playlist at a time plays the same programme."""
-    files = side_files(PLAN)
+    files = playlists(PLAN)
 
-    assert {path for path in files if path.endswith(".m3u8")} == {
-        "in/2022-10-17/0500.m3u8",
-        "in/2022-10-17/1700.m3u8",
-    }
+    assert set(files) == {"in/2022-10-17/0500.m3u8", "in/2022-10-17/1700.m3u8"}
     assert files["in/2022-10-17/0500.m3u8"].decode().splitlines() == [
         "#EXTM3U",
         "#EXTINF:1800,Chương trình 05:00",
@@ -99,7 +98,7 @@ def test_the_printed_timetable_is_vietnamese_and_holds_every_day_given() -> None
     urgent = item("11:00", SOUND, on=tuesday, bulletin_class="urgent", title="Lũ về\nđêm nay")
     second = replace(PLAN, for_date=tuesday, items=(urgent,))
 
-    page = side_files(second, PLAN)["in/LICH_PHAT.txt"].decode("utf-8-sig")
+    page = overview_files(second, PLAN)["in/LICH_PHAT.txt"].decode("utf-8-sig")
 
     assert page.split("\r\n") == [
         "LỊCH PHÁT THANH",

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, bindparam, exists, select, update
+from sqlalchemy import Select, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.day import (
@@ -137,10 +137,13 @@ def admissions(
             keep_queued(session, now + _QUEUED_FOR)
         rescue(session, now)
         end_the_hopeless(session, now)
+        due = session.execute(_due(now, link_id)).all()
+        if not due:
+            return []
         free = places(hub, session, now)
         admitted = [
             row
-            for row in _due(session, now, link_id)
+            for row in due
             if (stations is None or row.Station.id in stations)
             and (row.is_urgent or ignore_windows or is_in_window(hub, row.Station, now))
             and free.take(row.Station, is_urgent=row.is_urgent)
@@ -159,9 +162,7 @@ def admissions(
     return list(first.values())
 
 
-def _due(
-    session: Session, now: datetime, link_id: int | None
-) -> Iterator[Row[int, datetime, Station, bool]]:
+def _due(now: datetime, link_id: int | None) -> Select[int, datetime, Station, bool]:
     is_urgent = (
         exists()
         .where(
@@ -187,7 +188,7 @@ def _due(
     )
     if link_id is not None:
         statement = statement.where(Station.id.in_(over_link(link_id)))
-    yield from session.execute(statement)
+    return statement
 
 
 def visit_station(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from api.i18n import mark
@@ -19,8 +20,9 @@ from api.rehearsal.reconciliation import (
     slots_due,
     station_ends,
 )
-from api.rehearsal.shard import Shard, ShardProcess, Worker
+from api.rehearsal.shard import Shard, ShardProcess, Worker, started_process
 from scheduler.config import CollectSettings, DatabaseSettings, PathSettings, Settings
+from stations.lineprocess import LineProcess
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,21 @@ def rehearse(folder: Path, order: Order, *, tell: Tell) -> Outcome:
         collect=CollectSettings(null_device_counts=True),
     )
     tell(mark("The province is made"), 0, 1)
-    province = Province(folder, settings, stations=order.stations)
-    tell("The province is made", 1, 1)
-    faults = faults_of(list(province.codes), order.faults, order.seed)
-    script = Script(
-        settings.zone, nights=order.nights, seed=order.seed, has_faults=bool(order.faults)
-    )
-    with closing(province.hub.database), ExitStack() as stack:
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(closing(started_process()))
+            for _ in range(order.processes if order.processes > 1 else 0)
+        ]
+        province = Province(folder, settings, stations=order.stations)
+        stack.enter_context(closing(province.hub.database))
+        tell("The province is made", 1, 1)
+        faults = faults_of(list(province.codes), order.faults, order.seed)
+        script = Script(
+            settings.zone, nights=order.nights, seed=order.seed, has_faults=bool(order.faults)
+        )
         workers = [
             stack.enter_context(closing(worker))
-            for worker in _workers(folder / "stations", province, faults, order)
+            for worker in _workers(processes, folder / "stations", province, faults, order)
         ]
         nights = Nights(province, workers, script, tell=tell)
         heard = nights.run()
@@ -76,14 +83,16 @@ def rehearse(folder: Path, order: Order, *, tell: Tell) -> Outcome:
 
 
 def _workers(
-    folder: Path, province: Province, faults: dict[str, Fault], order: Order
-) -> Sequence[Worker]:
-    kind = Shard if order.processes == 1 else ShardProcess
+    processes: Sequence[LineProcess], folder: Path, province: Province,
+    faults: dict[str, Fault], order: Order,
+) -> Sequence[Worker]:  # fmt: skip
+    kinds: Sequence[Callable[..., Worker]]
+    kinds = [partial(ShardProcess, process) for process in processes] or [Shard]
     codes = list(province.codes)
     return [
         kind(
-            folder, province.settings, faults, codes[number :: order.processes],
+            folder, province.settings, faults, codes[number :: len(kinds)],
             start=province.clock.now(), nights=order.nights, seed=order.seed,
         )
-        for number in range(order.processes)
+        for number, kind in enumerate(kinds)
     ]  # fmt: skip

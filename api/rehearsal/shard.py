@@ -132,14 +132,13 @@ class Shard:
 
 
 class ShardProcess:
-    """A worker in a process of its own."""
+    """A worker in a process of its own, which ``started_process`` gave."""
 
     def __init__(
-        self, folder: Path, settings: Settings, faults: Mapping[str, Fault],
+        self, process: LineProcess, folder: Path, settings: Settings, faults: Mapping[str, Fault],
         codes: Collection[str], *, start: datetime, nights: int, seed: int,
     ) -> None:  # fmt: skip
-        self.codes = codes
-        self._process = LineProcess([sys.executable, "-m", "api.rehearsal.shard"])
+        self.codes, self._process = codes, process
         order = {
             "folder": str(folder), "settings": settings.model_dump(mode="json"),
             "faults": dict(faults), "codes": list(codes), "start": start.isoformat(),
@@ -161,6 +160,11 @@ class ShardProcess:
         self._process.close()
 
 
+def started_process() -> LineProcess:
+    """Takes a second to load everything, in which other things can be done."""
+    return LineProcess([sys.executable, "-m", "api.rehearsal.shard"])
+
+
 def heard_of(answers: Sequence[Any]) -> dict[str, list[Heard]]:
     """What sounded at each station, from the answers to "heard"."""
     heard: dict[str, list[Heard]] = {}
@@ -173,7 +177,10 @@ def main() -> None:
     from api.cli.logs import only_errors
 
     only_errors()
-    order = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        return  # nobody wants us after all
+    order = json.loads(line)
     shard = Shard(
         Path(order["folder"]), Settings.model_validate(order["settings"]),
         {code: Fault(fault) for code, fault in order["faults"].items()}, order["codes"],

@@ -19,11 +19,20 @@ from api.looks import Together
 from scheduler import second_factor
 from scheduler.errors import MustSetSecondFactor
 from scheduler.hub import Hub
-from scheduler.people import ROLES, Token, people_of, person_of, require_role
+from scheduler.people import (
+    ROLES,
+    SignInRow,
+    Token,
+    people_of,
+    person_of,
+    require_role,
+    sign_in_rows,
+)
 from scheduler.store.models import Person
 from scheduler.tokens import Bearer
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_MOST_KNOWN = 1000  # sign-ins
 
 
 @dataclass(frozen=True)
@@ -95,11 +104,16 @@ def viewer_of(request: Request) -> Viewer | None:
 
 
 class SignIns:
-    """Who asks, looked up in one go for all who ask at the same moment."""
+    """
+    Who asks, looked up in one go for all who ask at the same moment.
+
+    Whose sign-in, person and unit are the same rows as before is the same viewer as before.
+    """
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._together = hub, Together()
         self._asked: set[str] = set()
+        self._known: dict[str, tuple[SignInRow, Viewer]] = {}
 
     async def viewer(self, token: str) -> Viewer | None:
         """Whose sign-in this is, as it stood when or after the question came."""
@@ -107,16 +121,24 @@ class SignIns:
             return None
         self._asked.add(token)
 
-        async def look() -> dict[str, Person]:
+        async def look() -> dict[str, Viewer]:
             tokens, self._asked = self._asked | {token}, set()
             return await run_in_threadpool(self._read, tokens)
 
-        person = (await self._together.get("sign-ins", look)).get(token)
-        return Viewer(person, token) if person else None
+        return (await self._together.get("sign-ins", look)).get(token)
 
-    def _read(self, tokens: set[str]) -> dict[str, Person]:
+    def _read(self, tokens: set[str]) -> dict[str, Viewer]:
         with self._hub.database.read() as session:
-            return people_of(session, tokens, self._hub.clock.now())
+            rows = sign_in_rows(session, tokens, self._hub.clock.now())
+            known = {one: self._known[one] for one in rows if one in self._known}
+            new = {one for one in rows if one not in known or known[one][0] != rows[one]}
+            people = people_of(session, new, self._hub.clock.now()) if new else {}
+        found = {one: viewer for one, (_, viewer) in known.items() if one not in new}
+        found |= {one: Viewer(person, one) for one, person in people.items()}
+        if len(self._known) >= _MOST_KNOWN:
+            self._known = {}
+        self._known |= {one: (rows[one], found[one]) for one in people}
+        return found
 
 
 def for_anybody(like: Viewer) -> Viewer:

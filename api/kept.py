@@ -4,17 +4,20 @@ Today's page, drawn once for many and given again, byte by byte, until anything 
 What everybody of a unit and a role sees alike is drawn for nobody (`api.blanks`) and filled in for
 each: their name, their form token, what waits for them. An answer that was filled in belongs to one
 address, one set of cookies and one way of packing, so nobody gets what was filled in for somebody
-else. Nothing counts longer than until any process commits anything: a confirmation, a sign-out or
-a new role ends it at once, wherever it happened.
+else. Nothing counts unseen longer than until any process commits anything: then who asks, and what
+the page was drawn from, are read again. Only where every row of it is the same, and the slice of
+time too, is what was drawn given once more; so a confirmation, a sign-out or a new role ends it at
+once, wherever it happened.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import Request
@@ -25,7 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import aside
 from api.auth import SignIns, Viewer, cookie_name, for_anybody, may_enter
 from api.blanks import Sheet
-from api.looks import Together, version_of
+from api.looks import Together, slice_of, version_of
 from api.pages.render import LANGUAGE_COOKIE, language_of
 from scheduler.errors import CoreError
 from scheduler.hub import Hub
@@ -33,6 +36,7 @@ from scheduler.hub import Hub
 # Pages of rows, the clock and the cookies alone, which many look at and look at again.
 KEPT_PATHS = frozenset({"/", "/tonight"})
 
+_TURNS_OF_A_SERVER = 3
 _MOST_KEPT = 500  # some 12 KiB each
 # A part of a file, or a program with a token: not a page that a browser shows.
 _NEVER_WITH = ("authorization", "range")
@@ -43,6 +47,8 @@ _PACKED_AT_LEVEL = 3
 
 # What goes into the blanks of a page for one person.
 Fill = Callable[[Viewer], Mapping[str, str]]
+# Looks again whether the page would be drawn from the same.
+IsStill = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Answer:
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Answer:
-        # Drawn anew it holds another form token, so nothing is lost by naming the drawing.
+        # Filled in anew it holds another form token, so nothing is lost by naming the filling.
         etag = f'"{secrets.token_hex(10)}"'
         return cls((*headers, (b"etag", etag.encode())), body, etag)
 
@@ -67,6 +73,8 @@ class SharedPage:
     sheet: Sheet
     headers: tuple[tuple[bytes, bytes], ...]
     fill: Fill
+    is_still: IsStill
+    drawn_in: int  # the slice of time
 
     def answer_for(self, viewer: Viewer, *, packed: bool) -> Answer:
         body, headers = self.sheet.filled(self.fill(viewer)).encode(), list(self.headers)
@@ -76,33 +84,50 @@ class SharedPage:
         return Answer.of([*headers, (b"content-length", b"%d" % len(body))], body)
 
 
+@dataclass(frozen=True)
+class Given:
+    """What one person was given, and from what it was made: the same makes it again."""
+
+    answer: Answer
+    page: SharedPage
+    viewer: Viewer
+    version: object  # at which it was last found to be so
+
+
 class KeptAnswers:
     """Stands before everything else: a kept answer costs no thread, no query and no drawing."""
 
     def __init__(self, app: ASGIApp, *, hub: Hub) -> None:
         self._app, self._hub = app, hub
-        self._version: object = None
-        self._answers: dict[bytes, Answer] = {}  # all of them made at this version
+        self._given: dict[bytes, Given] = {}
         self._versions, self._pages = Together(), Together()
         self._sign_ins = SignIns(hub)
+        # Fifty communes at once take their turns: all of it is Python's work but what a server of
+        # its own answers, and threads that wait for each other and for a connection cost as much.
+        self._turns = asyncio.Semaphore(1 if hub.database.is_sqlite else _TURNS_OF_A_SERVER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _may_be_kept(scope):
             await self._app(scope, receive, send)
             return
         version, key = await self._ask(), _key(scope)
-        if version != self._version:
-            self._version, self._answers = version, {}
-        answer = self._answers.get(key) if version else None
-        if answer is None:
-            answer = await self._filled(scope, version)
-            if answer is None:
+        given = self._given.get(key)
+        if given is None or version is None or given.version != version:
+            given = await self._made(scope, version, given)
+            if given is None:
                 await self._app(scope, receive, send)
                 return
-            # Something may have been committed meanwhile: then it was true, and is not kept.
-            if version and version == self._version and len(self._answers) < _MOST_KEPT:
-                self._answers[key] = answer
-        await _give(answer, Headers(scope=scope).get("if-none-match", ""), send)
+            self._keep(key, given)
+        await _give(given.answer, Headers(scope=scope).get("if-none-match", ""), send)
+
+    def _keep(self, key: bytes, given: Given) -> None:
+        if key not in self._given and len(self._given) >= _MOST_KEPT:
+            # Who asks now and then goes first; those who ask without a pause are here at once.
+            self._given = {
+                key: one for key, one in self._given.items() if one.version == given.version
+            }
+        if key in self._given or len(self._given) < _MOST_KEPT:
+            self._given[key] = given
 
     async def _ask(self) -> object:
         try:
@@ -115,7 +140,7 @@ class KeptAnswers:
     async def _asked_aside(self) -> object:
         return await run_in_threadpool(version_of, self._hub)
 
-    async def _filled(self, scope: Scope, version: object) -> Answer | None:
+    async def _made(self, scope: Scope, version: object, before: Given | None) -> Given | None:
         """The page of a unit and a role, filled in; none where only the page itself can tell."""
         request = Request(scope)
         if version is None or aside.is_waiting(request):
@@ -126,18 +151,40 @@ class KeptAnswers:
             return None
         if viewer is None or not may_enter(self._hub, viewer):
             return None
-        person, language = viewer.person, language_of(request)
+        page = await self._page(scope, viewer, language_of(request), version)
+        if page is None:
+            return None
+        # Something may be committed meanwhile: then it was true, and is looked at the next time.
+        if before and before.page is page and before.viewer is viewer:
+            return replace(before, version=version)
+        return Given(page.answer_for(viewer, packed=_is_packed(scope)), page, viewer, version)
 
+    async def _page(
+        self, scope: Scope, viewer: Viewer, language: str, version: object
+    ) -> SharedPage | None:
         async def make() -> SharedPage | None:
-            return await self._drawn(scope, viewer, language)
+            async with self._turns:
+                return await self._drawn(scope, viewer, language)
 
+        async def renew(old: SharedPage | None) -> SharedPage | None:
+            if old is not None and old.drawn_in == slice_of(self._hub):
+                try:
+                    async with self._turns:
+                        if await run_in_threadpool(old.is_still):
+                            return old
+                except CoreError:  # the page itself says what is wrong
+                    pass
+            return await make()
+
+        person = viewer.person
         address = (scope["path"], scope["query_string"], Headers(scope=scope).get("host"))
-        key = (*address, person.unit_id, person.role, language)
-        page = await self._pages.get(key, make, version=version, ask=self._ask)
-        return page.answer_for(viewer, packed=_is_packed(scope)) if page else None
+        where = (person.unit_id, person.unit.name if person.unit else "")
+        key = (*address, *where, person.role, language)
+        return await self._pages.get(key, make, version=version, ask=self._ask, renew=renew)
 
     async def _drawn(self, scope: Scope, viewer: Viewer, language: str) -> SharedPage | None:
         """What the page draws for anybody like this person; none when it refuses."""
+        drawn_in = slice_of(self._hub)
         cookie = f"{LANGUAGE_COOKIE}={language}".encode()  # all that may make a difference
         state: dict[str, Any] = {**scope.get("state", {}), "viewer": for_anybody(viewer)}
         headers = [(b"host", Headers(scope=scope).get("host", "").encode()), (b"cookie", cookie)]
@@ -150,7 +197,8 @@ class KeptAnswers:
             return None
         made_anew = (b"content-length", b"content-encoding")
         kept = tuple(one for one in collected.start["headers"] if one[0].lower() not in made_anew)
-        return SharedPage(Sheet.of(collected.text), kept, state["fill"])
+        sheet = Sheet.of(collected.text)
+        return SharedPage(sheet, kept, state["fill"], state["is_still"], drawn_in)
 
 
 class _Collected:

@@ -24,7 +24,12 @@ def version_of(hub: Hub) -> object:
 
     Whoever keeps something asks first and reads then: what is read is never older than that.
     """
-    return hub.database.version(), int(hub.clock.now().timestamp()) // SLICE_S
+    return hub.database.version(), slice_of(hub)
+
+
+def slice_of(hub: Hub) -> int:
+    """Which slice of time this is: what follows from the clock alone counts within one."""
+    return int(hub.clock.now().timestamp()) // SLICE_S
 
 
 @dataclass
@@ -50,18 +55,24 @@ class Looks:
         self._kept: dict[Hashable, _Kept] = {}
         self._guard = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+    def get(
+        self, key: Hashable, make: Callable[[], T], *, renew: Callable[[T], T] | None = None
+    ) -> T:
         """
         The look of that name; ``make`` reads in a session of its own.
 
         Whatever ``make`` raises goes to the one who asked, and nothing is kept.
+
+        Args:
+            renew: makes it instead where there is an older one, and gives that one back if it
+                would be the same again.
         """
         asked = next(self._moments)
         kept = self._place(key)
         with kept.lock:
             if not (kept.began > asked or kept.version == version_of(self._hub)):
                 began, version = next(self._moments), version_of(self._hub)
-                look = make()
+                look = renew(cast(T, kept.look)) if renew and kept.began >= 0 else make()
                 kept.began, kept.version, kept.look = began, version, look
             return cast(T, kept.look)
 
@@ -98,6 +109,7 @@ class Together:
         *,
         version: object = None,
         ask: Callable[[], Awaitable[object]] | None = None,
+        renew: Callable[[T], Awaitable[T]] | None = None,
     ) -> T:
         """
         What was made under that name since the question came, or before it at the same version.
@@ -105,6 +117,7 @@ class Together:
         Args:
             version: asked when the question came; None: not known.
             ask: tells the version before something is made.
+            renew: makes it instead where there is an older one, and may give that one back.
         """
         asked = next(self._moments)
         if len(self._shared) >= _MOST_KEPT:
@@ -114,7 +127,8 @@ class Together:
             is_same = version is not None and shared.version == version
             if not (shared.began > asked or is_same):
                 began, told = next(self._moments), await ask() if ask else None
-                made = await make()
+                again = renew if shared.began >= 0 else None
+                made = await (again(cast(T, shared.made)) if again else make())
                 shared.began, shared.version, shared.made = began, told, made
             return cast(T, shared.made)
 

@@ -9,7 +9,9 @@ from enum import StrEnum
 
 from api.i18n import Translator, mark
 from audio.findings import SENTENCES, Finding
-from scheduler.store.models import Airing, Attempt, Delivery, Objection
+from scheduler.logrows import AnyAiring, DayRow
+from scheduler.standing import NextDay
+from scheduler.store.models import Attempt, Delivery, Objection
 from scheduler.store.states import (
     OPEN_AIRINGS,
     AiringState,
@@ -86,7 +88,7 @@ def word_of(state: StrEnum) -> Word:
 AWAITED = Word(mark("waiting for word"), "question", "wait")
 
 
-def airing_word(airing: Airing, now: datetime) -> Word:
+def airing_word(airing: AnyAiring | DayRow, now: datetime) -> Word:
     """How an airing is shown, before its time and after it."""
     is_over = airing.planned_at + timedelta(milliseconds=airing.ms) <= now
     return AWAITED if is_over and airing.state in OPEN_AIRINGS else word_of(airing.state)
@@ -285,7 +287,7 @@ DELIVERY_REASONS: Mapping[str, str] = {
 }
 
 
-def delivery_error(tr: Translator, delivery: Delivery) -> str:
+def delivery_error(tr: Translator, delivery: Delivery | NextDay) -> str:
     """Why a delivery waits or ended, with what to do next."""
     code = delivery.error_code or ""
     if code in DELIVERY_REASONS:

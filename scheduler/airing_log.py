@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
+    Date,
     Select,
     and_,
+    bindparam,
     false,
     func,
     literal,
@@ -226,13 +228,23 @@ def is_contested(first: date, last: date) -> ColumnElement[bool]:
     return tuple_(Airing.station_id, Airing.planned_at).in_(place)
 
 
+def words_between(first: date, last: date) -> dict[str, date | datetime]:
+    """What ``WORDS`` is asked with."""
+    since, until = _instants_of(first, last)
+    return {"first": first, "last": last, "since": since, "until": until}
+
+
 def standing_words(first: date, last: date) -> Select[Objection]:
     """
     The words that stand against the player's log; of each airing the last one counts.
 
     Begun from the words, of which there is one in many thousands of airings.
     """
-    said = Objection.planned_at.between(*_instants_of(first, last))
+    return _standing_words(first, last, *_instants_of(first, last))
+
+
+def _standing_words(first: Any, last: Any, since: Any, until: Any) -> Select[Objection]:
+    said = Objection.planned_at.between(since, until)
     lasts = select(func.max(Objection.id)).where(said)
     lasts = lasts.group_by(Objection.station_id, Objection.planned_at)
     proved = aliased(Airing)
@@ -344,3 +356,10 @@ def _key(cursor: Cursor) -> Any:
     # In UTC: inside a tuple the instant goes to SQLite as it is, and is compared as a text.
     on, planned_at, station_id = cursor
     return tuple_(on, planned_at.astimezone(UTC), station_id)
+
+
+# ``standing_words``, prepared once.
+WORDS = _standing_words(
+    bindparam("first", type_=Date), bindparam("last", type_=Date),
+    bindparam("since"), bindparam("until"),
+)  # fmt: skip

@@ -14,7 +14,7 @@ from scheduler import people
 from scheduler.airing_log import LogFilter, at_instants_of, below, narrowing
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hub import Hub
-from scheduler.logrows import AnyAiring, LogRow, read_rows, select_rows
+from scheduler.logrows import AnyAiring, DayRow, LogRow, read_rows, select_rows
 from scheduler.store import ledger
 from scheduler.store.among import among
 from scheduler.store.models import Airing, Objection, Person, Station, StationUnit
@@ -50,7 +50,7 @@ def day_schedule(
     return read_rows(session, below(statement, unit_ids, on))
 
 
-def is_confirmable(airing: AnyAiring, now: datetime) -> bool:
+def is_confirmable(airing: AnyAiring | DayRow, now: datetime) -> bool:
     """Whether a person's word still helps: it is over, and nothing has told how it went."""
     is_over = airing.planned_at + timedelta(milliseconds=airing.ms) <= now
     return is_over and airing.state in _UNTOLD

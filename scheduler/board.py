@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scheduler.store.models import Airing, Delivery, Forecast, Station, StationUnit, Unit
 from scheduler.store.states import CURRENT_DELIVERIES, OPEN_AIRINGS, DeliveryState
-from scheduler.units import valid_on
+from scheduler.units import serving_param, valid_on
 
 # Somebody should set it; beyond 300 s the times in its log are not trusted either.
 _CLOCK_WRONG_S = 30
@@ -90,19 +90,18 @@ def is_still_true(forecast: Forecast | None, delivery: Delivery | Row[Any] | Non
     """A forecast is made every few minutes; a day that has come there meanwhile needs none."""
     if forecast is None or delivery is None:
         return False
-    is_there = delivery.state in (DeliveryState.DELIVERED, DeliveryState.VERIFIED)
-    return not (is_there and delivery.for_date >= forecast.for_date)
+    return not is_there(delivery.state, delivery.for_date, forecast.for_date)
+
+
+def is_there(state: DeliveryState, for_date: date, awaited: date) -> bool:
+    """Whether the station has its day, and it is the awaited one or a later one."""
+    return state in (DeliveryState.DELIVERED, DeliveryState.VERIFIED) and for_date >= awaited
 
 
 def late_stations(session: Session, unit_ids: Collection[int] | None, on: date) -> int:
     """How many stations of these units will not have their next day in time."""
-    late = or_(Forecast.ready_at.is_(None), Forecast.ready_at > Forecast.needed_at)
-    rows = session.scalars(select(Forecast).where(late)).all()
-    units = _units(session, on, [row.station_id for row in rows]) if rows else {}
-    return sum(
-        unit_ids is None or (row.station_id in units and units[row.station_id].id in unit_ids)
-        for row in rows
-    )
+    asked = {"on": on, "unit_ids": sorted(unit_ids)} if unit_ids is not None else {}
+    return session.scalar(_LATE if unit_ids is None else _LATE_INSIDE, asked) or 0
 
 
 def problem_of(station: Station | Row[Any], unit: object | None) -> str | None:
@@ -161,3 +160,9 @@ def _next_airings(
         )
     )
     return {airing.station_id: airing for airing in rows}
+
+
+_forecast: Any = Forecast.__table__
+IS_LATE = or_(_forecast.c.ready_at.is_(None), _forecast.c.ready_at > _forecast.c.needed_at)
+_LATE = select(func.count()).select_from(_forecast).where(IS_LATE)  # prepared once
+_LATE_INSIDE = _LATE.where(_forecast.c.station_id.in_(serving_param()))

@@ -69,12 +69,54 @@ class LogRow(NamedTuple):
     objection: Objection | None
 
 
+class DayRow(NamedTuple):
+    """An airing as the page of its day shows it; the fields have the names of ``Airing``."""
+
+    station_id: int
+    planned_at: datetime
+    slot_id: int
+    programme_id: int
+    programme_class: str
+    ms: int
+    state: AiringState
+    grade: Grade
+    started_at: datetime | None
+    played_ms: int | None
+    reason: str | None
+    station: StationName
+    slot: SlotName
+    programme: ProgrammeName
+
+
 AnyAiring = Airing | LogRow
 Name = TypeVar("Name", StationName, SlotName, ProgrammeName)
 
 _airings: Any = Airing.__table__
+_stations: Any = Station.__table__
+_slots: Any = Slot.__table__
+_programmes: Any = Programme.__table__
 _NAMES = ("station", "slot", "programme", "objection")
 _ROWS = select(*(_airings.c[name] for name in LogRow._fields if name not in _NAMES))
+
+
+def _columns(kind: type[Any], model: type[Base]) -> list[Any]:
+    columns: Any = model.__table__.c
+    return [columns[name] for name in kind._fields if name not in _NAMES]
+
+
+_OWN = len(_columns(DayRow, Airing))
+_TO_SLOT = _OWN + len(StationName._fields)
+_TO_NAME = _TO_SLOT + len(SlotName._fields)
+_DAY_ROWS = (
+    select(
+        *_columns(DayRow, Airing), *_columns(StationName, Station), *_columns(SlotName, Slot),
+        *_columns(ProgrammeName, Programme),
+    )
+    .select_from(_airings)
+    .join(_stations, _stations.c.id == _airings.c.station_id)
+    .join(_slots, _slots.c.id == _airings.c.slot_id)
+    .join(_programmes, _programmes.c.id == _airings.c.programme_id)
+)  # fmt: skip
 
 
 def _named(kind: type[Name], model: type[Base]) -> Select[*tuple[Any, ...]]:
@@ -127,6 +169,21 @@ def read_rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[Log
         )
         for row in found
     ]  # fmt: skip
+
+
+def select_day_rows() -> Select[*tuple[Any, ...]]:
+    """A day's rows joined to their names, for ``day_row``: they are few."""
+    return _DAY_ROWS
+
+
+def day_row(row: Sequence[Any]) -> DayRow:
+    """One row of ``select_day_rows``."""
+    return DayRow._make(
+        (
+            *row[:_OWN], StationName._make(row[_OWN:_TO_SLOT]),
+            SlotName._make(row[_TO_SLOT:_TO_NAME]), ProgrammeName._make(row[_TO_NAME:]),
+        )
+    )  # fmt: skip
 
 
 def _names(session: Session, kind: type[Name], ids: Collection[int]) -> dict[int, Name]:

@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler import people
@@ -66,6 +67,8 @@ def collisions(
     session: Session, on: date, zone: ZoneInfo, unit_ids: Collection[int] | None = None
 ) -> list[Collision]:
     """What collides on a day in these units (``None``: all), by the name of the unit."""
+    if (session.scalar(_PRIORITY_LINES) or 0) < 2:
+        return []
     found = _collisions(session, list_slots(session, programme_class="priority"), on, zone)
     mine = [one for one in found if unit_ids is None or one.unit.id in unit_ids]
     return sorted(mine, key=lambda one: (one.unit.name, one.unit.code, one.starts[0]))
@@ -211,3 +214,11 @@ def _orders(session: Session, on: date) -> dict[int, AirOrder]:
         select(AirOrder).where(AirOrder.on == on).options(joinedload(AirOrder.person))
     )
     return {row.unit_id: row for row in rows}
+
+
+_slot: Any = Slot.__table__
+_PRIORITY_LINES = (  # prepared once: most have none, and every look at today asks
+    select(func.count())
+    .select_from(_slot)
+    .where(_slot.c.removed_at.is_(None), _slot.c.programme_class == "priority")
+)

@@ -1,25 +1,46 @@
 """How the stations of a part of the map stand tonight: counted, and those named that fail.
 
 The board reads every row of every station; a nation has 10,600. Here only columns are read, and
-only of those that may be in trouble.
+only of those that may be in trouble; by statements that are prepared once, for every commit asks
+them again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, case, func, or_, select
+from sqlalchemy import Date, and_, bindparam, case, func, or_, select, union
 from sqlalchemy.orm import Session
 
-from scheduler.board import is_still_true, problem_of
-from scheduler.store.db import in_batches
+from scheduler.board import IS_LATE, is_there, problem_of
+from scheduler.store.among import among_param
+from scheduler.store.db import one_of
 from scheduler.store.models import Airing, Delivery, Forecast, Station, StationUnit, Unit
 from scheduler.store.states import OPEN_AIRINGS, OPEN_DELIVERIES, DeliveryState
-from scheduler.units import valid_on
+from scheduler.units import serving_param
+
+_FEW = 20  # stations: every one's next day is read, instead of looking for those in trouble
+
+
+class NextDay(NamedTuple):
+    """A station's earliest day that is not over, in its newest version."""
+
+    state: DeliveryState
+    error_code: str | None
+    error_fields: dict[str, Any] | None
+    for_date: date
+    late_for: date | None  # a forecast says that this day will be late
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether it failed, met an error, or will be late."""
+        if self.state is DeliveryState.FAILED or self.error_code is not None:
+            return True
+        return self.late_for is not None and not is_there(self.state, self.for_date, self.late_for)
 
 
 @dataclass(frozen=True)
@@ -27,9 +48,13 @@ class Failing:
     """A station for which somebody should act."""
 
     station_id: int
+    code: str
     name: str
+    phone: str | None
     unit_id: int | None
     airs_at: datetime | None  # what comes next there
+    delivery: NextDay | None
+    problem: str | None  # an English sentence of the catalogue
 
 
 @dataclass(frozen=True)
@@ -58,147 +83,195 @@ def standing_of(
     session: Session, now: datetime, *, on: date, unit_ids: Collection[int] | None = None
 ) -> Standing:
     """How the active stations of these units stand (``None``: all); ``on`` is the local date."""
-    stations = {row.id: row for row in session.execute(_active(on, unit_ids))}
-    wrong = {i for i, row in stations.items() if problem_of(row, row.unit_id) is not None}
-    wrong |= _undelivered(session, now) & stations.keys()
-    airs_at = _next_airings(session, now, wrong)
+    inside = {"on": on} if unit_ids is None else {"on": on, "unit_ids": sorted(unit_ids)}
+    rows: Sequence[Any] = session.execute(
+        _ACTIVE if unit_ids is None else _ACTIVE_INSIDE, inside
+    ).all()
+    units = {row.id: row.unit_id for row in rows}
+    problems = {row.id: said for row in rows if (said := problem_of(row, row.unit_id)) is not None}
+    are_few = len(units) <= _FEW
+    suspects = units.keys() if are_few else units.keys() & _suspects(session, now)
+    days = _next_days(session, now, on, suspects | problems.keys())
+    wrong = problems.keys() | {i for i, day in days.items() if day.is_in_trouble}
+    airs_at = _next_airings(session, now, units if are_few else wrong)
+    names = _names(session, wrong)
+    at = min(airs_at.values(), default=None) if are_few else _next_of_many(session, now, inside)
     return Standing(
-        by_unit=Counter(row.unit_id for row in stations.values()),
+        by_unit=Counter(units.values()),
         failing=tuple(
-            Failing(i, stations[i].name, stations[i].unit_id, airs_at.get(i)) for i in sorted(wrong)
+            Failing(i, *names[i], units[i], airs_at.get(i), days.get(i), problems.get(i))
+            for i in sorted(wrong)
         ),
-        soon=_soon(session, now, on, unit_ids),
+        soon=_soon(session, at, inside) if at else None,
     )
 
 
-def _active(on: date, unit_ids: Collection[int] | None) -> Select[Any]:
-    serving = (
-        select(StationUnit.station_id, Unit.id.label("unit_id"))
-        .join(Unit, Unit.id == StationUnit.unit_id)
-        .where(*valid_on(StationUnit, on), *valid_on(Unit, on))
-        .subquery()
+def count_stations(session: Session) -> int:
+    """How many stations there are, closed ones too."""
+    return session.scalar(_COUNT) or 0
+
+
+def _suspects(session: Session, now: datetime) -> set[int]:
+    """Stations of which one coming day failed, met an error, or will be late."""
+    return set(session.scalars(_SUSPECTS, {"now": now}))
+
+
+def _next_days(
+    session: Session, now: datetime, on: date, station_ids: Collection[int]
+) -> dict[int, NextDay]:
+    if not station_ids:
+        return {}
+    # What still helps is never older; and the days of a year stay unread.
+    since = on - timedelta(days=2)
+    asked = {"now": now, "since": since, "station_ids": sorted(station_ids)}
+    return {one: NextDay(*rest) for one, *rest in session.execute(_NEXT_DAYS, asked)}
+
+
+def _next_airings(
+    session: Session, now: datetime, station_ids: Collection[int]
+) -> dict[int, datetime]:
+    if not station_ids:
+        return {}
+    asked = {"now": now, "station_ids": sorted(station_ids)}
+    return {row[0]: row[1] for row in session.execute(_NEXT_AIRINGS, asked)}
+
+
+def _names(
+    session: Session, station_ids: Collection[int]
+) -> dict[int, tuple[str, str, str | None]]:
+    if not station_ids:
+        return {}
+    asked = {"station_ids": sorted(station_ids)}
+    return {row[0]: (row[1], row[2], row[3]) for row in session.execute(_NAMES, asked)}
+
+
+def _next_of_many(session: Session, now: datetime, inside: Mapping[str, object]) -> datetime | None:
+    statement = _FIRSTS_INSIDE if "unit_ids" in inside else _FIRSTS
+    firsts = session.execute(statement, {**inside, "now": now}).one()
+    return min((one for one in firsts if one is not None), default=None)
+
+
+def _soon(session: Session, at: datetime, inside: Mapping[str, object]) -> Soon:
+    statement = _DUE_INSIDE if "unit_ids" in inside else _DUE
+    stations, verified = session.execute(statement, {**inside, "at": at}).one()
+    return Soon(at, stations, verified)
+
+
+# ── Statements ─────────────────────────────────────────────────────────────────────────────────
+
+_station: Any = Station.__table__
+_serving: Any = StationUnit.__table__
+_unit: Any = Unit.__table__
+_delivery: Any = Delivery.__table__
+_airing: Any = Airing.__table__
+_forecast: Any = Forecast.__table__
+_ON: Any = bindparam("on", type_=Date)
+_NOW: Any = bindparam("now")
+
+
+def _valid(table: Any) -> tuple[Any, ...]:
+    return table.c.valid_from <= _ON, or_(table.c.valid_to.is_(None), table.c.valid_to > _ON)
+
+
+def _among(column: Any) -> Any:
+    return among_param(column, "station_ids", are_few=True)
+
+
+_SERVES = (
+    select(_serving.c.station_id, _unit.c.id.label("unit_id"))
+    .join(_unit, _unit.c.id == _serving.c.unit_id)
+    .where(*_valid(_serving), *_valid(_unit))
+)
+_serves = _SERVES.subquery()
+_serves_inside = _SERVES.where(among_param(_serving.c.unit_id, "unit_ids", are_few=True)).subquery()
+_LOOKED_AT = (_station.c.id, _station.c.kind, _station.c.host_key, _station.c.clock_skew_s)
+_ACTIVE = (
+    select(*_LOOKED_AT, _serves.c.unit_id)
+    .outerjoin(_serves, _serves.c.station_id == _station.c.id)
+    .where(_station.c.active)
+    .order_by(_station.c.id, _serves.c.unit_id)
+)
+_ACTIVE_INSIDE = (
+    select(*_LOOKED_AT, _serves_inside.c.unit_id)
+    .join(_serves_inside, _serves_inside.c.station_id == _station.c.id)
+    .where(_station.c.active)
+    .order_by(_station.c.id, _serves_inside.c.unit_id)
+)
+_COUNT = select(func.count()).select_from(_station)
+_NAMES = select(_station.c.id, _station.c.code, _station.c.name, _station.c.phone).where(
+    _among(_station.c.id)
+)
+_SUSPECTS = union(
+    select(_forecast.c.station_id).where(IS_LATE),
+    select(_delivery.c.station_id).where(
+        one_of(_delivery.c.state, (DeliveryState.FAILED, *OPEN_DELIVERIES)),
+        _delivery.c.last_air_at > _NOW,
+        or_(_delivery.c.state == DeliveryState.FAILED, _delivery.c.error_code.is_not(None)),
+    ),
+)
+# The earliest day comes last, and of a day its newest version: it is the one that is remembered.
+_NEXT_DAYS = (
+    select(
+        _delivery.c.station_id, _delivery.c.state, _delivery.c.error_code,
+        _delivery.c.error_fields, _delivery.c.for_date, _forecast.c.for_date,
     )
-    statement = (
-        select(
-            Station.id, Station.name, Station.kind, Station.host_key, Station.clock_skew_s,
-            serving.c.unit_id,
-        )
-        .outerjoin(serving, serving.c.station_id == Station.id)
-        .where(Station.active)
-    )  # fmt: skip
-    return statement if unit_ids is None else statement.where(serving.c.unit_id.in_(unit_ids))
-
-
-# ── Whose next day does not get there ──────────────────────────────────────────────────────────
-
-
-def _undelivered(session: Session, now: datetime) -> set[int]:
-    """Stations whose next day failed, met an error, or will be late."""
-    late = {
-        row.station_id: row
-        for row in session.scalars(
-            select(Forecast).where(
-                or_(Forecast.ready_at.is_(None), Forecast.ready_at > Forecast.needed_at)
-            )
-        )
-    }
-    suspects = late.keys() | set(
-        session.scalars(
-            select(Delivery.station_id).where(
-                Delivery.state.in_((DeliveryState.FAILED, *OPEN_DELIVERIES)),
-                Delivery.last_air_at > now,
-                or_(Delivery.state == DeliveryState.FAILED, Delivery.error_code.is_not(None)),
-            )
-        )
+    .outerjoin(_forecast, and_(_forecast.c.station_id == _delivery.c.station_id, IS_LATE))
+    .where(
+        _among(_delivery.c.station_id),
+        _delivery.c.for_date >= bindparam("since", type_=Date),
+        _delivery.c.state != DeliveryState.SUPERSEDED,
+        _delivery.c.last_air_at > _NOW,
     )
-    return {
-        station_id
-        for station_id, delivery in _next_days(session, now, suspects).items()
-        if _is_in_trouble(delivery) or is_still_true(late.get(station_id), delivery)
-    }
+    .order_by(_delivery.c.for_date.desc(), _delivery.c.seq)
+)  # fmt: skip
+_NEXT_AIRINGS = (
+    select(_airing.c.station_id, func.min(_airing.c.planned_at))
+    .where(
+        _among(_airing.c.station_id),
+        _airing.c.planned_at > _NOW,
+        one_of(_airing.c.state, OPEN_AIRINGS),
+    )
+    .group_by(_airing.c.station_id)
+)
 
 
-def _is_in_trouble(delivery: Row[Any]) -> bool:
-    return delivery.state is DeliveryState.FAILED or delivery.error_code is not None
+def _inside(statement: Any) -> Any:
+    return statement.where(_airing.c.station_id.in_(serving_param()))
 
 
-def _next_days(session: Session, now: datetime, station_ids: set[int]) -> dict[int, Row[Any]]:
-    """For each station the earliest day that is not over, in its newest version."""
-    found: dict[int, Row[Any]] = {}
-    for batch in in_batches(sorted(station_ids)):
-        rows = session.execute(
-            select(Delivery.station_id, Delivery.state, Delivery.error_code, Delivery.for_date)
-            .where(
-                Delivery.station_id.in_(batch),
-                Delivery.state != DeliveryState.SUPERSEDED,
-                Delivery.last_air_at > now,
-            )
-            .order_by(Delivery.for_date.desc(), Delivery.seq)
-        )
-        found.update({row.station_id: row for row in rows})
-    return found
+def _of_active(*columns: Any) -> Any:
+    return (
+        select(*columns)
+        .select_from(_airing)
+        .join(_station, _station.c.id == _airing.c.station_id)
+        .where(_station.c.active)
+    )
 
 
-# ── What airs next ─────────────────────────────────────────────────────────────────────────────
-
-
-def _next_airings(session: Session, now: datetime, station_ids: set[int]) -> dict[int, datetime]:
-    found: dict[int, datetime] = {}
-    for batch in in_batches(sorted(station_ids)):
-        rows = session.execute(
-            select(Airing.station_id, func.min(Airing.planned_at).label("at"))
-            .where(
-                Airing.station_id.in_(batch),
-                Airing.planned_at > now,
-                Airing.state.in_(OPEN_AIRINGS),
-            )
-            .group_by(Airing.station_id)
-        )
-        found.update({row.station_id: row.at for row in rows})
-    return found
-
-
-def _soon(
-    session: Session, now: datetime, on: date, unit_ids: Collection[int] | None
-) -> Soon | None:
+def _firsts(inside: bool) -> Any:
     # One state at a time: each is walked in the order of its index and left at the first row.
-    firsts = [
-        session.scalar(
-            _inside(select(Airing.planned_at), on, unit_ids)
-            .where(Airing.state == state, Airing.planned_at > now)
-            .order_by(Airing.planned_at)
-            .limit(1)
+    firsts = []
+    for state in OPEN_AIRINGS:
+        first = _of_active(_airing.c.planned_at).where(
+            _airing.c.state == state, _airing.c.planned_at > _NOW
         )
-        for state in OPEN_AIRINGS
-    ]
-    at = min((one for one in firsts if one is not None), default=None)
-    if at is None:
-        return None
-    is_there = (
-        select(Delivery.id)
-        .where(
-            Delivery.station_id == Airing.station_id,
-            Delivery.for_date == Airing.broadcast_date,
-            Delivery.state == DeliveryState.VERIFIED,
-        )
-        .exists()
-    )
-    verified = case((is_there, Airing.station_id))
-    counts = select(func.count(Airing.station_id.distinct()), func.count(verified.distinct()))
-    due = _inside(counts, on, unit_ids).where(
-        Airing.planned_at == at, Airing.state.in_(OPEN_AIRINGS)
-    )
-    return Soon(at, *session.execute(due).one())
+        first = _inside(first) if inside else first
+        firsts.append(first.order_by(_airing.c.planned_at).limit(1).scalar_subquery())
+    return select(*firsts)
 
 
-def _inside(
-    statement: Select[*tuple[Any, ...]], on: date, unit_ids: Collection[int] | None
-) -> Select[*tuple[Any, ...]]:
-    """Only airings of active stations of these units."""
-    statement = statement.join(Station, Station.id == Airing.station_id).where(Station.active)
-    if unit_ids is None:
-        return statement
-    serving = select(StationUnit.station_id).where(
-        StationUnit.unit_id.in_(unit_ids), *valid_on(StationUnit, on)
+_FIRSTS, _FIRSTS_INSIDE = _firsts(False), _firsts(True)
+_is_verified = (
+    select(_delivery.c.id)
+    .where(
+        _delivery.c.station_id == _airing.c.station_id,
+        _delivery.c.for_date == _airing.c.broadcast_date,
+        _delivery.c.state == DeliveryState.VERIFIED,
     )
-    return statement.where(Airing.station_id.in_(serving))
+    .exists()
+)
+_DUE = _of_active(
+    func.count(_airing.c.station_id.distinct()),
+    func.count(case((_is_verified, _airing.c.station_id)).distinct()),
+).where(_airing.c.planned_at == bindparam("at"), one_of(_airing.c.state, OPEN_AIRINGS))
+_DUE_INSIDE = _inside(_DUE)

@@ -6,16 +6,29 @@ A nation's day has 60,000 airings; what a person reads are some tens of lines of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import (
+    Date,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.orm import Session
 
-from scheduler.airing_log import below, serving, standing_words
+from scheduler.airing_log import WORDS, words_between
 from scheduler.airings import OBJECTORS
+from scheduler.logrows import DayRow, day_row, select_day_rows
+from scheduler.store.db import one_of
 from scheduler.store.models import (
     Airing,
     Delivery,
@@ -23,9 +36,9 @@ from scheduler.store.models import (
     Objection,
     PartialUpload,
     Programme,
-    Station,
 )
 from scheduler.store.states import OPEN_AIRINGS, AiringState, ProgrammeState
+from scheduler.units import serving_param
 
 SHOWN_AT_ONCE = 4  # few stations are shown one by one, many behind one line that counts them
 MOST_NAMED = 60  # airings of a day that went wrong and are named; the log has them all
@@ -35,6 +48,10 @@ _RETURNED_SINCE = timedelta(days=14)
 CONTESTED_DAYS = 7  # as many as the log shows at first; older words are in the log alone
 _APPROVERS, _CONFIRMERS = ("approver", "administrator"), ("district", "commune")
 _TOLD_WITHIN = timedelta(hours=1)  # logs are fetched every ten minutes
+_FEW_UNITS = 5  # their day may be so short that it is read instead of counted
+
+_Counts = dict[tuple[datetime, int], dict[AiringState, int]]
+_Statement = Callable[[bool], Select[Any]]
 
 
 @dataclass(frozen=True)
@@ -42,9 +59,9 @@ class Moment:
     """One slot at one time: how many stations stand where, and the airings that are named."""
 
     planned_at: datetime
-    first: Airing
+    first: DayRow
     counts: tuple[tuple[AiringState, int], ...]
-    airings: tuple[Airing, ...]
+    airings: tuple[DayRow, ...]
 
     @property
     def total(self) -> int:
@@ -88,6 +105,15 @@ class Waits:
     to_confirm: int
     contested: Mapping[int, int]  # by whose word it is, who need not answer it
 
+    def for_role(self, role: str, to_confirm: int, contested: Mapping[int, int]) -> Waits:
+        """What waits for people of that role: of what was brought, and of these airings."""
+        return replace(
+            self,
+            to_approve=self.to_approve if role in _APPROVERS else {},
+            to_confirm=to_confirm if role in _CONFIRMERS else 0,
+            contested=contested if role in OBJECTORS else {},
+        )
+
     def of(self, person_id: int) -> Waiting:
         return Waiting(
             to_approve=sum(self.to_approve.values()) - self.to_approve.get(person_id, 0),
@@ -113,24 +139,26 @@ def moments_of_day(
     Named are the stations of short moments, what did not simply air, of the slot ``opened`` every
     station, and with ``now`` what is over for an hour and nobody has told of.
     """
-    counts: dict[tuple[datetime, int], dict[AiringState, int]] = defaultdict(dict)
-    firsts: dict[tuple[datetime, int], int] = {}
-    grouped = (
-        select(
-            Airing.planned_at, Airing.slot_id, Airing.state,
-            func.count(), func.min(Airing.station_id),
-        )
-        .where(Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED)
-        .group_by(Airing.planned_at, Airing.slot_id, Airing.state)
-    )  # fmt: skip
-    for planned_at, slot_id, state, number, station_id in session.execute(
-        below(grouped, unit_ids, on)
-    ):
-        key = (planned_at, slot_id)
-        counts[key][state] = number
-        firsts[key] = min(station_id, firsts.get(key, station_id))
+    asked = _Asked(session, on, unit_ids)
     told_by = now - _TOLD_WITHIN if now else None
-    named = _named(session, on, unit_ids, counts, firsts, opened, most_named, told_by)
+    counts: _Counts = defaultdict(dict)
+    rows: list[DayRow] | None = None
+    if unit_ids is not None and len(unit_ids) <= _FEW_UNITS:
+        rows = asked.rows(_FIRST_OF, most=most_named + 1)
+    if rows is not None and len(rows) <= most_named:
+        for one in rows:
+            of = counts[one.planned_at, one.slot_id]
+            of[one.state] = of.get(one.state, 0) + 1
+    else:
+        firsts: dict[tuple[datetime, int], int] = {}
+        for row in asked.found(_COUNTS):
+            key = (row.planned_at, row.slot_id)
+            counts[key][row.state] = row.number
+            firsts[key] = min(row.first, firsts.get(key, row.first))
+        rows = _named(asked, counts, firsts, opened, most_named, told_by)
+    named: dict[tuple[datetime, int], list[DayRow]] = defaultdict(list)
+    for one in rows:
+        named[one.planned_at, one.slot_id].append(one)
     return [
         Moment(
             planned_at=key[0],
@@ -143,52 +171,52 @@ def moments_of_day(
     ]
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Who asks about which day of which units (``None``: all)."""
+
+    session: Session
+    on: date
+    unit_ids: Collection[int] | None
+
+    def found(self, statement: _Statement, **more: object) -> Sequence[Row[Any]]:
+        asked = {"on": self.on, **more}
+        if self.unit_ids is None:
+            return self.session.execute(statement(False), asked).all()
+        return self.session.execute(
+            statement(True), {**asked, "unit_ids": sorted(self.unit_ids)}
+        ).all()
+
+    def rows(self, statement: _Statement, **more: object) -> list[DayRow]:
+        return [day_row(one) for one in self.found(statement, **more)]
+
+
 def _named(
-    session: Session,
-    on: date,
-    unit_ids: Collection[int] | None,
-    counts: dict[tuple[datetime, int], dict[AiringState, int]],
+    asked: _Asked,
+    counts: _Counts,
     firsts: dict[tuple[datetime, int], int],
     opened: int | None,
     most_named: int,
     told_by: datetime | None,
-) -> dict[tuple[datetime, int], list[Airing]]:
-    """The rows behind the counts that are looked at; of every moment at least one."""
-    base = (
-        select(Airing)
-        .options(joinedload(Airing.station), joinedload(Airing.programme), joinedload(Airing.slot))
-        .where(Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED)
-    )
-    base = below(base, unit_ids, on).order_by(Airing.planned_at, Airing.station_id)
-    short = [key for key, of in counts.items() if sum(of.values()) <= SHOWN_AT_ONCE]
-    firsts_of_many = [
-        (planned_at, station_id)
-        for (planned_at, slot_id), station_id in firsts.items()
-        if (planned_at, slot_id) not in short
-    ]
-    looks: list[Select[Any]] = [base.where(Airing.state.not_in(CALM)).limit(most_named)]
+) -> list[DayRow]:
+    """The rows behind the counts that are looked at, by time; of every moment at least one."""
+    short = {key for key, of in counts.items() if sum(of.values()) <= SHOWN_AT_ONCE}
+    found = asked.rows(_ODD, most=most_named)
     if short:
-        looks.append(base.where(tuple_(Airing.planned_at, Airing.slot_id).in_(short)))
-    if firsts_of_many:
-        first = tuple_(Airing.planned_at, Airing.station_id)
-        looks.append(base.where(first.in_(firsts_of_many)))
+        found += asked.rows(_OF_MOMENTS, moments=sorted(short))
+    of_many = [(key[0], firsts[key]) for key in sorted(counts.keys() - short)]
+    if of_many:
+        found += asked.rows(_THESE, airings=of_many)
     if told_by is not None:
-        untold = base.where(Airing.state.in_(OPEN_AIRINGS), Airing.planned_at <= told_by)
-        looks.append(untold.limit(most_named))
+        found += asked.rows(_UNTOLD, told_by=told_by, most=most_named)
     if opened is not None:
-        looks.append(base.where(Airing.slot_id == opened).limit(MOST_OPENED))
-    rows: dict[tuple[datetime, int], Airing] = {}
-    for look in looks:
-        for one in session.scalars(look):
-            rows[one.planned_at, one.station_id] = one
-    found: dict[tuple[datetime, int], list[Airing]] = defaultdict(list)
-    for one in rows.values():
-        found[one.planned_at, one.slot_id].append(one)
-    return found
+        found += asked.rows(_OPENED, opened=opened, most=MOST_OPENED)
+    once = {(one.planned_at, one.station_id): one for one in found}
+    return [once[key] for key in sorted(once)]
 
 
 def _is_shown(
-    airing: Airing,
+    airing: DayRow,
     counts: dict[AiringState, int],
     opened: int | None,
     told_by: datetime | None,
@@ -204,62 +232,44 @@ def waits_of(
     session: Session, role: str, now: datetime, *, on: date, unit_ids: Collection[int] | None
 ) -> Waits:
     """What waits for the people of a role who look at these units."""
-    approves, confirms = role in _APPROVERS, role in _CONFIRMERS
-    return Waits(
-        to_approve=_by_person(session, _ready()) if approves else {},
-        returned=_by_person(session, _rejected(now)),
-        unfinished=_by_person(session, _uploads()),
-        to_confirm=_to_confirm(session, now, on, unit_ids) if confirms else 0,
-        contested=_contested(session, on, unit_ids) if role in OBJECTORS else {},
-    )
+    to_confirm = count_to_confirm(session, now, on=on, unit_ids=unit_ids)
+    contested = contested_of(session, on=on, unit_ids=unit_ids)
+    return brought_of(session, now).for_role(role, to_confirm, contested)
 
 
-def _by_person(session: Session, statement: Select[int, int]) -> dict[int, int]:
-    return {row[0]: row[1] for row in session.execute(statement)}
+def brought_of(session: Session, now: datetime) -> Waits:
+    """What people brought and what became of it, of all of them; and of no airing."""
+    found: dict[str, dict[int, int]] = defaultdict(dict)
+    since = now - _RETURNED_SINCE
+    for kind, person_id, number in session.execute(_BROUGHT, {"since": since}):
+        found[kind][person_id] = number
+    return Waits(found["ready"], found["rejected"], found["upload"], 0, {})
 
 
-def _ready() -> Select[int, int]:
-    return _programmes().where(Programme.state == ProgrammeState.READY)
-
-
-def _rejected(now: datetime) -> Select[int, int]:
-    return _programmes().where(
-        Programme.state == ProgrammeState.REJECTED, Programme.uploaded_at > now - _RETURNED_SINCE
-    )
-
-
-def _programmes() -> Select[int, int]:
-    return select(Programme.uploaded_by, func.count()).group_by(Programme.uploaded_by)
-
-
-def _uploads() -> Select[int, int]:
-    return select(PartialUpload.person_id, func.count()).group_by(PartialUpload.person_id)
-
-
-def _to_confirm(session: Session, now: datetime, on: date, unit_ids: Collection[int] | None) -> int:
+def count_to_confirm(
+    session: Session, now: datetime, *, on: date, unit_ids: Collection[int] | None
+) -> int:
     """Airings of today and yesterday of which only a person can say how they went."""
-    statement = (
-        select(func.count())
-        .select_from(Airing)
-        .join(Station, Station.id == Airing.station_id)
-        .where(
-            Airing.broadcast_date.between(on - timedelta(days=1), on),
-            Airing.planned_at <= now - timedelta(minutes=15),
-            Airing.state.in_((*OPEN_AIRINGS, AiringState.UNKNOWN)),
-        )
-    )
-    return session.scalar(below(statement, unit_ids, on)) or 0
+    before = now - timedelta(minutes=15)
+    day_before = on - timedelta(days=1)
+    # Of what was never told, years of it, only the part of the index that is so young.
+    since = datetime.combine(day_before, time(), UTC) - timedelta(days=2)
+    asked = _Asked(session, on, unit_ids)
+    found = asked.found(_TO_CONFIRM, before=before, since=since, day_before=day_before)
+    return int(found[0][0])
 
 
-def _contested(session: Session, on: date, unit_ids: Collection[int] | None) -> dict[int, int]:
+def contested_of(
+    session: Session, *, on: date, unit_ids: Collection[int] | None
+) -> dict[int, int]:
     """Words of the last days that stand against a log, by whose they are."""
-    words = standing_words(on - timedelta(days=CONTESTED_DAYS - 1), on)
-    if unit_ids is not None:
-        words = words.where(Objection.station_id.in_(serving(unit_ids, on)))
-    return _by_person(
-        session,
-        words.with_only_columns(Objection.said_by, func.count()).group_by(Objection.said_by),
-    )
+    since = on - timedelta(days=CONTESTED_DAYS - 1)
+    asked: dict[str, object] = {"on": on, **words_between(since, on)}
+    if unit_ids is None:
+        rows = session.execute(_CONTESTED, asked)
+    else:
+        rows = session.execute(_CONTESTED_INSIDE, {**asked, "unit_ids": sorted(unit_ids)})
+    return {row[0]: row[1] for row in rows}
 
 
 def pulse(session: Session, on: date) -> Sequence[object]:
@@ -279,3 +289,79 @@ def pulse(session: Session, on: date) -> Sequence[object]:
     for statement in (airings, deliveries, programmes):
         found += sorted(tuple(map(str, row)) for row in session.execute(statement))
     return found
+
+
+# ── Statements ─────────────────────────────────────────────────────────────────────────────────
+# Prepared once, on the bare tables, each for everywhere and for some units: after every commit all
+# who look at their day ask them, and to put one together takes longer than to answer it.
+
+_airing: Any = Airing.__table__
+_programme: Any = Programme.__table__
+_upload: Any = PartialUpload.__table__
+_ON: Any = bindparam("on", type_=Date)
+_MOST: Any = bindparam("most", type_=Integer)
+_DAY = (_airing.c.broadcast_date == _ON, _airing.c.state != AiringState.CANCELLED)
+
+
+def _for_both(statement: Select[Any]) -> _Statement:
+    """The statement by whether it asks for some units only."""
+    inside = statement.where(_airing.c.station_id.in_(serving_param()))
+    return lambda is_inside: inside if is_inside else statement
+
+
+_COUNTS = _for_both(
+    select(
+        _airing.c.planned_at, _airing.c.slot_id, _airing.c.state,
+        func.count().label("number"), func.min(_airing.c.station_id).label("first"),
+    )
+    .where(*_DAY)
+    .group_by(_airing.c.planned_at, _airing.c.slot_id, _airing.c.state)
+)  # fmt: skip
+_ROWS = select_day_rows().where(*_DAY).order_by(_airing.c.planned_at, _airing.c.station_id)
+_FIRST_OF = _for_both(_ROWS.limit(_MOST))
+_ODD = _for_both(_ROWS.where(~one_of(_airing.c.state, CALM)).limit(_MOST))
+_OF_MOMENTS = _for_both(
+    _ROWS.where(
+        tuple_(_airing.c.planned_at, _airing.c.slot_id).in_(bindparam("moments", expanding=True))
+    )
+)
+_THESE = _for_both(
+    _ROWS.where(
+        tuple_(_airing.c.planned_at, _airing.c.station_id).in_(bindparam("airings", expanding=True))
+    )
+)
+_UNTOLD = _for_both(
+    _ROWS.where(
+        one_of(_airing.c.state, OPEN_AIRINGS), _airing.c.planned_at <= bindparam("told_by")
+    ).limit(_MOST)
+)
+_OPENED = _for_both(_ROWS.where(_airing.c.slot_id == bindparam("opened")).limit(_MOST))
+_TO_CONFIRM = _for_both(
+    select(func.count())
+    .select_from(_airing)
+    .where(
+        _airing.c.broadcast_date.between(bindparam("day_before", type_=Date), _ON),
+        _airing.c.planned_at.between(bindparam("since"), bindparam("before")),
+        one_of(_airing.c.state, (*OPEN_AIRINGS, AiringState.UNKNOWN)),
+    )
+)
+
+
+def _programmes(kind: str, state: ProgrammeState) -> Select[Any]:
+    counted = select(literal(kind), _programme.c.uploaded_by, func.count())
+    return counted.where(_programme.c.state == state).group_by(_programme.c.uploaded_by)
+
+
+_BROUGHT = union_all(
+    _programmes("ready", ProgrammeState.READY),
+    _programmes("rejected", ProgrammeState.REJECTED).where(
+        _programme.c.uploaded_at > bindparam("since")
+    ),
+    select(literal("upload"), _upload.c.person_id, func.count()).group_by(_upload.c.person_id),
+)
+_CONTESTED = (
+    WORDS.with_only_columns(Objection.said_by, func.count())
+    .group_by(Objection.said_by)
+    .order_by(None)
+)
+_CONTESTED_INSIDE = _CONTESTED.where(Objection.station_id.in_(serving_param()))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, Date, Integer, Select, String, bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
@@ -121,6 +122,17 @@ def station_units(session: Session, on: date) -> dict[int, int]:
     return {row.station_id: row.unit_id for row in rows}
 
 
+def serving_param() -> Select[int]:
+    """Stations that serve one of the ``unit_ids`` on the day ``on``: for statements made once."""
+    serving: Any = StationUnit.__table__
+    on = bindparam("on", type_=Date)
+    return select(serving.c.station_id).where(
+        among_param(serving.c.unit_id, "unit_ids", are_few=True),
+        serving.c.valid_from <= on,
+        or_(serving.c.valid_to.is_(None), serving.c.valid_to > on),
+    )
+
+
 def _stations_on(session: Session, on: date) -> dict[int, set[int]]:
     parents = {unit.id: unit.parent_id for unit in units_on(session, on)}
     inside: dict[int, set[int]] = defaultdict(set)
@@ -154,13 +166,16 @@ def _valid(
     return (model.valid_from <= on, or_(model.valid_to.is_(None), model.valid_to > on))
 
 
-def _below() -> Select[int]:
+def below_param() -> Select[int]:
+    """The ``unit_ids`` and all below them on the day ``on``: for statements made once."""
     # The database goes down: of a country's 10,600 units a province has three hundred.
-    found = select(Unit.id).where(among_param(Unit.id, "unit_ids")).cte("found", recursive=True)
+    unit: Any = Unit.__table__
     on = bindparam("on", type_=Date)
-    found = found.union(
-        select(Unit.id).join(found, Unit.parent_id == found.c.id).where(*valid_on(Unit, on))
-    )
+    own = select(unit.c.id).where(among_param(unit.c.id, "unit_ids", are_few=True))
+    found = own.cte("found", recursive=True)
+    below = select(unit.c.id).join(found, unit.c.parent_id == found.c.id)
+    is_valid = (unit.c.valid_from <= on, or_(unit.c.valid_to.is_(None), unit.c.valid_to > on))
+    found = found.union(below.where(*is_valid))
     return select(found.c.id)
 
 
@@ -188,8 +203,10 @@ def _followers() -> Select[int]:
 
 
 # Prepared once.
-_BELOW = _below()
+_BELOW = below_param()
 _FOLLOWERS = _followers()
-_ENDED = select(Unit.id, Unit.code, Unit.name, Unit.valid_to).where(
-    among_param(Unit.id, "unit_ids"), Unit.valid_to <= bindparam("on", type_=Date)
+_unit: Any = Unit.__table__
+_ENDED = select(_unit.c.id, _unit.c.code, _unit.c.name, _unit.c.valid_to).where(
+    among_param(_unit.c.id, "unit_ids", are_few=True),
+    _unit.c.valid_to <= bindparam("on", type_=Date),
 )

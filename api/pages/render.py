@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api import aside, words
 from api.auth import Viewer, hub_of, token_for
 from api.i18n import LANGUAGES, Translator, mark, translator
+from scheduler.hub import Hub
 from scheduler.people import ROLES
 
 LANGUAGE_COOKIE = "loa_language"
@@ -144,7 +145,11 @@ def page(
 
 def draw(request: Request, template: str, **context: Any) -> str:
     """A part of a page in the language of its reader; it knows of nobody but whom it is given."""
-    tr, hub = translator_of(request), hub_of(request)
+    return draw_in(translator_of(request), hub_of(request), template, **context)
+
+
+def draw_in(tr: Translator, hub: Hub, template: str, **context: Any) -> str:
+    """The same for who has no request."""
     return environment().get_template(template).render(
         tr=tr, _=tr.text, now=hub.clock.now(), today=hub.today(), **context
     )  # fmt: skip

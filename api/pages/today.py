@@ -36,9 +36,9 @@ def today(
     shown = tonight(request, viewer, on, unit, opened)
     look = shown.look
     return page(
-        request, "today.html", viewer=viewer, unit=unit, options=look.options, scope=look.scope,
+        request, "today.html", viewer=viewer, unit=unit, options=shown.options, scope=look.scope,
         moments=look.moments, tonight=shown.html,
-        grades=list(Grade), **days_around(request, on),
+        grades=list(Grade), **days_around(hub_of(request), on),
     )  # fmt: skip
 
 

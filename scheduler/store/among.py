@@ -46,6 +46,14 @@ class _Among(FunctionElement[bool]):
     inherit_cache = True
 
 
+class _AmongFew(_Among):
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> _AmongFew:
+        """Itself: what SQLAlchemy adds for SQLite, ``… = 1``, hides it from every index."""
+        return self
+
+
 @compiles(_Among, "postgresql")
 def _on_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, ids = (compiler.process(one, **options) for one in element.clauses)
@@ -66,6 +74,11 @@ def among(column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
     return _Among(column, bindparam(None, wanted, type_=_Ids(), unique=True))
 
 
-def among_param(column: Any, name: str) -> ColumnElement[bool]:
-    """The same for a statement that is made once: its ids, at least one, are given by this name."""
-    return _Among(column, bindparam(name, type_=_Ids()))
+def among_param(column: Any, name: str, *, are_few: bool = False) -> ColumnElement[bool]:
+    """
+    The same for a statement that is made once: its ids, at least one, are given by this name.
+
+    Args:
+        are_few: each is looked up in an index; else SQLite reads what the other conditions leave.
+    """
+    return (_AmongFew if are_few else _Among)(column, bindparam(name, type_=_Ids()))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from datetime import timedelta
 
 import httpx
 import pytest
 
+from api.app import create_app
 from scheduler import people
 from scheduler.clock import ManualClock
 from scheduler.store.models import Person
@@ -31,6 +36,35 @@ def failed_station(client: Client) -> str:
     found = re.search(r'id="failed".*?class="named"[^>]*>(.*?)</a>', page, re.DOTALL)
     assert found is not None
     return html.unescape(found.group(1))
+
+
+def write_elsewhere(site: Site, change: str) -> None:
+    """What another process commits: the server hears nothing of it."""
+    with closing(sqlite3.connect(site.hub.database.engine.url.database or "")) as database:
+        database.execute(change)
+        database.commit()
+
+
+def drawn_anew(site: Site, usernames: Iterable[str]) -> dict[str, str]:
+    """Today's page as a process draws it that has just been started and kept nothing."""
+
+    async def ask() -> dict[str, str]:
+        transport = httpx.ASGITransport(create_app(site.hub))
+        async with httpx.AsyncClient(
+            transport=transport, base_url=site.url, verify=False
+        ) as client:
+            pages = {}
+            for one in usernames:
+                client.cookies = httpx.Cookies({"loa": site.token(one), "loa_language": "vi"})
+                pages[one] = without_tokens((await client.get("/")).text)
+            return pages
+
+    return asyncio.run(ask())
+
+
+def without_tokens(page: str) -> str:
+    assert 'id="tonight"' in page
+    return re.sub(r'(name="form_token" value=")[^"]+', r"\1", page)
 
 
 def rename_elsewhere(site: Site, code: str, to: str) -> None:
@@ -188,3 +222,75 @@ def test_what_is_no_page_is_passed_on(site: Site) -> None:
             assert client.get("/?unit=99999").status_code == 404
             assert client.get("/?on=never").status_code == 422
             assert client.head("/").status_code in (200, 405)
+
+
+def test_commit_of_what_the_page_does_not_show_draws_nothing(site: Site) -> None:
+    """A night writes all the time; who looks at a page that it does not touch has it already."""
+    with site.client("lan") as client, site.client("dao") as commune:
+        before = [one.get("/").headers["etag"] for one in (client, commune)]
+        for change in (
+            "UPDATE station SET clock_skew_s = 0.7, free_bytes = 1, last_seen_at = NULL",
+            "UPDATE airing SET evidence = '{}' WHERE state = 'aired'",
+            "UPDATE person SET failed_sign_ins = 1 WHERE username = 'minh'",
+            "UPDATE airing SET state = 'missed' WHERE broadcast_date < '2022-10-14'",
+        ):
+            write_elsewhere(site, change)
+            assert [one.get("/").headers["etag"] for one in (client, commune)] == before, change
+
+
+# Each is on somebody's page: what a person may read of every table that it is drawn from.
+SHOWN = (
+    "UPDATE airing SET state = 'missed', reason = 'power_cut' WHERE state = 'aired'",
+    "UPDATE airing SET reason = 'no_end' WHERE state = 'missed'",
+    "UPDATE airing SET grade = 'B' WHERE grade = 'A'",
+    "UPDATE airing SET started_at = planned_at, played_ms = 61000 WHERE state = 'missed'",
+    "UPDATE airing SET ms = 1500000",
+    "UPDATE airing SET programme_class = 'urgent'",
+    "UPDATE airing SET state = 'cancelled' WHERE station_id = 1",
+    "UPDATE airing SET programme_id = 2",
+    "UPDATE airing SET state = 'unknown', grade = 'D' WHERE state = 'missed'",
+    "DELETE FROM airing WHERE slot_id = 2",
+    "UPDATE programme SET title = 'Tên mới'",
+    "UPDATE slot SET title = 'Buổi khác'",
+    "UPDATE slot SET programme_class = 'priority', starts_at = '21:05:00.000000'",
+    'INSERT INTO air_order (unit_id, "on", slot_ids, decided_by, decided_at) '
+    "SELECT id, '2022-10-16', '[1, 2, 3]', 1, '2022-10-16 01:00:00.000000' FROM unit",
+    "UPDATE delivery SET state = 'failed', error_code = 'auth', error_fields = NULL",
+    'UPDATE delivery SET error_fields = \'{"username": "u", "host": "h"}\'',
+    "UPDATE delivery SET error_code = 'unreachable'",
+    "UPDATE delivery SET state = 'superseded'",
+    "UPDATE station SET clock_skew_s = 31",
+    "UPDATE station SET phone = NULL",
+    "UPDATE station SET name = 'Đài ' || code",
+    "UPDATE station SET code = 'x' || code",
+    "UPDATE station SET host_key = NULL",
+    "UPDATE station SET active = 0 WHERE id > 2",
+    "INSERT INTO forecast (station_id, for_date, needed_at, bytes_left, kbps, basis, made_at) "
+    "SELECT id, '2022-10-17', '2022-10-16 22:00:00.000000', 1, 1, 'link', "
+    "'2022-10-16 10:00:00.000000' FROM station",
+    "UPDATE forecast SET ready_at = '2022-10-16 10:00:00.000000'",
+    "UPDATE unit SET name = name || ' mới'",
+    "UPDATE unit SET code = '9' || code",
+    "UPDATE programme SET state = 'ready'",
+    "UPDATE programme SET state = 'rejected'",
+    "INSERT INTO upload (id, person_id, file_name, size_bytes, created_at, touched_at) "
+    "SELECT username, id, 'a.wav', 1, created_at, created_at FROM person",
+    "UPDATE person SET full_name = full_name || ' A'",
+    "UPDATE station_unit SET valid_to = '2022-10-01' WHERE station_id = 1",
+    "UPDATE unit SET valid_to = '2022-10-01' WHERE level = 'xã' AND "
+    "valid_from < '2022-10-01' AND coalesce(valid_to, '9999') > '2022-10-01'",
+    "UPDATE person SET role = 'editor', unit_id = NULL",
+)
+
+
+def test_whatever_is_written_nobody_reads_an_old_page(site: Site) -> None:
+    """After each change the page is what a new process would draw, for each who looks at it."""
+    with ExitStack() as opened:
+        lookers = {one: opened.enter_context(site.client(one)) for one in ("dao", "huong")}
+        before: dict[str, str] = {}
+        for change in ("SELECT 1", *SHOWN):
+            write_elsewhere(site, change)
+            kept = {one: without_tokens(client.get("/").text) for one, client in lookers.items()}
+            assert kept == drawn_anew(site, lookers), change
+            assert kept != before, f"nobody's page shows it: {change}"
+            before = kept

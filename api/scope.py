@@ -229,7 +229,7 @@ def _places(
         asked["unit_ids"] = sorted(unit_ids)
     if station_ids is not None:
         asked["station_ids"] = sorted(station_ids)
-    rows = session.execute(_PLACES[unit_ids is not None, station_ids is not None], asked)
+    rows = session.execute(_PLACES[unit_ids is not None, station_ids is not None], asked).all()
     return {row[0]: Place(row[1], row[2], row[3]) for row in rows}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from scheduler.store.models import Airing, Delivery, Forecast, Station, StationUnit, Unit
@@ -111,6 +111,15 @@ def problem_of(station: Station | Row[Any], unit: object | None) -> str | None:
     if station.clock_skew_s is not None and is_clock_wrong(station.clock_skew_s):
         return CLOCK_WRONG
     return NO_UNIT if unit is None else None
+
+
+def has_problem(station: Any, unit_id: Any) -> ColumnElement[bool]:
+    """The same for the database, of the table: whether ``problem_of`` would say something."""
+    return or_(
+        and_(station.c.kind == "player", station.c.host_key.is_(None)),
+        func.abs(station.c.clock_skew_s) > _CLOCK_WRONG_S,
+        unit_id.is_(None),
+    )
 
 
 def is_clock_wrong(skew_s: float) -> bool:

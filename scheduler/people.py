@@ -322,7 +322,7 @@ def sign_in_rows(session: Session, tokens: Iterable[str], now: datetime) -> dict
     found: dict[str, SignInRow] = {}
     for batch in in_batches(sorted(tokens)):
         of_hash = {token_hash(token): token for token in batch}
-        rows = session.execute(_SIGN_INS, {"hashes": list(of_hash), "now": now})
+        rows = session.execute(_SIGN_INS, {"hashes": list(of_hash), "now": now}).all()
         found |= {of_hash[hashed]: tuple(row) for hashed, *row in rows}
     return found
 

@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Date, and_, bindparam, case, func, or_, select, union
 from sqlalchemy.orm import Session
 
-from scheduler.board import IS_LATE, is_there, problem_of
+from scheduler.board import IS_LATE, has_problem, is_there, problem_of
 from scheduler.store.among import among_param
 from scheduler.store.db import one_of
 from scheduler.store.models import Airing, Delivery, Forecast, Station, StationUnit, Unit
 from scheduler.store.states import OPEN_AIRINGS, OPEN_DELIVERIES, DeliveryState
 from scheduler.units import serving_param
 
+_MANY_UNITS = 400  # where not even the columns of every station are read
 _FEW = 20  # stations: every one's next day is read, instead of looking for those in trouble
 
 
@@ -84,26 +85,59 @@ def standing_of(
 ) -> Standing:
     """How the active stations of these units stand (``None``: all); ``on`` is the local date."""
     inside = {"on": on} if unit_ids is None else {"on": on, "unit_ids": sorted(unit_ids)}
-    rows: Sequence[Any] = session.execute(
-        _ACTIVE if unit_ids is None else _ACTIVE_INSIDE, inside
-    ).all()
-    units = {row.id: row.unit_id for row in rows}
-    problems = {row.id: said for row in rows if (said := problem_of(row, row.unit_id)) is not None}
-    are_few = len(units) <= _FEW
-    suspects = units.keys() if are_few else units.keys() & _suspects(session, now)
-    days = _next_days(session, now, on, suspects | problems.keys())
+    if unit_ids is None or len(unit_ids) > _MANY_UNITS:
+        by_unit, units, problems = _counted(session, now, inside)
+        suspects: Collection[int] = units.keys()
+    else:
+        units, problems = _looked_at(session, _ACTIVE_INSIDE, inside)
+        by_unit = Counter(units.values())
+        suspects = units.keys()
+        if len(units) > _FEW:
+            suspects = problems.keys() | (units.keys() & _suspects(session, now))
+    are_few = by_unit.total() <= _FEW
+    days = _next_days(session, now, on, suspects)
     wrong = problems.keys() | {i for i, day in days.items() if day.is_in_trouble}
     airs_at = _next_airings(session, now, units if are_few else wrong)
     names = _names(session, wrong)
     at = min(airs_at.values(), default=None) if are_few else _next_of_many(session, now, inside)
     return Standing(
-        by_unit=Counter(units.values()),
+        by_unit=by_unit,
         failing=tuple(
             Failing(i, *names[i], units[i], airs_at.get(i), days.get(i), problems.get(i))
             for i in sorted(wrong)
         ),
         soon=_soon(session, at, inside) if at else None,
     )
+
+
+_Units = dict[int, int | None]  # station → the unit that it serves
+_Problems = dict[int, str]  # station → a sentence of the catalogue
+
+
+def _looked_at(session: Session, statement: Any, asked: Mapping[str, object]
+) -> tuple[_Units, _Problems]:  # fmt: skip
+    """Active stations, and what is wrong with themselves."""
+    rows: Sequence[Any] = session.execute(statement, asked).all()
+    said = ((row.id, problem_of(row, row.unit_id)) for row in rows)
+    return (
+        {row.id: row.unit_id for row in rows},
+        {station_id: problem for station_id, problem in said if problem is not None},
+    )
+
+
+def _counted(
+    session: Session, now: datetime, inside: Mapping[str, object]
+) -> tuple[Counter[int | None], _Units, _Problems]:
+    """Of very many stations: how many each unit has; only what may be in trouble is looked at."""
+    is_inside = "unit_ids" in inside
+    counts = session.execute(_COUNTS_INSIDE if is_inside else _COUNTS, inside).all()
+    by_unit = Counter({row[0]: row[1] for row in counts})
+    units, problems = _looked_at(session, _ODD_INSIDE if is_inside else _ODD, inside)
+    suspects = sorted(_suspects(session, now) - units.keys())
+    if suspects:
+        these = _THESE_INSIDE if is_inside else _THESE
+        units |= _looked_at(session, these, {**inside, "station_ids": suspects})[0]
+    return by_unit, units, problems
 
 
 def count_stations(session: Session) -> int:
@@ -124,7 +158,7 @@ def _next_days(
     # What still helps is never older; and the days of a year stay unread.
     since = on - timedelta(days=2)
     asked = {"now": now, "since": since, "station_ids": sorted(station_ids)}
-    return {one: NextDay(*rest) for one, *rest in session.execute(_NEXT_DAYS, asked)}
+    return {one: NextDay(*rest) for one, *rest in session.execute(_NEXT_DAYS, asked).all()}
 
 
 def _next_airings(
@@ -133,7 +167,7 @@ def _next_airings(
     if not station_ids:
         return {}
     asked = {"now": now, "station_ids": sorted(station_ids)}
-    return {row[0]: row[1] for row in session.execute(_NEXT_AIRINGS, asked)}
+    return {row[0]: row[1] for row in session.execute(_NEXT_AIRINGS, asked).all()}
 
 
 def _names(
@@ -142,7 +176,7 @@ def _names(
     if not station_ids:
         return {}
     asked = {"station_ids": sorted(station_ids)}
-    return {row[0]: (row[1], row[2], row[3]) for row in session.execute(_NAMES, asked)}
+    return {row[0]: (row[1], row[2], row[3]) for row in session.execute(_NAMES, asked).all()}
 
 
 def _next_of_many(session: Session, now: datetime, inside: Mapping[str, object]) -> datetime | None:
@@ -197,6 +231,15 @@ _ACTIVE_INSIDE = (
     .where(_station.c.active)
     .order_by(_station.c.id, _serves_inside.c.unit_id)
 )
+_COUNTS, _COUNTS_INSIDE = (
+    every.with_only_columns(subquery.c.unit_id, func.count())
+    .order_by(None)
+    .group_by(subquery.c.unit_id)
+    for every, subquery in ((_ACTIVE, _serves), (_ACTIVE_INSIDE, _serves_inside))
+)
+_ODD = _ACTIVE.where(has_problem(_station, _serves.c.unit_id))
+_ODD_INSIDE = _ACTIVE_INSIDE.where(has_problem(_station, _serves_inside.c.unit_id))
+_THESE, _THESE_INSIDE = (one.where(_among(_station.c.id)) for one in (_ACTIVE, _ACTIVE_INSIDE))
 _COUNT = select(func.count()).select_from(_station)
 _NAMES = select(_station.c.id, _station.c.code, _station.c.name, _station.c.phone).where(
     _among(_station.c.id)

@@ -148,9 +148,7 @@ def _units(
     return found
 
 
-def _own_units(
-    session: Session, tops: Collection[int], on: date
-) -> dict[int, UnitName | None]:
+def _own_units(session: Session, tops: Collection[int], on: date) -> dict[int, UnitName | None]:
     """These units and all below, by their id; without a name what is not on that day's map."""
     rows = session.execute(_OWN, {"unit_ids": sorted(tops), "on": on}).all()
     return {row[0]: UnitName._make(row[:4]) if row[4] else None for row in rows}

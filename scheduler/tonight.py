@@ -259,9 +259,7 @@ def count_to_confirm(
     return int(found[0][0])
 
 
-def contested_of(
-    session: Session, *, on: date, unit_ids: Collection[int] | None
-) -> dict[int, int]:
+def contested_of(session: Session, *, on: date, unit_ids: Collection[int] | None) -> dict[int, int]:
     """Words of the last days that stand against a log, by whose they are."""
     since = on - timedelta(days=CONTESTED_DAYS - 1)
     asked: dict[str, object] = {"on": on, **words_between(since, on)}

@@ -240,6 +240,9 @@ def test_commit_of_what_the_page_does_not_show_draws_nothing(site: Site) -> None
 
 # Each is on somebody's page: what a person may read of every table that it is drawn from.
 SHOWN = (
+    "INSERT INTO airing_objection (station_id, planned_at, heard, reason, said_by, at) "
+    "SELECT station_id, planned_at, state = 'missed', 'ai cũng bảo thế', (SELECT max(id) FROM "
+    "person), planned_at FROM airing WHERE grade = 'A'",
     "UPDATE airing SET state = 'missed', reason = 'power_cut' WHERE state = 'aired'",
     "UPDATE airing SET reason = 'no_end' WHERE state = 'missed'",
     "UPDATE airing SET grade = 'B' WHERE grade = 'A'",

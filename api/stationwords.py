@@ -63,12 +63,12 @@ def findings_sentence(tr: Translator, findings: Mapping[str, Any] | None) -> str
 # ── How a station stands, in a word ────────────────────────────────────────────────────────────
 
 STANDING_WORDS: Mapping[Standing, Word] = {
-    Standing.NEEDS: Word(mark("needs somebody"), "warn", "bad"),
-    Standing.WAITING: Word(mark("its day is on the way"), "clock", "calm"),
+    Standing.NEEDS: Word(mark("to look at"), "warn", "bad"),
+    Standing.WAITING: Word(mark("on the way"), "clock", "calm"),
     Standing.SENT: Word(mark("sent, not confirmed yet"), "inbox", "wait"),
-    Standing.READY: Word(mark("has everything"), "check", "good"),
+    Standing.READY: Word(mark("all there"), "check", "good"),
     Standing.NOTHING: Word(mark("nothing to send"), "dash", "calm"),
-    Standing.PERSON: Word(mark("a person looks after it"), "person", "calm"),
+    Standing.PERSON: Word(mark("looked after by a person"), "person", "calm"),
     Standing.CLOSED: Word(mark("closed"), "cross", "calm"),
 }
 

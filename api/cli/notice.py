@@ -91,7 +91,7 @@ def _show(screen: Screen, found: Sequence[Notice]) -> None:
             Figures(_("No.")),
             _("When"),
             _("Notice"),
-            _("To"),
+            _("Sent to"),
             _("State"),
             Figures(_("Tries")),
             _("Problem"),

@@ -74,7 +74,7 @@ def _document(one: UnitEvent) -> Document:
 def _show(screen: Screen, found: Sequence[UnitEvent]) -> None:
     tr = screen.translator
     screen.table(
-        [_("Day"), _("What happened"), _("Before"), _("After"), _("Basis")],
+        [_("Day"), _("What became of them"), _("Before"), _("After"), _("Basis")],
         [
             (
                 tr.day(one.on_day),

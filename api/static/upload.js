@@ -38,6 +38,7 @@ function prepare(form) {
     event.preventDefault();
     submits = true;
     tell(say.then);
+    sending.scrollIntoView({ block: "center" });  // on a phone the button stands a screen below
   });
 
   async function begin(file) {

@@ -16,8 +16,8 @@ KINDS = ("player", "folder", "person")
 TECHNOLOGIES = ("ip", "fm", "wired")
 
 STATION_COLUMNS = (
-    Column("code", True, "short name in a-z, 0-9 and -, never changed", "dao-ly"),
-    Column("name", True, "name that people know", "Đài truyền thanh xã Đạo Lý"),
+    Column("code", True, "short name in a-z, 0-9 and -, never changed", "bac-ly"),
+    Column("name", True, "name that people know", "Đài truyền thanh xã Bắc Lý"),
     Column("unit_code", True, "code of the commune that it serves", "13579"),
     Column("technology", True, "ip, fm or wired", "ip"),
     Column(

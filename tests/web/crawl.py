@@ -32,6 +32,7 @@ PAGES = (
     ("dao", "/map"),
     ("ky", "/units?search=dao ly"),
     ("ky", "/units/1"),
+    ("admin", "/units/import"),
     ("ky", "/links"),
     ("dao", "/stations/dai-13579/week"),
     ("dao", "/stations/dai-13579/confirm"),

@@ -45,6 +45,10 @@ def test_the_template_can_be_imported_as_it_is(hub: Hub) -> None:
     """What we hand out is what we take."""
     assert give(hub, template_csv()).added == 1
     assert template_csv().splitlines()[0] == ",".join(one.name for one in STATION_COLUMNS)
+    example = {one.name: one.example for one in STATION_COLUMNS}
+    with hub.database.read() as session:  # a code that was given to another place means that one
+        now = find_unit(session, example["unit_code"], date(2025, 7, 1))
+    assert example["name"].casefold().endswith(now.name.casefold())
 
 
 def test_a_good_row_becomes_a_station_in_its_commune(hub: Hub) -> None:

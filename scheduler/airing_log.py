@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     false,
     func,
     literal,
@@ -84,6 +85,7 @@ class Log:
         self._conditions = tuple(_narrowing(session, wanted))
         self._kinds = tuple(_of_kind(wanted))
         self._days = (wanted.first, wanted.last)
+        self._is_of_station = wanted.station_id is not None
         everywhere = replace(wanted, state=None, grade=None, contested=False) == LogFilter(
             *self._days
         )
@@ -104,18 +106,15 @@ class Log:
         """
         backwards = before is not None
         order = [column.asc() if backwards else column.desc() for column in _ORDER]
-        # The keys first, from an index that holds all that is asked for: sorting a province's
-        # month would read each of its 56,000 rows, of which a page shows fifty.
-        keys = select(Airing.station_id, Airing.planned_at).where(*self._conditions, *self._kinds)
+        conditions = [*self._conditions, *self._kinds]
         if after is not None:
-            keys = keys.where(tuple_(*_ORDER) < _key(after))
+            conditions.append(tuple_(*_ORDER) < _key(after))
         if before is not None:
-            keys = keys.where(tuple_(*_ORDER) > _key(before))
-        found = keys.order_by(*order).limit(limit).subquery()
-        statement = select_rows().join(
-            found,
-            and_(Airing.station_id == found.c.station_id, Airing.planned_at == found.c.planned_at),
-        )
+            conditions.append(tuple_(*_ORDER) > _key(before))
+        if self._is_of_station:  # an index has its rows in this order
+            statement = select_rows().where(*conditions).limit(limit)
+        else:
+            statement = _by_their_keys(conditions, order, limit)
         rows = read_rows(self._session, statement.order_by(*order))
         return rows[::-1] if backwards else rows
 
@@ -174,6 +173,22 @@ class Log:
             every - not_proved,
         )
         return select(odd).union_all(proved)
+
+
+def _by_their_keys(
+    conditions: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]], limit: int
+) -> Select[*tuple[Any, ...]]:
+    """
+    The keys first, from an index that holds all that is asked for.
+
+    Sorting a province's month would read each of its 56,000 rows, of which a page shows fifty.
+    """
+    keys = select(Airing.station_id, Airing.planned_at).where(*conditions)
+    found = keys.order_by(*order).limit(limit).subquery()
+    return select_rows().join(
+        found,
+        and_(Airing.station_id == found.c.station_id, Airing.planned_at == found.c.planned_at),
+    )
 
 
 def airing_log(
@@ -266,6 +281,24 @@ def below(statement: Query, unit_ids: Collection[int] | None, on: date) -> Query
     if unit_ids is None:
         return statement
     return statement.where(Airing.station_id.in_(serving(unit_ids, on)))
+
+
+def below_then(statement: Query, unit_ids: Collection[int] | None) -> Query:
+    """The same by the map of each airing's own day."""
+    if unit_ids is None:
+        return statement
+    # The first goes to the few stations; alone, the second would be asked of every row.
+    ever = select(StationUnit.station_id).where(among(StationUnit.unit_id, unit_ids))
+    return statement.where(Airing.station_id.in_(ever), served_then(unit_ids))
+
+
+def served_then(unit_ids: Collection[int]) -> ColumnElement[bool]:
+    """Whether the station served one of these units on the airing's own day."""
+    return exists().where(
+        StationUnit.station_id == Airing.station_id,
+        among(StationUnit.unit_id, unit_ids),
+        *valid_on(StationUnit, Airing.broadcast_date),
+    )
 
 
 def serving(unit_ids: Collection[int], on: date) -> Select[int]:

@@ -7,11 +7,18 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from scheduler import people
-from scheduler.airing_log import LogFilter, at_instants_of, below, narrowing
+from scheduler.airing_log import (
+    LogFilter,
+    at_instants_of,
+    below,
+    below_then,
+    narrowing,
+    served_then,
+)
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hub import Hub
 from scheduler.logrows import AnyAiring, DayRow, LogRow, read_rows, select_rows
@@ -40,14 +47,33 @@ def day_schedule(
     station_id: int | None = None,
 ) -> list[LogRow]:
     """What is planned for a broadcast date, by time, then station; cancelled ones left out."""
+    return schedule(session, on, on, unit_ids=unit_ids, station_id=station_id)[on]
+
+
+def schedule(
+    session: Session,
+    first: date,
+    last: date,
+    *,
+    unit_ids: Collection[int] | None = None,
+    station_id: int | None = None,
+) -> dict[date, list[LogRow]]:
+    """``day_schedule`` of each day from the first to the last, in one question."""
+    by_day: dict[date, list[LogRow]] = {
+        first + timedelta(days=n): [] for n in range((last - first).days + 1)
+    }
     statement = (
         select_rows()
-        .where(Airing.broadcast_date == on, Airing.state != AiringState.CANCELLED)
-        .order_by(Airing.planned_at, Airing.station_id)
+        .where(Airing.broadcast_date.between(first, last), Airing.state != AiringState.CANCELLED)
+        .order_by(Airing.broadcast_date, Airing.planned_at, Airing.station_id)
     )
     if station_id is not None:
         statement = statement.where(Airing.station_id == station_id)
-    return read_rows(session, below(statement, unit_ids, on))
+    is_one_map = first == last
+    statement = below(statement, unit_ids, first) if is_one_map else below_then(statement, unit_ids)
+    for row in read_rows(session, statement):
+        by_day[row.broadcast_date].append(row)
+    return by_day
 
 
 def is_confirmable(airing: AnyAiring | DayRow, now: datetime) -> bool:
@@ -211,11 +237,7 @@ def _waits(
             for on in (wanted.first, wanted.last)
             for one in unit_ids_below(session, by.unit_id, on) or ()
         }
-        yield exists().where(
-            StationUnit.station_id == Airing.station_id,
-            among(StationUnit.unit_id, mine),
-            *valid_on(StationUnit, Airing.broadcast_date),
-        )
+        yield served_then(mine)
 
 
 def _is_over(session: Session, wanted: LogFilter, now: datetime) -> ColumnElement[bool]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import CompoundSelect, Select, bindparam, literal_column, null, select, union_all
 from sqlalchemy.orm import Session, joinedload
 
 from scheduler.store.among import among_param
@@ -95,13 +95,14 @@ _airings: Any = Airing.__table__
 _stations: Any = Station.__table__
 _slots: Any = Slot.__table__
 _programmes: Any = Programme.__table__
-_NAMES = ("station", "slot", "programme", "objection")
-_ROWS = select(*(_airings.c[name] for name in LogRow._fields if name not in _NAMES))
+_said: Any = Objection.__table__
+_ADDED = ("station", "slot", "programme", "objection")
+_ROWS = select(*(_airings.c[name] for name in LogRow._fields if name not in _ADDED))
 
 
 def _columns(kind: type[Any], model: type[Base]) -> list[Any]:
     columns: Any = model.__table__.c
-    return [columns[name] for name in kind._fields if name not in _NAMES]
+    return [columns[name] for name in kind._fields if name not in _ADDED]
 
 
 _OWN = len(_columns(DayRow, Airing))
@@ -119,23 +120,36 @@ _DAY_ROWS = (
 )  # fmt: skip
 
 
-def _named(kind: type[Name], model: type[Base]) -> Select[*tuple[Any, ...]]:
-    columns: Any = model.__table__.c
-    names = select(*(columns[name] for name in kind._fields))
-    return names.where(among_param(columns.id, "ids"))
+def _part(kind: str, table: Any, fields: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """What it is, its fields, and nothing where it has fewer than a station."""
+    missing = (null() for _ in StationName._fields[len(fields) :])
+    return select(literal_column(f"'{kind}'"), *(table.c[name] for name in fields), *missing)
 
 
-_NAMED: Mapping[type[Any], Select[*tuple[Any, ...]]] = {
-    StationName: _named(StationName, Station),
-    SlotName: _named(SlotName, Slot),
-    ProgrammeName: _named(ProgrammeName, Programme),
-}
+def _additions() -> CompoundSelect[Any]:
+    """
+    What rows are to be completed with, in one question: four would take twice as long.
+
+    Stations first, for the first part says of which type a column is. Of what persons say against
+    logs only the numbers: it is little.
+    """
+    return union_all(
+        _part("station", _stations, StationName._fields)
+        .where(among_param(_stations.c.id, "station_ids")),
+        _part("slot", _slots, SlotName._fields)
+        .where(among_param(_slots.c.id, "slot_ids")),
+        _part("programme", _programmes, ProgrammeName._fields)
+        .where(among_param(_programmes.c.id, "programme_ids")),
+        _part("objection", _said, ["id"])
+        .where(among_param(_said.c.station_id, "station_ids"),
+               _said.c.planned_at.between(bindparam("first"), bindparam("last"))),
+    )  # fmt: skip
+
+
+_ADDITIONS = _additions()  # prepared once
 _OBJECTIONS = (
     select(Objection)
-    .where(
-        among_param(Objection.station_id, "ids"),
-        Objection.planned_at.between(bindparam("first"), bindparam("last")),
-    )
+    .where(among_param(Objection.id, "ids"))
     .options(joinedload(Objection.person))
     .order_by(Objection.id)
 )
@@ -153,22 +167,32 @@ def read_rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[Log
     Each name is read once. Joined to the rows, a station's month would bring its station 180 times,
     and for a page of the log the database would go through all stations of the country.
     """
-    found = session.execute(statement).all()
-    stations = _names(session, StationName, {row.station_id for row in found})
-    slots = _names(session, SlotName, {row.slot_id for row in found})
-    programmes = _names(session, ProgrammeName, {row.programme_id for row in found})
-    said = _objections(session, [row for row in found if row.grade is Grade.A])
-    return [
-        LogRow._make(
-            (
-                *row, stations[row.station_id], slots[row.slot_id], programmes[row.programme_id],
-                standing_objection(
-                    row.state, row.grade, said.get((row.station_id, row.planned_at), ())
-                ),
-            )
+    # Past the session, which would go through every row again in search of its own.
+    connection = session.connection()
+    found = connection.execute(statement).all()
+    if not found:
+        return []
+    station_ids, instants, _, slot_ids, programme_ids, *_ = zip(*found, strict=True)
+    asked = {
+        "station_ids": sorted(set(station_ids)),
+        "slot_ids": sorted(set(slot_ids)),
+        "programme_ids": sorted(set(programme_ids)),
+        "first": min(instants),
+        "last": max(instants),
+    }
+    of_kind: dict[str, dict[int, Sequence[Any]]] = defaultdict(dict)
+    for kind, *fields in connection.execute(_ADDITIONS, asked).all():
+        of_kind[kind][fields[0]] = fields
+    stations = _names(StationName, of_kind["station"])
+    slots = _names(SlotName, of_kind["slot"])
+    programmes = _names(ProgrammeName, of_kind["programme"])
+    rows = [
+        LogRow._make((*row, stations[station_id], slots[slot_id], programmes[programme_id], None))
+        for row, station_id, slot_id, programme_id in zip(
+            found, station_ids, slot_ids, programme_ids, strict=True
         )
-        for row in found
-    ]  # fmt: skip
+    ]
+    return _contested(session, rows, of_kind["objection"]) if of_kind["objection"] else rows
 
 
 def select_day_rows() -> Select[*tuple[Any, ...]]:
@@ -186,22 +210,20 @@ def day_row(row: Sequence[Any]) -> DayRow:
     )  # fmt: skip
 
 
-def _names(session: Session, kind: type[Name], ids: Collection[int]) -> dict[int, Name]:
-    if not ids:
-        return {}
-    found = session.execute(_NAMED[kind], {"ids": sorted(ids)})
-    return {row.id: kind(*row) for row in found}
+def _names(kind: type[Name], fields: Mapping[int, Sequence[Any]]) -> dict[int, Name]:
+    return {one_id: kind._make(some[: len(kind._fields)]) for one_id, some in fields.items()}
 
 
-def _objections(
-    session: Session, proved: Sequence[Row[*tuple[Any, ...]]]
-) -> Mapping[tuple[int, datetime], Sequence[Objection]]:
-    """What persons say against logs, of some airings and of those between them: it is little."""
-    found: dict[tuple[int, datetime], list[Objection]] = defaultdict(list)
-    if proved:
-        instants = [row.planned_at for row in proved]
-        between = {"ids": sorted({row.station_id for row in proved}),
-                   "first": min(instants), "last": max(instants)}  # fmt: skip
-        for one in session.scalars(_OBJECTIONS, between):
-            found[one.station_id, one.planned_at].append(one)
-    return found
+def _contested(session: Session, rows: Sequence[LogRow], ids: Iterable[int]) -> list[LogRow]:
+    """The rows with what persons say against logs, of these and of others between them."""
+    said: dict[tuple[int, datetime], list[Objection]] = defaultdict(list)
+    for one in session.scalars(_OBJECTIONS, {"ids": sorted(ids)}):
+        said[one.station_id, one.planned_at].append(one)
+    return [
+        row._replace(
+            objection=standing_objection(
+                row.state, row.grade, said.get((row.station_id, row.planned_at), ())
+            )
+        )
+        for row in rows
+    ]

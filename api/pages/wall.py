@@ -15,7 +15,7 @@ from api.moments import in_sight
 from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
 from api.scope import Scope, scope_of
-from scheduler.airings import confirm_airing, day_schedule, is_confirmable
+from scheduler.airings import confirm_airing, day_schedule, is_confirmable, schedule
 from scheduler.errors import OutsideUnit
 from scheduler.registry import find_station
 from scheduler.store.models import Station
@@ -31,15 +31,15 @@ def week(request: Request, viewer: SignedIn, code: str, first: date | None = Non
     """Seven days of one station on one sheet of paper."""
     hub = hub_of(request)
     first = in_sight(first or hub.today(), hub)
-    days = [first + timedelta(days=n) for n in range(DAYS)]
+    last = first + timedelta(days=DAYS - 1)
     with hub.database.read() as session:
         station, scope = seen_station(session, viewer, code, first)
-        schedule = [(on, day_schedule(session, on, station_id=station.id)) for on in days]
+        days = schedule(session, first, last, station_id=station.id)
     address = f"{str(request.base_url).rstrip('/')}/stations/{code}/confirm"
     return page(
         request, "wall_week.html", viewer=viewer, station=station, scope=scope,
-        schedule=schedule, rows=sum(max(1, len(airings)) for _, airings in schedule),
-        first=first, last=days[-1], before=first - timedelta(days=DAYS),
+        schedule=days.items(), rows=sum(max(1, len(airings)) for airings in days.values()),
+        first=first, last=last, before=first - timedelta(days=DAYS),
         after=first + timedelta(days=DAYS), address=address, code=qr_code(address),
     )  # fmt: skip
 

@@ -23,10 +23,11 @@ from scheduler.airings import (
     confirm_airings,
     day_schedule,
     object_to_airing,
+    schedule,
 )
 from scheduler.errors import InputInvalid, NotAllowed, NotFound, OutsideUnit, WrongState
 from scheduler.store import ledger
-from scheduler.store.models import Airing, LedgerEntry, Person, Programme
+from scheduler.store.models import Airing, LedgerEntry, Person, Programme, StationUnit
 from scheduler.store.states import AiringState, Grade
 from scheduler.tonight import waits_of
 from scheduler.units import find_unit, unit_ids_below
@@ -203,6 +204,29 @@ def test_a_days_schedule_leaves_out_what_was_cancelled(scene: Scene) -> None:
         found = day_schedule(session, MONDAY)
 
     assert [row.planned_at for row in found] == [AT, local("11:00"), local("11:00")]
+
+
+def test_several_days_are_as_each_of_them_by_the_map_of_its_own_day(scene: Scene) -> None:
+    """A station that goes to another unit in the middle is on the list of each for its days."""
+    three_days(scene)
+    scene.change(scene.airings("s13285")[0], state=A.CANCELLED)
+    with scene.base.database.write() as session:
+        old, new = (find_unit(session, code, MONDAY).id for code in ("13579", "13285"))
+        served = session.query(StationUnit).filter_by(unit_id=old).one()
+        served.valid_to = LAST
+        session.add(StationUnit(station_id=served.station_id, unit_id=new, valid_from=LAST))
+
+    def found(*unit_ids: int) -> dict[date, list[datetime]]:
+        wanted = unit_ids or None
+        with scene.base.database.read() as session:
+            days = schedule(session, MONDAY, LAST + timedelta(days=1), unit_ids=wanted)
+            assert days == {on: day_schedule(session, on, unit_ids=wanted) for on in days}
+        return {on: [row.planned_at for row in rows] for on, rows in days.items()}
+
+    assert [len(rows) for rows in found(old).values()] == [2, 2, 0, 0]
+    assert [len(rows) for rows in found(new).values()] == [1, 2, 4, 0]
+    assert found() == found(old, new)
+    assert all(rows == sorted(rows) for rows in found().values())
 
 
 def test_a_named_person_says_that_it_was_heard(scene: Scene) -> None:

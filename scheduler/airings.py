@@ -205,7 +205,8 @@ def confirm_airings(hub: Hub, wanted: LogFilter, *, by: Person, aired: bool, not
         )
         rows = session.execute(statement, execution_options={"synchronize_session": False})
         told = sorted((station_id, planned_at) for station_id, planned_at in rows)
-        entries = ((_subject(key), {"aired": aired, "note": one_line(note, 500)}) for key in told)
+        detail = {"aired": aired, "note": one_line(note, 500)}
+        entries = ((_subject(key), detail) for key in told)
         ledger.record_all(session, entries, at=now, who=by.username, what="airing_confirmed")
     return len(told)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from psycopg.types.json import Json
 from sqlalchemy import JSON, insert
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -51,5 +51,5 @@ def _copy(
 def _with_documents(row: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
     cells = list(row)
     for at in places:
-        cells[at] = None if cells[at] is None else Json(cells[at])
+        cells[at] = None if cells[at] is None else json.dumps(cells[at])
     return cells

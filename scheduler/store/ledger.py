@@ -44,7 +44,7 @@ def record(
     last = session.execute(_LAST).first()
     seq, prev_hash = (last.seq + 1, last.hash) if last else (1, GENESIS)
     subject = subject[:_SUBJECT_LETTERS]  # a file name may be longer than the column
-    hashed = _hash(prev_hash, seq, at, who, what, subject, detail)
+    hashed = _hash(prev_hash, seq, _instant(at), who, what, subject, detail)
     entry = (seq, at, who, what, subject, detail, prev_hash, hashed)
     session.execute(_APPENDED, dict(zip(_COLUMNS, entry, strict=True)))
 
@@ -57,13 +57,14 @@ def record_all(
     lock(session, _LEDGER_LOCK)
     session.flush()
     last = session.execute(_LAST).first()
+    instant = _instant(at)
 
     def rows() -> Iterator[tuple[Any, ...]]:
         seq, prev_hash = (last.seq, last.hash) if last else (0, GENESIS)
         for whole_subject, detail in entries:
             seq += 1
             subject = whole_subject[:_SUBJECT_LETTERS]
-            hashed = _hash(prev_hash, seq, at, who, what, subject, detail)
+            hashed = _hash(prev_hash, seq, instant, who, what, subject, detail)
             yield seq, at, who, what, subject, detail, prev_hash, hashed
             prev_hash = hashed
 
@@ -79,12 +80,13 @@ def verify(session: Session) -> int | None:
     found = session.execute(_CHAIN, execution_options={"yield_per": _READ_AT_ONCE})
     last, expected_seq = GENESIS, 1
     for seq, at, who, what, subject, detail, prev_hash, hashed in found:
-        is_chained = prev_hash == last and seq == expected_seq
         try:
             document = _document(detail)
         except ValueError:  # SQLite takes any text
             return int(seq)
-        if not is_chained or hashed != _hash(prev_hash, seq, at, who, what, subject, document):
+        is_chained = prev_hash == last and seq == expected_seq
+        expected = _hash(prev_hash, seq, _instant(at), who, what, subject, document)
+        if not is_chained or hashed != expected:
             return int(seq)
         last, expected_seq = hashed, seq + 1
     return None
@@ -99,11 +101,14 @@ def _document(text: str) -> Any:
     return document
 
 
+def _instant(at: datetime) -> str:
+    """As it comes back from the database, whatever zone it was given in."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def _hash(
-    prev_hash: str, seq: int, at: datetime, who: str, what: str, subject: str,
+    prev_hash: str, seq: int, instant: str, who: str, what: str, subject: str,
     detail: dict[str, Any],
 ) -> str:  # fmt: skip
-    # As it comes back from the database, whatever zone it was given in.
-    instant = at.astimezone(UTC).isoformat(timespec="microseconds")
     body = _encoded([prev_hash, seq, instant, who, what, subject, detail])
     return hashlib.sha256(body.encode()).hexdigest()

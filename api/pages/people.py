@@ -18,7 +18,7 @@ from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.vietnamese import sort_key
 from scheduler import invitations, people, second_factor
 from scheduler.errors import CoreError, PersonMovedOn
-from scheduler.store.models import Person
+from scheduler.store.models import Person, Unit
 from scheduler.units import find_unit, own_units
 
 router = APIRouter(route_class=FormRoute)
@@ -185,8 +185,9 @@ def _person_page(
         unit = person.unit
         sign_ins = people.sign_ins_of(session, person, hub.clock.now())
         tries = people.tries_of(session, person.username)
-        role, unit_code = typed or (person.role, unit.code if unit else "")
-        names = {unit.code: unit.name} if unit else {}
+        code_now = _code_now(session, unit, hub.today())
+        role, unit_code = typed or (person.role, code_now)
+        names = {code_now: unit.name} if unit else {}
         picker = Places(session, viewer.person, hub.today()).picker(
             "unit", [unit_code], picks, names=names
         )
@@ -199,6 +200,18 @@ def _person_page(
         is_demanded=second_factor.is_demanded(hub, person),
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip
+
+
+def _code_now(session: Session, unit: Unit | None, today: date) -> str:
+    """
+    What the form says of a person's unit: the code of it, or of the one that it has become.
+
+    By now the code of a unit that has ended may be another place's: that is never chosen here.
+    """
+    if unit is None:
+        return ""
+    own = own_units(session, unit.id, today)
+    return own[0].code if len(own) == 1 else f"ended:{unit.code}"
 
 
 def _became(session: Session, persons: Sequence[Person], today: date) -> dict[int, str]:

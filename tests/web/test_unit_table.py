@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from scheduler.clock import ManualClock
 from scheduler.store.models import Person, Unit, UnitEvent
@@ -63,10 +63,23 @@ def test_a_map_is_looked_at_and_then_applied_once(site: Site) -> None:
     tokens.clear()
     with site.client("admin") as client:
         assert "Xã Mỹ Hà, nay là Xã Mỹ Tân" in client.get("/people").text
-        assert "Xã Mỹ Hà, nay là Xã Mỹ Tân" in client.get("/people/dao").text
+        page = client.get("/people/dao").text
+        assert "Xã Mỹ Hà, nay là Xã Mỹ Tân" in page
+        assert '<option value="13998" selected' in page  # saved as it stands, it is that one
     with site.client("dao") as client:
         assert client.get("/airings?unit=13998").status_code == 200
         assert client.get("/airings?unit=36").status_code == 403  # the province above it
+    with site.hub.database.write() as session:
+        session.query(Unit).filter_by(code="13998").one().valid_to = date(2023, 1, 2)
+    clock.move_to(datetime(2023, 1, 2, tzinfo=UTC))
+    tokens.clear()
+    with site.client("admin") as client:  # nothing came of it: saved as it stands, it stays so
+        page = client.get("/people/dao").text
+        assert "đã thôi tồn tại: hãy chọn đơn vị khác" in page
+        version = hidden(page, "version")
+        sent = {"username": "dao", "role": "commune", "unit": "ended:13998", "version": version}
+        assert f'value="{sent["unit"]}" selected' in page
+        assert client.submit("/people/role", **sent).status_code == 404
 
 
 def test_bad_rows_are_told_all_at_once_and_what_was_pasted_stays(shared_site: Site) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import structlog
@@ -205,21 +204,18 @@ def _fetch_log(hub: Hub, station: Station, visit: Visit, on: date, fetched: _Fet
 
 
 def _take(hub: Hub, station: Station, fetched: _Fetched) -> CollectResult:
-    """
-    Believe what was brought, when the line is free again; the last to be written tells the visit.
-    """
+    """Believe what was brought, when the line is free again, and tell of the visit."""
     result = CollectResult(station.code, error=fetched.error)
-    visit, error = fetched.visit, fetched.error
     try:
-        if fetched.receipt is not None:
-            also = None if fetched.logs else partial(visit.write, error=error)
-            result = replace(result, **vars(take_receipt(hub, station, fetched.receipt, also)))
-        if fetched.logs:
-            result = _take_logs(hub, station, fetched, result)
-        elif fetched.receipt is None:
-            visit.write_alone(error)
+        with hub.database.write() as session:
+            if fetched.receipt is not None:
+                taken = take_receipt(hub, session, station, fetched.receipt)
+                result = replace(result, **vars(taken))
+            if fetched.logs:
+                result = _take_logs(hub, session, station, fetched, result)
+            fetched.visit.write(session, fetched.error)
     except CoreError as met:
-        result = replace(result, error=met)
+        return CollectResult(station.code, error=met)
     return result
 
 
@@ -236,7 +232,7 @@ def _dates_to_fetch(hub: Hub, session: Session, station_id: int) -> list[date]:
 
 
 def _take_logs(
-    hub: Hub, station: Station, fetched: _Fetched, result: CollectResult
+    hub: Hub, session: Session, station: Station, fetched: _Fetched, result: CollectResult
 ) -> CollectResult:
     """Read the logs of some days together; an item that ran over midnight stands in two of them."""
     logs = fetched.logs
@@ -244,14 +240,10 @@ def _take_logs(
     if result.is_clock_ahead:
         # It played all it says, but an hour before it says so: no line of its own tells us that.
         records = [replace(record, clock_ok=False) for record in records]
-    changed = 0
-    with hub.database.write() as session:
-        _remember_logs(hub, session, station, logs)
-        if not fetched.is_cut:
-            changed = _apply(hub, session, station, airings_of(records))
-        fetched.visit.write(session, fetched.error)
+    _remember_logs(hub, session, station, logs)
     if fetched.is_cut:
         return result  # what came before the line broke is kept
+    changed = _apply(hub, session, station, airings_of(records))
     rejected = sum(len(one.day.rejected) for one in logs)
     return replace(result, logs=len(logs), rejected_lines=rejected, airings_changed=changed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,37 +36,25 @@ class Taken:
     is_clock_ahead: bool  # it was written in our future
 
 
-def take_receipt(
-    hub: Hub,
-    station: Station,
-    receipt: Receipt,
-    also: Callable[[Session], None] | None = None,
-) -> Taken:
-    """
-    Believe what a station's own reading says of its days; as often as one likes.
-
-    ``also``: what else is written down in the same transaction.
-    """
+def take_receipt(hub: Hub, session: Session, station: Station, receipt: Receipt) -> Taken:
+    """Believe what a station's own reading says of its days; as often as one likes."""
     now = hub.clock.now()
     of_station = {"station_id": station.id}
-    with hub.database.write() as session:
-        # Locks the row on PostgreSQL, as a claim and the planner do: nobody replaces a delivery
-        # between our look at it and our word on it.
-        known_at = session.scalar(_LAST_RECEIPT, of_station)
-        # A dead player's last receipt complains for ever: what it says is mended once.
-        is_news = receipt.at != known_at
-        brought = session.execute(_BROUGHT, of_station | {"today": hub.today()}).all()
-        verified = _verify(session, station, receipt, brought, now)
-        healed = _heal(hub, session, receipt, brought) if is_news else 0
-        bulletins.take_receipt(session, station, receipt, now)
-        seen = {
-            "receipt_at": receipt.at, "last_seen_at": now, "free_bytes": receipt.free_bytes,
-            "player_version": receipt.player_version,
-        }  # fmt: skip
-        seen |= {"distrusted": _distrusted(receipt)} if is_news else {}
-        session.execute(_SEEN, of_station | seen)
-        if also is not None:
-            also(session)
+    # Locks the row on PostgreSQL, as a claim and the planner do: nobody replaces a delivery
+    # between our look at it and our word on it.
+    known_at = session.scalar(_LAST_RECEIPT, of_station)
+    # A dead player's last receipt complains for ever: what it says is mended once.
+    is_news = receipt.at != known_at
+    brought = session.execute(_BROUGHT, of_station | {"today": hub.today()}).all()
+    verified = _verify(session, station, receipt, brought, now)
+    healed = _heal(hub, session, receipt, brought) if is_news else 0
+    bulletins.take_receipt(session, station, receipt, now)
+    seen = {
+        "receipt_at": receipt.at, "last_seen_at": now, "free_bytes": receipt.free_bytes,
+        "player_version": receipt.player_version,
+    }  # fmt: skip
+    seen |= {"distrusted": _distrusted(receipt)} if is_news else {}
+    session.execute(_SEEN, of_station | seen)
     is_ahead = receipt.at > now + timedelta(seconds=CLOCK_TRUSTED_S)
     return Taken(verified, healed, is_ahead)
 

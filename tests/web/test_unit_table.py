@@ -77,7 +77,7 @@ def test_a_map_is_looked_at_and_then_applied_once(site: Site) -> None:
         page = client.get("/people/dao").text
         assert "đã thôi tồn tại: hãy chọn đơn vị khác" in page
         version = hidden(page, "version")
-        sent = {"username": "dao", "role": "commune", "unit": "ended:13998", "version": version}
+        sent = {"username": "dao", "role": "commune", "unit": "ended:13999", "version": version}
         assert f'value="{sent["unit"]}" selected' in page
         assert client.submit("/people/role", **sent).status_code == 404
 

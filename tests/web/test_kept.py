@@ -257,8 +257,8 @@ SHOWN = (
     "UPDATE slot SET title = 'Buổi khác'",
     "UPDATE slot SET programme_class = 'priority', starts_at = '21:05:00.000000'",
     'INSERT INTO air_order (unit_id, "on", slot_ids, decided_by, decided_at) '
-    "SELECT id, day.value, '[1, 2, 3]', 1, '2022-10-16 01:00:00.000000' "
-    'FROM unit, json_each(\'["2022-10-16", "2022-10-17"]\') AS day',
+    "SELECT unit.id, day, '[1, 2, 3]', 1, '2022-10-16 01:00:00.000000' "
+    "FROM unit, (SELECT '2022-10-16' AS day UNION SELECT '2022-10-17')",
     "UPDATE delivery SET state = 'failed', error_code = 'auth', error_fields = NULL",
     'UPDATE delivery SET error_fields = \'{"username": "u", "host": "h"}\'',
     "UPDATE delivery SET error_code = 'unreachable'",

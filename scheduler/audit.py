@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.day import day_from_rows, rendition_files
@@ -18,6 +18,7 @@ from scheduler.hub import Hub
 from scheduler.reach import reach
 from scheduler.receipts import lose, receipt_of
 from scheduler.store import ledger
+from scheduler.store.among import among
 from scheduler.store.models import Delivery, Station
 from scheduler.store.states import OPEN_DELIVERIES, DeliveryState
 from scheduler.sweep import Swept, sweep
@@ -129,24 +130,36 @@ def to_audit(hub: Hub) -> list[DueAudit]:
     """
     now, before_air = hub.clock.now(), timedelta(minutes=hub.settings.audit.before_air_min)
     tonight = _last(hub, now)
+    with hub.database.read() as session:
+        rows = session.execute(_COMING, {"now": now}).all()
+    due: dict[int, DueAudit] = {}
+    for station_id, seen, tried, first in rows:
+        is_near = first - now <= before_air
+        since = max(tonight, first - before_air) if is_near else tonight
+        if (seen is None or seen < since) and (tried is None or tried <= now - _pause(is_near)):
+            due[station_id] = DueAudit(station_id, is_near)
+    if not due:
+        return []
     with hub.database.write() as session:
-        rows = session.execute(
-            select(Station, func.min(Delivery.first_air_at).label("first"))
-            .join(Delivery)
-            .where(*_can_be_seen(), Delivery.state.in_(_BROUGHT), Delivery.first_air_at > now)
-            .group_by(Station.id)
-            .order_by(func.min(Delivery.first_air_at))
-        ).all()
-        due = []
-        for station, first in rows:
-            seen, tried = station.audited_at, station.audit_tried_at
-            is_near = first - now <= before_air
-            since = max(tonight, first - before_air) if is_near else tonight
-            pause = _NEXT_TRY_BEFORE_AIR if is_near else _NEXT_TRY
-            if (seen is None or seen < since) and (tried is None or tried <= now - pause):
-                due.append(DueAudit(station.id, is_near))
-                station.audit_tried_at = now
-    return due
+        taken = _tried_now(session, due.values(), now)
+    return [one for one in due.values() if one.station_id in taken]
+
+
+def _pause(is_near: bool) -> timedelta:
+    return _NEXT_TRY_BEFORE_AIR if is_near else _NEXT_TRY
+
+
+def _tried_now(session: Session, due: Iterable[DueAudit], now: datetime) -> set[int]:
+    """Of these the stations that nobody took meanwhile."""
+    taken: set[int] = set()
+    for is_near in (True, False):
+        ids = [one.station_id for one in due if one.is_near is is_near]
+        tried = or_(
+            Station.audit_tried_at.is_(None), Station.audit_tried_at <= now - _pause(is_near)
+        )
+        statement = update(Station).where(among(Station.id, ids), tried)
+        taken |= set(session.scalars(statement.values(audit_tried_at=now).returning(Station.id)))
+    return taken
 
 
 def _last(hub: Hub, now: datetime) -> datetime:
@@ -163,6 +176,15 @@ def _can_be_seen() -> list[Any]:
         Station.kind != "person",
         or_(Station.host_key.is_not(None), is_folder_here),
     ]
+
+
+_COMING = (
+    select(Station.id, Station.audited_at, Station.audit_tried_at, func.min(Delivery.first_air_at))
+    .join(Delivery)
+    .where(*_can_be_seen(), Delivery.state.in_(_BROUGHT), Delivery.first_air_at > bindparam("now"))
+    .group_by(Station.id)
+    .order_by(func.min(Delivery.first_air_at), Station.id)
+)
 
 
 def _days(hub: Hub, session: Session, station: Station) -> list[WantedDay]:

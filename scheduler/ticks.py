@@ -91,13 +91,11 @@ class Ticks:
             self.engine.check(programme_id)
 
     def _collect(self) -> None:
-        for station_id in collect.to_collect(self.hub):
-            self.engine.collect(station_id)
+        self.engine.collect_all(collect.to_collect(self.hub))
 
     def _settle(self) -> None:
         collect.settle(self.hub)
-        for due in audit.to_audit(self.hub):
-            self.engine.audit(due.station_id, is_near=due.is_near)
+        self.engine.audit_all(audit.to_audit(self.hub))
         self.engine.forecast()
         uploads.sweep(self.hub)
         remove_leftovers(self.hub)
@@ -114,8 +112,7 @@ class Ticks:
         if watch.look(self.hub):
             # Now, not at its next turn: 15 of the 120 seconds in which somebody must hear of it.
             self._scheduler.modify_job("post", next_run_time=self.hub.clock.now())
-        for station_id in to_look_at:  # a nation's are ten thousand messages
-            self.engine.collect(station_id)
+        self.engine.collect_all(to_look_at)
 
     def _beat(self) -> None:
         self.last_beat = self.hub.clock.now()

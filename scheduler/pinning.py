@@ -8,7 +8,6 @@ from scheduler.reach import patience_of, way_to
 from scheduler.registry import accept_host_key, find_station
 from scheduler.store.models import Station
 from stations.hostkey import HostKey
-from stations.login import scan_host_key
 
 
 def seen_host_key(hub: Hub, station: Station) -> HostKey:
@@ -21,6 +20,9 @@ def seen_host_key(hub: Hub, station: Station) -> HostKey:
     """
     if station.host is None:
         raise InputInvalid(problem="this station has no address to ask")
+    # Imported here: a process that only serves pages does without the 10 MB of paramiko.
+    from stations.login import scan_host_key
+
     return scan_host_key(
         station.host, station.port, patience_of(hub), via=way_to(hub, station).via,
         private_key=hub.ssh_key_path,

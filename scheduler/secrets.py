@@ -10,14 +10,6 @@ import stat
 from pathlib import Path
 from secrets import token_bytes
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
-
 from scheduler.errors import SecretExposed, SecretMissing
 
 MASTER = "master.key"
@@ -29,6 +21,15 @@ CREDENTIAL = "loa-master"
 
 def make_secrets(folder: Path) -> None:
     """Make the master secret (manifests, queue) and the key pair that signs in at the stations."""
+    # Needed once in the life of a Loa, and 6 MB of memory in every process that has it.
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+    )
+
     folder.mkdir(mode=0o700, exist_ok=True)
     _write(folder / MASTER, token_bytes(32).hex().encode())
     key = Ed25519PrivateKey.generate()

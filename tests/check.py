@@ -34,6 +34,14 @@ ONLY_IN = {
         "stations/lineprocess.py",
     ),
 }
+# What a service that only serves pages and waits does without: some 20 MB of memory. Whoever needs
+# one of these imports it where it is needed.
+SERVED_FROM = (
+    "api.app", "api.cli.web", "api.pages.", "api.json.", "scheduler.ticks", "scheduler.engine",
+)  # fmt: skip
+TOO_HEAVY_TO_SERVE = {
+    "alembic", "cryptography", "docx", "httpx", "icalendar", "lxml", "paramiko", "xlsxwriter",
+}  # fmt: skip
 # Reading the clock: the clock, and what must measure a silence on a wire or a process of its own.
 CLOCK_READERS = ("scheduler/clock.py", "stations/", "audio/", "api/demo/", "api/cli/")
 CLOCK_CALLS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
@@ -49,7 +57,7 @@ def main() -> int:
     for command in commands:
         failed += subprocess.run(command, cwd=ROOT, check=False).returncode != 0
     problems = sorted(problem for path in sources() for problem in house_rules(path))
-    problems += [*circles(), *docs_problems()]
+    problems += [*circles(), *heavy_imports(), *docs_problems()]
     for problem in problems:
         print(problem)
     print(f"{len(commands) - failed} tools content, {len(problems)} house rules broken")
@@ -92,6 +100,31 @@ def circles() -> Iterator[str]:
         ).prepare()
     except graphlib.CycleError as error:
         yield f"imports run in a circle: {' ← '.join(error.args[1])}"
+
+
+def heavy_imports() -> Iterator[str]:
+    """What the service would load when it starts, and most of its life never need."""
+    bodies = {_module(path).removesuffix(".__init__"): path for path in sources()}
+    reached = {name for name in bodies if name.startswith(SERVED_FROM)}
+    coming = sorted(reached)
+    while coming:
+        name = coming.pop()
+        body = ast.parse(bodies[name].read_text(encoding="utf-8")).body
+        for module in (one for node in body for one in _targets(node)):
+            if module in bodies and module not in reached:
+                reached.add(module)
+                coming.append(module)
+            if module in TOO_HEAVY_TO_SERVE:
+                yield f"{name}: {module} is imported where it is needed, not when Loa starts"
+
+
+def _targets(node: ast.AST) -> Iterator[str]:
+    """The modules that an import may mean, and the packages around them."""
+    for module in _imported(node):
+        parts = module.split(".")
+        yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def _module(path: Path) -> str:

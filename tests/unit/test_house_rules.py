@@ -51,10 +51,28 @@ def test_files_that_import_each_other_are_named(
     assert "audio.one" in problem and "audio.two" in problem
 
 
+def test_what_a_service_needs_seldom_is_not_loaded_when_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through however many files; an import inside a function waits until it is needed."""
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    (tmp_path / "api").mkdir()
+    (tmp_path / "stations").mkdir()
+    (tmp_path / "api" / "app.py").write_text("from stations import login\n")
+    (tmp_path / "stations" / "login.py").write_text("from paramiko.message import Message\n")
+
+    (problem,) = check.heavy_imports()
+
+    assert problem.startswith("stations.login: paramiko")
+    (tmp_path / "stations" / "login.py").write_text("def f():\n    import paramiko\n")
+    assert list(check.heavy_imports()) == []
+
+
 def test_the_house_as_it_stands_breaks_no_rule() -> None:
     """What lies in the rooms now is in its place."""
     assert [problem for path in check.sources() for problem in check.house_rules(path)] == []
     assert list(check.circles()) == []
+    assert list(check.heavy_imports()) == []
 
 
 def test_a_page_that_points_nowhere_is_found(

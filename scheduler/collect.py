@@ -19,6 +19,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    update,
 )
 from sqlalchemy.orm import Session
 
@@ -41,7 +42,6 @@ from scheduler.store.states import (
     AiringState,
     Grade,
     can_move,
-    move,
     moving,
 )
 from scheduler.visitlog import Purpose, VisitLog
@@ -302,26 +302,33 @@ def _remember_log(session: Session, station: Station, one: _Log, now: datetime) 
 
 
 def _apply(hub: Hub, session: Session, station: Station, said_of: Mapping[str, AsrunAiring]) -> int:
-    now, changed = hub.clock.now(), 0
+    now, rules = hub.clock.now(), hub.settings.collect
+    proved, begun = [], []
     for airing, said in _spoken_of(session, station, said_of):
         if airing.planned_at > now:
             continue  # what is still to come cannot have been heard
-        rules = hub.settings.collect
-        if airing.bulletin_id is not None:
-            # "At once" is as soon as the line brings it; the log tells when that was.
-            rules = rules.model_copy(update={"late_after_s": airing.late_ok_s})
-        proof = proof_of(said, planned_at=airing.planned_at, ms=airing.ms, rules=rules, now=now)
-        if proof is None and airing.state in OPEN_AIRINGS:
-            airing.started_at = begun_at(said, hub.settings.collect)
-        if proof is not None and _believe(airing, proof):
-            airing.evidence = {"source": "player_log", "device": said.device}
-            changed += 1
-    return changed
+        named = {"of": station.id, "at": airing.planned_at}
+        # "At once" is as soon as the line brings it; the log tells when that was.
+        is_urgent = airing.bulletin_id is not None
+        own = rules.model_copy(update={"late_after_s": airing.late_ok_s}) if is_urgent else rules
+        proof = proof_of(said, planned_at=airing.planned_at, ms=airing.ms, rules=own, now=now)
+        if proof is not None:
+            if _is_news(airing, proof):
+                evidence = {"source": "player_log", "device": said.device}
+                proved.append(named | vars(proof) | {"evidence": evidence})
+        elif airing.state in OPEN_AIRINGS:
+            started_at = begun_at(said, rules)
+            begun += [named | {"started_at": started_at}] * (started_at != airing.started_at)
+    if begun:
+        session.execute(_CHANGED, begun)
+    if proved:
+        session.execute(_CHANGED, proved)
+    return len(proved)
 
 
 def _spoken_of(
     session: Session, station: Station, said_of: Mapping[str, AsrunAiring]
-) -> Iterator[tuple[Airing, AsrunAiring]]:
+) -> Iterator[tuple[Any, AsrunAiring]]:
     """The airings of which a log speaks; what we never planned cannot have been heard."""
     named: dict[datetime, AsrunAiring] = {}
     for item_id, said in said_of.items():
@@ -329,33 +336,24 @@ def _spoken_of(
             named[planned_at_of(item_id)] = said
     for batch in in_batches(sorted(named)):
         # Locked on PostgreSQL, in order: a person may be confirming one of them at this moment.
-        airings = session.scalars(_SPOKEN_OF, {"station_id": station.id, "moments": batch})
+        airings = session.execute(_SPOKEN_OF, {"station_id": station.id, "moments": batch})
         yield from ((airing, named[airing.planned_at]) for airing in airings.all())
 
 
-def _believe(airing: Airing, proof: Proof) -> bool:
+def _is_news(airing: Any, proof: Proof) -> bool:
     """
-    Raise an airing to what is proved; the same log again changes nothing.
+    Whether an airing is raised to what is proved; the same log again changes nothing.
 
     A log overrules a person's word, and not the other way round, whichever came first. What a log
     has proved to have been heard is not taken back.
     """
-    same = (airing.state, airing.grade, airing.started_at, airing.played_ms) == (
-        proof.state,
-        proof.grade,
-        proof.started_at,
-        proof.played_ms,
-    )
-    taken_back = airing.grade is Grade.A and airing.state in HEARD_AIRINGS
-    if same or (taken_back and proof.state is AiringState.MISSED):
+    known = airing.state, airing.grade, airing.started_at, airing.played_ms
+    if known == (proof.state, proof.grade, proof.started_at, proof.played_ms):
         return False
-    if not can_move(airing.state, proof.state):
+    was_heard = airing.grade is Grade.A and airing.state in HEARD_AIRINGS
+    if was_heard and proof.state is AiringState.MISSED:
         return False
-    move(airing, proof.state)
-    airing.grade = proof.grade
-    airing.started_at, airing.played_ms = proof.started_at, proof.played_ms
-    airing.reason = proof.reason
-    return True
+    return can_move(airing.state, proof.state)
 
 
 # ── Statements ─────────────────────────────────────────────────────────────────────────────────
@@ -394,11 +392,18 @@ _KNOWN_LOGS = select(_logs.c.for_date, _logs.c.sha256).where(
 )
 _NEW_LOG = insert(_logs)
 _SPOKEN_OF = (
-    select(Airing)
-    .where(
-        Airing.station_id == bindparam("station_id"),
-        Airing.planned_at.in_(bindparam("moments", expanding=True)),
+    select(
+        _airings.c.planned_at, _airings.c.bulletin_id, _airings.c.late_ok_s, _airings.c.ms,
+        _airings.c.state, _airings.c.grade, _airings.c.started_at, _airings.c.played_ms,
     )
-    .order_by(Airing.planned_at)
+    .where(
+        _airings.c.station_id == bindparam("station_id"),
+        _airings.c.planned_at.in_(bindparam("moments", expanding=True)),
+    )
+    .order_by(_airings.c.planned_at)
     .with_for_update()
+)  # fmt: skip
+# Sets the columns that are given to it.
+_CHANGED = update(_airings).where(
+    _airings.c.station_id == bindparam("of"), _airings.c.planned_at == bindparam("at")
 )

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, bindparam, exists, select, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from scheduler.day import (
@@ -36,10 +36,10 @@ from scheduler.leases import (
     rescue,
     worker_name,
 )
-from scheduler.links import over_link, places, share
+from scheduler.links import places, share
 from scheduler.probing import probed_anew
 from scheduler.reach import reach
-from scheduler.store.db import in_batches, lock
+from scheduler.store.db import in_batches, lock, one_of
 from scheduler.store.models import Airing, Delivery, Station
 from scheduler.store.states import OPEN_AIRINGS, DeliveryState, moving
 from scheduler.sweep import sweep, sweep_quietly
@@ -62,6 +62,31 @@ _WITHOUT_PROGRESS_S = 1800
 # A day that was read longer ago is read again before it is brought. What changes even then is met
 # by the lease: it is renewed at the last step, and a day that was planned anew has lost it.
 _FRESH_S = 1.0
+# Statements that are prepared once: they are asked every few seconds, or in every visit.
+_IS_URGENT = (
+    exists()
+    .where(
+        Airing.station_id == Delivery.station_id,
+        Airing.broadcast_date == Delivery.for_date,
+        Airing.programme_class == "urgent",
+        Airing.bulletin_id.is_(None),
+        one_of(Airing.state, OPEN_AIRINGS),
+        Airing.planned_at > bindparam("since"),
+    )
+    .label("is_urgent")
+)
+_DUE = (
+    select(Delivery.id, Delivery.first_air_at, Station, _IS_URGENT)
+    .join(Station)
+    .where(
+        Delivery.state == DeliveryState.DUE,
+        Delivery.next_try_at <= bindparam("now"),
+        Station.active,
+        Station.kind != "person",
+    )
+    .order_by(_IS_URGENT.desc(), Delivery.first_air_at, Delivery.id)
+)
+_DUE_OVER_LINK = _DUE.where(Station.link_id == bindparam("link_id"))
 # Sets the columns that are given to it.
 _stations: Any = Station.__table__
 _SEEN = update(_stations).where(_stations.c.id == bindparam("station_id"))
@@ -137,7 +162,8 @@ def admissions(
             keep_queued(session, now + _QUEUED_FOR)
         rescue(session, now)
         end_the_hopeless(session, now)
-        due = session.execute(_due(now, link_id)).all()
+        asked = {"now": now, "since": now - _URGENT_FOR, "link_id": link_id}
+        due = session.execute(_DUE if link_id is None else _DUE_OVER_LINK, asked).all()
         if not due:
             return []
         free = places(hub, session, now)
@@ -160,35 +186,6 @@ def admissions(
         one = Admission(row.Station.id, bool(row.is_urgent), row.first_air_at)
         first.setdefault(one.station_id, one)
     return list(first.values())
-
-
-def _due(now: datetime, link_id: int | None) -> Select[int, datetime, Station, bool]:
-    is_urgent = (
-        exists()
-        .where(
-            Airing.station_id == Delivery.station_id,
-            Airing.broadcast_date == Delivery.for_date,
-            Airing.programme_class == "urgent",
-            Airing.bulletin_id.is_(None),
-            Airing.state.in_(OPEN_AIRINGS),
-            Airing.planned_at > now - _URGENT_FOR,
-        )
-        .label("is_urgent")
-    )
-    statement = (
-        select(Delivery.id, Delivery.first_air_at, Station, is_urgent)
-        .join(Station)
-        .where(
-            Delivery.state == DeliveryState.DUE,
-            Delivery.next_try_at <= now,
-            Station.active,
-            Station.kind != "person",
-        )
-        .order_by(is_urgent.desc(), Delivery.first_air_at, Delivery.id)
-    )
-    if link_id is not None:
-        statement = statement.where(Station.id.in_(over_link(link_id)))
-    return statement
 
 
 def visit_station(

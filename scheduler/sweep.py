@@ -160,6 +160,8 @@ def _record(hub: Hub, station: Station, swept: Swept) -> None:
         "station_swept", station=station.code, renditions=len(swept.renditions),
         parts=len(swept.parts), days=len(swept.days), freed_bytes=swept.freed_bytes,
     )  # fmt: skip
+    if not swept.renditions and not swept.parts:
+        return  # the plan of a day that is over goes every night, at every station
     with hub.database.write() as session:
         ledger.record(
             session, at=hub.clock.now(), who="loa", what="station_swept", subject=station.code,

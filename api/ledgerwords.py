@@ -165,6 +165,7 @@ _FIELDS: Mapping[str, str] = {
     "next_number": mark("number of the next key:"),
     "number": mark("number:"),
     "parts": mark("parts of files:"),
+    "people": mark("people:"),
     "proved": mark("proved:"),
     "renditions": mark("renditions:"),
     "sha256": mark("SHA-256:"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from scheduler.hub import Hub
 from scheduler.store import ledger
@@ -109,14 +110,16 @@ def test_a_changed_line_is_found(database: Database, column: str) -> None:
 
 @pytest.mark.parametrize("added", [" x", "{}"])
 def test_a_detail_that_is_no_document_any_more_is_found(database: Database, added: str) -> None:
-    """PostgreSQL takes none; SQLite takes any text."""
-    if not database.is_sqlite:
-        pytest.skip("PostgreSQL refuses it")
+    """SQLite takes any text; PostgreSQL takes none that is no document."""
     write(database, 3)
+    spoil = text(f"UPDATE ledger SET detail = detail || '{added}' WHERE seq = 2")
 
+    if not database.is_sqlite:
+        with pytest.raises(DBAPIError), database.write() as session:
+            session.execute(spoil)
+        return
     with database.write() as session:
-        session.execute(text(f"UPDATE ledger SET detail = detail || '{added}' WHERE seq = 2"))
-
+        session.execute(spoil)
     assert first_break(database) == 2
 
 

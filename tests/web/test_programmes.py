@@ -95,7 +95,7 @@ def test_last_day_that_is_over_is_refused_before_anything_is_kept(site: Site) ->
         brought = upload(client, tone(881), title="Hôm qua", expires_on="2022-10-15")
         changed = client.submit("/programmes/4/details", title="Hôm qua", expires_on="2022-10-15")
         for answer in (brought, changed):
-            assert (answer.status_code, "Ngày cuối được phát đã qua" in answer.text) == (422, True)
+            assert (answer.status_code, "Ngày cuối đã qua" in answer.text) == (422, True)
             assert 'value="Hôm qua"' in answer.text
         assert client.get("/programmes/bon").status_code == 404  # no field that anybody typed
     assert len(programmes(site)) == before

@@ -42,7 +42,7 @@ def test_the_second_of_two_is_refused_and_told_who_was_first(scene: Scene, daily
         edit(scene, daily, seen, title="Tin sớm")
 
     assert refused.value.fields["who"] == "Editor"
-    assert refused.value.fields["at"] == "16/10/2022 20:00"
+    assert refused.value.fields["at"] == "20:00 16/10/2022"
     now = read(scene, daily)
     assert (now.starts_at, now.title) == (time(5, 30), daily.title)
 

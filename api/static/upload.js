@@ -154,13 +154,17 @@ function prepare(form) {
   }
 
   function finish() {
-    sessionStorage.removeItem("upload-typed");
+    sessionStorage.setItem("upload-sent", "yes");
     // A second click would send the form twice; the server would notice, the person would wait.
     setTimeout(() => { for (const one of form.querySelectorAll("button")) one.disabled = true; });
   }
 
   function keepTyped() {
     const names = ["title", "theme", "genre", "language", "expires_on", "programme_class", "plan_group"];
+    // Sent, and the page opened anew: done. A reload may have come before the answer.
+    const [opened] = performance.getEntriesByType("navigation");
+    if (sessionStorage.getItem("upload-sent") && opened?.type !== "reload") sessionStorage.removeItem("upload-typed");
+    sessionStorage.removeItem("upload-sent");
     const kept = JSON.parse(sessionStorage.getItem("upload-typed") || "{}");
     for (const name of names) if (kept[name] && !form.elements[name].defaultValue) form.elements[name].value = kept[name];
     form.addEventListener("input", () => {

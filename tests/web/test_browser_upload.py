@@ -106,6 +106,13 @@ def test_upload_goes_on_after_a_reload(browser: Browser, site: Site, sound: Path
     start(page, sound, throttle=False)
     page.get_by_text("Đã nhận đủ tệp.").first.wait_for()
     page.locator("#theme").fill("Vay vốn")
+    page.route("**/programmes", lambda route: route.abort("aborted"))
+    page.get_by_role("button", name="Tải lên và kiểm tra").click()
+    page.unroute("**/programmes")
+    page.reload()  # before any answer came
+    assert page.locator("#theme").input_value() == "Vay vốn"
+    start(page, sound, throttle=False)
+    page.get_by_text("Đã nhận đủ tệp.").first.wait_for()
     page.get_by_role("button", name="Tải lên và kiểm tra").click()
     page.wait_for_url("**/programmes/*done=uploaded")
 

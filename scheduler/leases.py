@@ -140,10 +140,10 @@ def finish(
     """
     now = hub.clock.now()
     with hub.database.write() as session:
+        also(session)  # the station before its days, as the planner locks them
         _change_held(session, _DELIVERED, lease, now=now, sent_sha256=manifest_sha256)
         delivered = DeliveryState.DELIVERED.value
         session.execute(_CLOSED, _ended_attempt(lease, now, delivered, sent))
-        also(session)
 
 
 def give_back(
@@ -168,10 +168,10 @@ def give_back(
         closed.append(_ended_attempt(lease, now, code, sent, kept))
         sent = ()
     with hub.database.write() as session:
+        also(session)  # the station before its days, as the planner locks them
         if given:
             session.execute(_DUE_AGAIN if retry else _FAILED, given)
             session.execute(_CLOSED, closed)
-        also(session)
 
 
 def keep_queued(session: Session, until: datetime) -> None:
@@ -363,13 +363,21 @@ _LEASED = (
     .returning(_deliveries.c.id, _deliveries.c.attempts)
 )
 _OPENED = insert(_attempts)
-_RENEWED = (
-    update(_deliveries)
+# PostgreSQL locks them day after day, as the planner does: in any other order the two could wait
+# for each other.
+_STILL_HELD = (
+    select(_deliveries.c.id)
     .where(
         tuple_(_deliveries.c.id, _deliveries.c.attempts).in_(bindparam("held", expanding=True)),
         _deliveries.c.state == DeliveryState.LEASED,
         _deliveries.c.worker == bindparam("holder"),
     )
+    .order_by(_deliveries.c.for_date)
+    .with_for_update()
+)
+_RENEWED = (
+    update(_deliveries)
+    .where(_deliveries.c.id.in_(_STILL_HELD))
     .values(lease_until=bindparam("until"))
 )
 _DELIVERED = _only_held(moving_rows(Delivery, DeliveryState.DELIVERED)).values(

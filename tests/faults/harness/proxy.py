@@ -27,6 +27,7 @@ class Proxy:
         self.cut_after = cut_after  # once
         self.garble_after = garble_after
         self.bytes_per_s = bytes_per_s  # in each direction
+        self.stalled_at: float | None = None  # monotonic
         self.up = 0
         self.open_now = self.most_open = 0  # callers, by the lines that are up
         self._target_port = target_port
@@ -77,6 +78,7 @@ class Proxy:
         if is_up:
             self.up += len(data)
         if self.stall_after is not None and self.up >= self.stall_after:
+            self.stalled_at = self.stalled_at or time.monotonic()
             self._ended.wait()
         if self.cut_after is not None and self.up >= self.cut_after:
             self.cut_after = None

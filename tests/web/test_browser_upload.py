@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +23,14 @@ from tests.web.site import Site, serving
 SLOW = {
     "offline": False, "latency": 20, "downloadThroughput": -1, "uploadThroughput": 120_000,
 }  # fmt: skip
+DROP = """([content, name, lastModified]) => {
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { lastModified }));
+  const init = { dataTransfer, bubbles: true, cancelable: true };
+  for (const kind of ["dragenter", "dragover", "drop"])
+    document.querySelector(".drop").dispatchEvent(new DragEvent(kind, init));
+}"""
 
 
 @pytest.fixture
@@ -63,6 +72,13 @@ def start(page: Page, sound: Path, *, throttle: bool = True) -> None:
     if not page.locator("#file").is_visible():
         page.get_by_text("Tải chương trình lên").click()
     page.set_input_files("#file", sound)
+
+
+def drop(page: Page, sound: Path) -> None:
+    """As a file that is dragged out of a folder."""
+    content = base64.b64encode(sound.read_bytes()).decode()
+    modified = int(sound.stat().st_mtime * 1000)
+    page.evaluate(DROP, [content, sound.name, modified])
 
 
 def until(page: Page, script: str) -> None:
@@ -111,7 +127,7 @@ def test_upload_goes_on_after_a_reload(browser: Browser, site: Site, sound: Path
     page.unroute("**/programmes")
     page.reload()  # before any answer came
     assert page.locator("#theme").input_value() == "Vay vốn"
-    start(page, sound, throttle=False)
+    drop(page, sound)
     page.get_by_text("Đã nhận đủ tệp.").first.wait_for()
     page.get_by_role("button", name="Tải lên và kiểm tra").click()
     page.wait_for_url("**/programmes/*done=uploaded")

@@ -4,10 +4,11 @@
     benchmarks/airings.py [--json] [--quick] [--stations N] [--keep DIR]
 
 Prints one JSON object. In milliseconds, medians: a station's month row by row, a district's, a
-province's and the nation's month and the nation's day counted by state, a unit's week as its
-calendar shows it; and the whole answer to a province's editor who opens the log of a month
-(``page_ms``), pages on and back, narrows it by theme, words, programme, state and grade
-(``page_…_ms``), and to the nation's editor (``page_nation_ms``). Then ``confirm_60k_s`` (the word
+province's and the nation's month and the nation's day counted by state, a unit's week row by row,
+and what its calendar shows of the week to come (``unit_calendar_ms``); and the whole answer to a
+province's editor who opens the log of a month (``page_ms``), pages on and back, narrows it by
+theme, words, programme, state and grade (``page_…_ms``), and to the nation's editor
+(``page_nation_ms``). Then ``confirm_60k_s`` (the word
 of a person for 60,000 airings at once), ``xlsx_240k_peak_mb`` (a process that writes a workbook of
 240,000 rows) and ``ledger_verify_1m_s``. Beside each stands the processor's time, of this process
 and of the server together (``…_cpu_ms``, ``…_cpu_s``). ``--quick`` takes a tenth of the stations
@@ -39,6 +40,7 @@ from benchmarks.country import PROVINCES, SLOTS, STATIONS, asked, country, kept_
 from benchmarks.processor import Processor, in_median
 from scheduler.airing_log import LogFilter, airing_log, count_log
 from scheduler.airings import schedule
+from scheduler.grid import entries
 from scheduler.hub import Hub
 from scheduler.store.models import Airing, StationUnit
 
@@ -134,6 +136,7 @@ def measured(hub: Hub, processor: Processor, count: int) -> dict[str, float]:
         "nation_month": (_count(a_month, None), count * SLOTS * 30),
         "nation_day": (_count(a_day, None), count * SLOTS),
         "unit_week": (_rows_of_week(commune), SLOTS * 7),
+        "unit_calendar": (_calendar_of_week(hub, commune), SLOTS * 7),
     }
     figures: dict[str, float] = {}
     for key, (ask, rows) in asked_for.items():
@@ -156,6 +159,11 @@ def _rows_of_week(unit_ids: list[int]) -> Callable[[Session], int]:
     return lambda session: sum(
         map(len, schedule(session, MONTH[0], last, unit_ids=unit_ids).values())
     )
+
+
+def _calendar_of_week(hub: Hub, unit_ids: list[int]) -> Callable[[Session], int]:
+    tomorrow = hub.today() + timedelta(days=1)
+    return lambda session: len(entries(hub, session, tomorrow, 7, unit_ids=unit_ids, released=True))
 
 
 def _count(wanted: LogFilter, unit_ids: list[int] | None) -> Callable[[Session], int]:

@@ -318,7 +318,8 @@ def _apply(hub: Hub, session: Session, station: Station, said_of: Mapping[str, A
                 proved.append(named | vars(proof) | {"evidence": evidence})
         elif airing.state in OPEN_AIRINGS:
             started_at = begun_at(said, rules)
-            begun += [named | {"started_at": started_at}] * (started_at != airing.started_at)
+            if started_at != airing.started_at:
+                begun.append(named | {"started_at": started_at})
     if begun:
         session.execute(_CHANGED, begun)
     if proved:

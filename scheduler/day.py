@@ -130,7 +130,11 @@ def day_from_rows(session: Session, station: Station, on: date) -> Day:
 def days_told(
     session: Session, station: Station, deliveries: Collection[Delivery], anew: Collection[Delivery]
 ) -> dict[date, Day]:
-    """The days of these deliveries: of ``anew`` as the rows have them now, others as planned."""
+    """
+    The days of these deliveries: of ``anew`` as the rows have them now.
+
+    Others as they were planned, where that day was read before; else from the rows too.
+    """
     known = {
         one.for_date: day
         for one in deliveries

@@ -14,7 +14,7 @@ from scheduler.lines import is_draft, lines_on_air
 from scheduler.slots import list_slots
 from scheduler.store.models import Programme, Slot, SlotException
 from scheduler.timetable import Occurrence
-from scheduler.units import stations_by_unit
+from scheduler.units import maps_of
 
 MAX_DAYS = 42  # six weeks: what a month's page shows
 
@@ -65,10 +65,8 @@ def entries(
         released: what airs by the last release, instead of the draft.
     """
     last = first + timedelta(days=min(days, MAX_DAYS) - 1)
-    inside = {
-        first + timedelta(days=n): stations_by_unit(session, first + timedelta(days=n))
-        for n in range((last - first).days + 1)
-    }
+    dates = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    inside = maps_of(session, dates, unit_ids=unit_ids, station_id=station_id)
     found = [
         entry
         for slot in (lines_on_air(session) if released else list_slots(session))

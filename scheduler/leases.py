@@ -1,8 +1,8 @@
 """Who works on a station's deliveries: claimed in one statement, renewed, fenced, given back.
 
 A worker may die, freeze or lose the network at any step. What it held becomes due again when its
-lease ends, and its late writes are refused: every one of them names the worker, the attempt and
-the state that it believes in.
+lease ends, and its late writes about a delivery are refused: every one of them names the worker,
+the attempt and the state that it believes in. How its own attempt ended it may always say.
 """
 
 from __future__ import annotations

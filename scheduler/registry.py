@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from scheduler.errors import NotFound
 from scheduler.retries import retry
 from scheduler.store import ledger
+from scheduler.store.among import among
 from scheduler.store.models import Station, StationUnit, Unit
 from scheduler.units import valid_on
 
@@ -21,9 +23,14 @@ def find_station(session: Session, code: str) -> Station:
     return station
 
 
-def list_stations(session: Session) -> list[Station]:
+def list_stations(
+    session: Session, *, only: Collection[int] | None = None, most: int | None = None
+) -> list[Station]:
+    """By their code; ``only`` of these, and no more than ``most``."""
     statement = select(Station).options(selectinload(Station.units)).order_by(Station.code)
-    return list(session.scalars(statement))
+    if only is not None:
+        statement = statement.where(among(Station.id, only))
+    return list(session.scalars(statement.limit(most)))
 
 
 def unit_of(session: Session, station: Station, on: date) -> Unit | None:

@@ -248,7 +248,8 @@ def _seen(request: Request, viewer: Viewer, first: date, days: int, wish: Wish) 
     hub = hub_of(request)
     with hub.database.read() as session:
         scope = scope_of(session, viewer.person, first, wish.unit, most_choices=MOST_CHOICES)
-        known = [one for one in list_stations(session) if scope.covers(one.id)]
+        inside = None if scope.unit_ids is None else scope.places
+        known = list_stations(session, only=inside, most=_LISTED + 1)
         station = station_in(session, viewer.person, scope, wish.station) if wish.station else None
         found = entries(
             hub, session, first, days, unit_ids=scope.unit_ids, released=wish.air,

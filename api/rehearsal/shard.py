@@ -82,17 +82,20 @@ class Shard:
             assert verb in ("live", "heard")
             for code in self.codes:
                 self._bring_to(code, at)
-            self._answer = verb == "heard" and [
-                [code, one.file, one.started_at.isoformat(), one.ms]
-                for code, box in self.boxes.items()
-                for one in box.heard
-            ]
+            self._answer = self._heard() if verb == "heard" else None
 
     def answer(self) -> Any:
         return self._answer
 
     def close(self) -> None:
         self.hub.database.close()
+
+    def _heard(self) -> list[list[object]]:
+        return [
+            [code, one.file, one.started_at.isoformat(), one.ms]
+            for code, box in self.boxes.items()
+            for one in box.heard
+        ]
 
     def _send(self, code: str, station_id: int, at: datetime) -> list[str]:
         """As a worker does it; the station's code, and what the visit failed with."""

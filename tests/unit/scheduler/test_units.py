@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from scheduler.unitevents import after_of, before_of, list_events
 from scheduler.unitimport import UnitsImported, import_units, plan_units
 from scheduler.units import (
     find_unit,
+    maps_of,
     stations_by_unit,
     unit_ids_below,
     unit_path,
@@ -274,6 +276,31 @@ def test_stations_follow_into_the_unit_that_theirs_was_merged_into(empty_hub: Hu
     with empty_hub.database.write() as session, pytest.raises(PreviewOutdated):
         import_units(session, WIDE + MERGED, name="x", now=empty_hub.clock.now(), by="test",
                      seen=plan.digest)  # fmt: skip
+
+
+def test_a_map_of_some_units_or_of_one_station_says_the_same_of_them(empty_hub: Hub) -> None:
+    """Also in the week in which two communes become one and their district ends."""
+    give(empty_hub, SMALL + "2020-01-01,13588,Xã Bắc Lý,xã,353\n")
+    stations(empty_hub, ["13579", "13588"])
+    with empty_hub.database.write() as session:
+        import_units(session, WIDE + MERGED, name="x", now=empty_hub.clock.now(), by="test")
+    days = [THIRD + timedelta(days=n) for n in range(-3, 4)]
+    compared = 0
+    with empty_hub.database.read() as session:
+        whole = maps_of(session, days)
+        for unit in session.scalars(select(Unit).order_by(Unit.id)):
+            inside = unit_ids_below(session, unit.id, days[0])
+            assert inside is not None
+            some = maps_of(session, days, unit_ids=inside)
+            for on, one in product(days, inside):
+                assert some[on].get(one, set()) == whole[on].get(one, set()), (on, one)
+                compared += bool(whole[on].get(one))
+        first = find_station(session, "s13579").id
+        of_it = maps_of(session, days, station_id=first)
+        for on in days:
+            kept = {unit: found & {first} for unit, found in whole[on].items() if first in found}
+            assert of_it[on] == kept
+    assert compared > 20
 
 
 @pytest.mark.parametrize(

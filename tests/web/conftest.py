@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Error
 
 from scheduler import hub as hubs
 from scheduler.clock import ManualClock
@@ -19,6 +20,22 @@ from tests.web.data import Province, fill
 from tests.web.site import Site, serving
 
 MAX_UPLOAD = 1 << 20
+_LONGEST_TEXT = 4000  # characters
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed in the browser tells what its pages showed."""
+    report = yield
+    browser = getattr(item, "funcargs", {}).get("browser")
+    if call.when == "call" and report.failed and browser is not None:
+        for page in [page for context in browser.contexts for page in context.pages]:
+            with suppress(Error):  # a page that is gone shows nothing
+                shown = page.locator("body").inner_text(timeout=1000)[:_LONGEST_TEXT]
+                report.sections.append((f"in the browser at {page.url}", shown))
+    return report
 
 
 @dataclass(frozen=True)

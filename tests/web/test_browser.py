@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from api.i18n import catalogue
 from tests.conftest import need
@@ -130,9 +130,15 @@ def test_commune_officer_signs_in_and_confirms_with_the_keyboard_alone(
 ) -> None:
     """From the sign-in to the confirmed airing without a mouse."""
     page = opened(browser, site, None, "/sign-in").page
+    name, password = page.locator("#username"), page.locator("#password")
+    # A busy browser gives the first field its focus a moment after the page is there.
+    expect(name).to_be_focused()
     page.keyboard.type("dao")
     page.keyboard.press("Tab")
+    expect(password).to_be_focused()
     page.keyboard.type(PASSWORD)
+    expect(name).to_have_value("dao")
+    expect(password).to_have_value(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(site.url + "/")
     page.keyboard.press("Tab")

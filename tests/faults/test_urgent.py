@@ -19,7 +19,7 @@ from scheduler.clock import SystemClock
 from scheduler.config import CollectSettings
 from scheduler.hub import Hub
 from scheduler.stationimport import import_stations
-from scheduler.store.models import Station
+from scheduler.store.models import BulletinStation, Station
 from scheduler.store.states import AiringState, DeliveryState
 from stations import player
 from stations.asrun import read_asrun
@@ -59,6 +59,17 @@ class Live:
             told = self.story()
             if [one for one in told if one in events] == list(events) or time.monotonic() > until:
                 return told
+            time.sleep(0.1)
+
+    def drilled(self, bulletin: int) -> BulletinStation:
+        """What is known of the station once its receipt, which follows the line, is here."""
+        until = time.monotonic() + 30
+        while True:
+            collect.collect(self.hub)
+            with self.hub.database.read() as session:
+                [row] = bulletins.get_bulletin(session, bulletin).stations
+            if row.state is DeliveryState.VERIFIED or time.monotonic() > until:
+                return row
             time.sleep(0.1)
 
     def story(self) -> list[str]:
@@ -159,12 +170,9 @@ def test_a_drill_interrupts_nobody_and_tells_how_long_it_took(live: Live) -> Non
     bulletin = live.order(2_000, is_drill=True)
     urgent.push(live.hub)
     told = live.wait(30, "started", "drilled")
-    time.sleep(0.5)  # its receipt follows the line
-    collect.collect(live.hub)
+    row = live.drilled(bulletin)
 
     assert told == ["started", "drilled"]
-    with live.hub.database.read() as session:
-        [row] = bulletins.get_bulletin(session, bulletin).stations
     assert row.state is DeliveryState.VERIFIED
     assert row.delivered_at is not None
     assert row.drilled_at is not None

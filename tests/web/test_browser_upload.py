@@ -132,7 +132,9 @@ def test_upload_goes_on_after_a_reload(browser: Browser, site: Site, sound: Path
     page.get_by_role("button", name="Tải lên và kiểm tra").click()
     page.wait_for_url("**/programmes/*done=uploaded")
 
-    assert [one for one in sent if one] == [str(before)]
+    [offset] = [int(one) for one in sent if one]
+    # What was on its way when the first browser went may still have been written.
+    assert before <= offset < sound.stat().st_size
     programme = judged(site)
     assert programme.state is ProgrammeState.READY
     assert (programme.title, programme.theme) == ("bài dài", "Vay vốn")

@@ -195,7 +195,7 @@ def test_what_was_typed_waits_behind_the_sign_in(browser: Browser, site: Site) -
     with site.hub.database.write() as session:
         sign_out_all(session, session.get_one(Person, site.province.people["lan"].id))
     page.get_by_role("button", name="Thêm khung giờ").click()
-    assert "vẫn được giữ" in page.get_by_role("status").inner_text()
+    page.get_by_role("status").get_by_text("vẫn được giữ").wait_for()
     assert "Đang" not in page.url
 
     sign_in(page, "lan")

@@ -16,7 +16,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api import words
 from api.auth import SignedIn, hub_of
 from api.errors import UploadTooLarge
-from api.fields import PathId
+from api.fields import MAX_ID, PathId
+from api.json.following import IN_PARTS, name_next
 from api.json.idempotency import IdempotentRoute
 from api.pages import programme as pages
 from api.pages.listen import Publisher
@@ -27,6 +28,7 @@ from api.uploads import receive
 from audio.facts import Facts
 from scheduler import programmes, publishing
 from scheduler.preview import horn_preview
+from scheduler.programmelist import programme_page
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
 
@@ -150,15 +152,27 @@ class ReasonIn(BaseModel):
     reason: str = Field(min_length=1, max_length=500)
 
 
-@router.get("")
+@router.get("", responses=IN_PARTS)
 def list_programmes(
     request: Request,
+    response: Response,
     viewer: SignedIn,
     state: ProgrammeState | None = None,
     search: Annotated[str, Query(max_length=100, description="tones do not matter")] = "",
+    before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="id of the last seen")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[ProgrammeOut]:
+    """
+    Programmes, the newest first.
+
+    Where there are more, the header ``Link`` names the address of the next ones.
+    """
     with hub_of(request).database.read() as session:
-        found = programmes.list_programmes(session, state=state, search=search)
+        found, has_more = programme_page(
+            session, state=state, words=search, before=before, limit=limit
+        )
+    if has_more:
+        name_next(request, response, before=found[-1].id)
     return [_shown(request, programme) for programme in found]
 
 

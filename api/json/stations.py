@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from api import words
 from api.auth import SignedIn, Viewer, hub_of, needs
+from api.json.following import IN_PARTS, name_next
 from api.json.idempotency import IdempotentRoute
 from api.pages.render import translator_of
 from api.pages.stations import RETRIERS, resend
@@ -93,7 +94,7 @@ class StationOut(BaseModel):
     notes: str | None
 
 
-@router.get("")
+@router.get("", responses=IN_PARTS)
 def list_stations(
     request: Request,
     response: Response,
@@ -118,8 +119,7 @@ def list_stations(
         found = sorted((one for one in fitting(spots, query) if one.code > after), key=_code)
         shown = _outs(request, session, scope, found[:limit])
     if len(found) > limit:
-        following = request.url.include_query_params(after=shown[-1].code)
-        response.headers["Link"] = f'<{following}>; rel="next"'
+        name_next(request, response, after=shown[-1].code)
     return shown
 
 

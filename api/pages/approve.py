@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.auth import Viewer, hub_of, needs
+from api.fields import MAX_ID
 from api.pages.programme import shown
 from api.pages.render import page
-from scheduler import programmes
-from scheduler.store.states import ProgrammeState
+from scheduler.programmelist import approval_queue
 
 router = APIRouter()
 
 
 @router.get("/approve")
-def queue(request: Request, viewer: Annotated[Viewer, Depends(needs("approver"))]) -> Response:
-    """Everything that waits for somebody else's ears than those of who brought it."""
+def queue(
+    request: Request,
+    viewer: Annotated[Viewer, Depends(needs("approver"))],
+    after: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+) -> Response:
+    """The first that waits for somebody else's ears than those of who brought it, and the next."""
     with hub_of(request).database.read() as session:
-        found = programmes.list_programmes(session, state=ProgrammeState.READY)
-    waiting = [one.id for one in reversed(found) if one.uploaded_by != viewer.person.id]
-    own = [one for one in found if one.uploaded_by == viewer.person.id]
-    first = shown(request, waiting[0]) if waiting else None
-    return page(
-        request, "approve.html", viewer=viewer, one=first, own=own,
-        rest=[one for one in reversed(found) if one.id in waiting[1:]],
-    )  # fmt: skip
+        found = approval_queue(session, viewer.person.id, after=after)
+    first = shown(request, found.first) if found.first is not None else None
+    return page(request, "approve.html", viewer=viewer, one=first, queue=found, after=after)

@@ -308,3 +308,21 @@ def test_odd_input_never_fails_inside(site: Site) -> None:
         for body in (b"", b"null", b"[]", b'{"title": "\\ud800"}', b"\xff", b"{" * 500):
             headers = {"content-type": "application/json"}
             answers_no_500(client, "POST", f"{API}/slots", content=body, headers=headers)
+
+
+IN_PARTS = ("programmes", "programmes?search=bo", "stations")
+
+
+def test_lists_come_in_parts_each_with_the_address_of_the_next(shared_site: Site) -> None:
+    """Whoever follows the links reads everything once, in the order of the whole."""
+    with shared_site.client("admin") as client:
+        for path in IN_PARTS:
+            whole = client.get(f"{API}/{path}").json()
+            assert len(whole) > 1, path
+            address: str | None = str(httpx.URL(f"{API}/{path}").copy_merge_params({"limit": 1}))
+            parts: list[object] = []
+            while address and len(parts) <= len(whole):
+                answer = client.get(address)
+                parts += answer.json()
+                address = answer.links.get("next", {}).get("url")
+            assert parts == whole, path

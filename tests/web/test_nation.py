@@ -41,6 +41,7 @@ from tests.web.site import Site, serving
 from tests.web.test_weight import ANY_KIB, loaded_bytes
 
 PROVINCES, COMMUNES, PROGRAMMES, BAD_EVERY = 34, 10_600, 5_000, 20
+WAITING, OWN_EVERY = 3_000, 6  # for an approver; every sixth brought by that approver
 SINCE = date(2020, 1, 1)
 
 
@@ -75,6 +76,7 @@ def _fill(session: Session, hub: Hub) -> dict[str, Person]:
     )
     everybody = dict(_people(session, hub, provinces[3]))
     slot = _slot(session, hub, everybody["nga"], provinces[0])
+    session.execute(insert(Programme), [_waiting(n, hub, everybody) for n in range(WAITING)])
     session.execute(insert(Programme), [_programme(n, hub, everybody["nga"])
                                         for n in range(PROGRAMMES)])  # fmt: skip
     on = hub.today()
@@ -107,6 +109,14 @@ def _programme(number: int, hub: Hub, by: Person) -> dict[str, Any]:
         "sha256": f"{number:064}", "size_bytes": 1, "ms": 600_000 + number,
         "state": ProgrammeState.APPROVED,
         "uploaded_by": by.id, "uploaded_at": hub.clock.now(),
+    }  # fmt: skip
+
+
+def _waiting(number: int, hub: Hub, everybody: dict[str, Person]) -> dict[str, Any]:
+    by = everybody["phuc" if number % OWN_EVERY else "nga"]
+    return {
+        **_programme(number, hub, by), "title": f"Tin của xã số {number}",
+        "sha256": f"{PROGRAMMES + number:064}", "state": ProgrammeState.READY,
     }  # fmt: skip
 
 
@@ -246,6 +256,27 @@ def test_five_thousand_programmes_are_searched_and_not_listed(nation: Site) -> N
     assert "Không có chương trình nào" in entered
     assert 'value="Lũ"' in day.text and 'value="Lũ về"' in urgent
     assert "bản làng số 4950<" in page and "bản làng số 4949<" in older.text
+
+
+def test_thousands_that_wait_for_an_approver_are_counted_and_come_in_parts(nation: Site) -> None:
+    """The oldest in full, the next by name, never one's own among them, and a link to the rest."""
+    others = WAITING - WAITING // OWN_EVERY
+    with nation.client("nga", language="en") as client:
+        page = client.get("/approve").text
+        assert loaded_bytes(client, "/approve") <= ANY_KIB * 1024
+        following = re.search(r'href="([^"]+)" rel="next"', page)[1]  # type: ignore[index]
+        then = client.get(following.partition("#")[0]).text
+        last = client.get(f"/approve?after={2**31 - 1}").text
+    assert f"{others:,} programmes wait for you" in page and "Tin của xã số 1</a></h2>" in page
+    queue, own = page.split("Brought by you")
+    assert named(queue) == [n for n in range(26) if n % OWN_EVERY][:21]
+    assert named(own) == [n * OWN_EVERY for n in range(20)] and "480 more programmes." in own
+    assert named(then.split("Brought by you")[0])[:3] == [1, 26, 27]
+    assert "Nothing more waits." in last and 'rel="next"' not in last
+
+
+def named(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r">Tin của xã số (\d+)</a>", page)]
 
 
 def test_a_unit_is_found_and_opened_without_a_script_and_nothing_typed_is_lost(

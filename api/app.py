@@ -11,14 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from api import aside, health, live, tus
-from api.auth import Viewer, from_here, viewer_of
+from api.auth import Viewer, viewer_of
 from api.bearer import API_PREFIX
 from api.errors import (
     FormUnreadable,
@@ -36,6 +36,7 @@ from api.kept import KeptAnswers
 from api.looks import Looks
 from api.pages import page_router
 from api.pages.render import page, redirect, translator_of
+from api.routes import all_of
 from audio.errors import AudioError
 from scheduler.engine import Engine
 from scheduler.errors import CoreError, MustSetSecondFactor
@@ -87,9 +88,7 @@ def create_app(
 @cache
 def _routes() -> APIRouter:
     """What is served, the same for every Loa: it takes a third of a second to put together."""
-    router = APIRouter(dependencies=[Depends(from_here)])
-    for part in (health.router, api_router(), tus.router, live.router, page_router()):
-        router.include_router(part)
+    router = all_of((health.router, api_router(), tus.router, live.router, page_router()))
     static = StaticFiles(directory=Path(__file__).parent / "static")
     router.mount("/static", static, name="static")
     return router

@@ -5,14 +5,15 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import text
 
 from api.auth import hub_of
+from api.routes import routes_from_here
 from scheduler.errors import CoreError
 
-router = APIRouter(tags=["health"])
+router = routes_from_here(tags=["health"])
 
 
 class Health(BaseModel):

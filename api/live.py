@@ -9,16 +9,17 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api.auth import SignedIn, hub_of
+from api.routes import routes_from_here
 from scheduler import tonight
 from scheduler.errors import CoreError
 from scheduler.hub import Hub
 
-router = APIRouter(prefix="/live", include_in_schema=False)
+router = routes_from_here("/live", include_in_schema=False)
 log = structlog.get_logger()
 
 LOOK_EVERY_S = 1.5

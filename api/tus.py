@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import IO, Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -22,13 +22,14 @@ from api.auth import Viewer, hub_of, needs
 from api.errors import FormUnreadable, UploadOffsetWrong, UploadTooLarge, UploadVersionUnknown
 from api.i18n import mark
 from api.pages.render import translator_of
+from api.routes import routes_from_here
 from api.uploads import disk_says
 from scheduler import uploads
 from scheduler.hub import Hub
 from scheduler.programmes import UPLOADERS
 from scheduler.store.models import PartialUpload
 
-router = APIRouter(prefix="/uploads", include_in_schema=False)
+router = routes_from_here("/uploads", include_in_schema=False)
 
 VERSION = "1.0.0"
 CONTENT_TYPE = "application/offset+octet-stream"

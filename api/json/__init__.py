@@ -7,11 +7,12 @@ from importlib import import_module
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute
 
 from api.auth import SignedIn
 from api.bearer import API_PREFIX
-from api.json.problems import PROBLEM_RESPONSES, problem_schemas
+from api.json.problems import problem_schemas
+from api.routes import all_of, routes_from_here
 
 # Each file with routes, in the order of the document; where two fit an address the first answers.
 _PARTS = (
@@ -43,11 +44,9 @@ _PARTS = (
 
 
 def api_router() -> APIRouter:
-    router = APIRouter(prefix=API_PREFIX, responses=PROBLEM_RESPONSES)
-    for name in _PARTS:
-        router.include_router(import_module(f"{__name__}.{name}").router)
-    router.add_api_route("/openapi.json", document, include_in_schema=False)
-    return router
+    about = routes_from_here(API_PREFIX, include_in_schema=False)
+    about.add_api_route("/openapi.json", document)
+    return all_of([*(import_module(f"{__name__}.{name}").router for name in _PARTS), about])
 
 
 def document(request: Request, viewer: SignedIn) -> dict[str, Any]:
@@ -60,6 +59,6 @@ def document(request: Request, viewer: SignedIn) -> dict[str, Any]:
 @lru_cache
 def parts() -> tuple[str, ...]:
     """What a token may open: the first word of every path below the prefix."""
-    paths = (route.path or "" for route in iter_route_contexts(api_router().routes))
-    found = {path.removeprefix(API_PREFIX).split("/")[1] for path in paths if path}
+    paths = (route.path for route in api_router().routes if isinstance(route, APIRoute))
+    found = {path.removeprefix(API_PREFIX).split("/")[1] for path in paths}
     return tuple(sorted(found - {"openapi.json"}))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Self
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import Handle
+from api.json.routes import program_routes
 from scheduler import people
 from scheduler.store.models import LoginSession, Person, SignInTry
 
-router = APIRouter(prefix="/account", tags=["account"])
+router = program_routes("/account", tag="account")
 
 
 class SignInOut(BaseModel):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
+from api.json.routes import program_routes
 from api.pages.timetable import Planner
 from scheduler import airrules
 from scheduler.airrules import AirRules, RuleBook, read_window, rules_of
 from scheduler.store.models import AirRule
 from scheduler.units import find_unit
 
-router = APIRouter(prefix="/air", tags=["timetable"])
+router = program_routes("/air", tag="timetable")
 
 Unit = Annotated[str, Path(pattern="^[A-Za-z0-9]{1,20}$", description="code")]
 _Window = Annotated[str, Field(pattern=r"^[0-2]\d:[0-5]\d-[0-2]\d:[0-5]\d(=[a-z]{1,20})?$")]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.pages.airings import check_days, cursor_from, cursor_text
 from api.pages.render import translator_of
 from api.pages.why import seen_station
@@ -25,7 +25,7 @@ from scheduler.store.models import Airing, Objection
 from scheduler.store.states import AiringState, Grade
 from scheduler.why import Mark, find_airing, why
 
-router = APIRouter(prefix="/airings", tags=["airings"], route_class=IdempotentRoute)
+router = program_routes("/airings", tag="airings")
 
 
 class ObjectionOut(BaseModel):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, Viewer, hub_of
 from api.fields import PathId
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from scheduler import alerts, people, programmes
 from scheduler.alerts import Imported
 from scheduler.cap import MAX_BYTES, parse_cap
 from scheduler.store.models import ForeignAlert
 
-router = APIRouter(prefix="/alerts", tags=["urgent"], route_class=IdempotentRoute)
+router = program_routes("/alerts", tag="urgent")
 
 _EXAMPLE = (
     '<?xml version="1.0" encoding="UTF-8"?>'

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, Viewer, hub_of
 from api.bulletinwords import bulletin_document
 from api.fields import MAX_ID, PathId
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.pages.render import translator_of
 from scheduler import bulletins, people
 from scheduler.hub import Hub
 from scheduler.store.models import Bulletin
 
-router = APIRouter(prefix="/bulletins", tags=["urgent"], route_class=IdempotentRoute)
+router = program_routes("/bulletins", tag="urgent")
 
 _Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,20}$")]
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID, UnitCode
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.moments import in_sight
 from api.pages.timetable import Planner
 from api.scope import scope_of
 from scheduler.precedence import Collision, collisions, decide_order
 
-router = APIRouter(prefix="/clashes", tags=["timetable"], route_class=IdempotentRoute)
+router = program_routes("/clashes", tag="timetable")
 
 MOST_DAYS = 31
 _DAYS = Annotated[int, Query(ge=1, le=MOST_DAYS)]

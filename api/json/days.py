@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
+from api.json.routes import program_routes
 from api.moments import in_sight
 from api.scope import scope_of, station_in
 from scheduler.grid import MAX_DAYS, Entry, entries
 
-router = APIRouter(tags=["timetable"])
+router = program_routes(tag="timetable")
 
 
 class OccurrenceOut(BaseModel):

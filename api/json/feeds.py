@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Self
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import PathId, UnitCode
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from scheduler import feeds
 from scheduler.store.models import Feed
 
-router = APIRouter(prefix="/feeds", tags=["feeds"], route_class=IdempotentRoute)
+router = program_routes("/feeds", tag="feeds")
 
 
 class FeedIn(BaseModel):

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import hub_of
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.ledgerwords import deed
 from api.pages.people import Administrator
 from api.pages.render import translator_of
 from scheduler import trail
 from scheduler.store.models import LedgerEntry
 
-router = APIRouter(prefix="/ledger", tags=["ledger"], route_class=IdempotentRoute)
+router = program_routes("/ledger", tag="ledger")
 
 Word = Annotated[str, Query(max_length=200)]
 

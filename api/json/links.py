@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import PathId
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.pages.links import changeable_link
 from api.stationforms import Changer
 from scheduler import links
 from scheduler.links import LEAST_KBPS, MAX_SESSIONS, MOST_KBPS
 from scheduler.store.models import Link
 
-router = APIRouter(prefix="/links", tags=["stations"], route_class=IdempotentRoute)
+router = program_routes("/links", tag="stations")
 
 _EXAMPLE: dict[str, Any] = {"name": "Cột 3G Bình Lục", "max_sessions": 4, "kbps": 2000}
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from api.auth import hub_of
 from api.fields import PathId
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.noticewords import notice_document
 from api.pages.people import Administrator
 from api.pages.render import translator_of
 from scheduler import outbox
 from scheduler.store.states import NoticeState
 
-router = APIRouter(prefix="/notices", tags=["notices"], route_class=IdempotentRoute)
+router = program_routes("/notices", tag="notices")
 
 
 class NoticeOut(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
@@ -12,14 +12,14 @@ from api.auth import Viewer, hub_of
 from api.errors import ProgramGivesNoAdministrator
 from api.fields import Handle, IfMatch, UnitCode, version_in
 from api.json.account import PersonDetailOut, PersonOut, detail_of
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.pages.people import Administrator
 from scheduler import invitations, people, second_factor
 from scheduler.hub import Hub
 from scheduler.store.models import Person, Unit
 from scheduler.units import find_unit
 
-router = APIRouter(prefix="/people", tags=["people"], route_class=IdempotentRoute)
+router = program_routes("/people", tag="people")
 
 Username = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{1,63}$")]
 Role = Literal["administrator", "editor", "approver", "technician", "district", "commune"]

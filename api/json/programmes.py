@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -18,7 +18,7 @@ from api.auth import SignedIn, hub_of
 from api.errors import UploadTooLarge
 from api.fields import MAX_ID, PathId
 from api.json.following import IN_PARTS, name_next
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.pages import programme as pages
 from api.pages.listen import Publisher
 from api.pages.programme import Approver, Withdrawer
@@ -32,7 +32,7 @@ from scheduler.programmelist import programme_page
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
 
-router = APIRouter(prefix="/programmes", tags=["programmes"], route_class=IdempotentRoute)
+router = program_routes("/programmes", tag="programmes")
 
 
 class FindingOut(BaseModel):

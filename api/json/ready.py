@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, Viewer, hub_of, needs
 from api.fields import UnitCode
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.moments import moment_of
 from api.pages.ready import resend
 from api.pages.render import translator_of
@@ -19,7 +19,7 @@ from api.readywords import reason_of, step_of
 from api.scope import scope_of
 from scheduler.readiness import Due, Level, Readiness, by_moment, readiness
 
-router = APIRouter(prefix="/ready", tags=["ready"], route_class=IdempotentRoute)
+router = program_routes("/ready", tag="ready")
 
 
 class ReadyOut(BaseModel):

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, Viewer, hub_of, needs
 from api.fields import MAX_ID
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.pages.render import translator_of
 from api.releasewords import change_document, shown_changes
 from scheduler import releases
 from scheduler.store.models import Release
 
-router = APIRouter(prefix="/timetable", tags=["timetable"], route_class=IdempotentRoute)
+router = program_routes("/timetable", tag="timetable")
 
 Releaser = Annotated[Viewer, Depends(needs(*releases.ROLES))]
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID, LocalTime, PathId
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.pages.timetable import Planner
 from scheduler import exceptions
 from scheduler.exceptions import Decision, place_of
 from scheduler.slots import find_slot
 from scheduler.store.models import SlotException
 
-router = APIRouter(prefix="/slots", tags=["timetable"], route_class=IdempotentRoute)
+router = program_routes("/slots", tag="timetable")
 
 _PLACE = r"^(unit|station):[A-Za-z0-9-]{1,40}$"
 

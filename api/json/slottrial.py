@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import Viewer, hub_of
 from api.fields import PathId
-from api.json.idempotency import IdempotentRoute
 from api.json.problems import FixOut, fixes_in_words
+from api.json.routes import program_routes
 from api.json.timetable import SlotChangesIn, SlotIn
 from api.pages.render import translator_of
 from api.pages.timetable import Planner
@@ -20,7 +20,7 @@ from scheduler.hearing import rule_of
 from scheduler.slots import SlotDetails
 from scheduler.slottrial import Trial, try_line
 
-router = APIRouter(prefix="/slots", tags=["timetable"], route_class=IdempotentRoute)
+router = program_routes("/slots", tag="timetable")
 
 
 class ObstacleOut(BaseModel):

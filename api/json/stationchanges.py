@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import hub_of
 from api.fields import MAX_ID, LocalTime
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.json.stations import PathCode, StationOut, station_out
 from api.json.tables import TableIn
 from api.pages.render import translator_of
@@ -23,7 +23,7 @@ from scheduler.stationimport import RowPlan, import_stations, plan_import
 from scheduler.stationrows import cell_of
 from scheduler.store.models import Station
 
-router = APIRouter(prefix="/stations", tags=["stations"], route_class=IdempotentRoute)
+router = program_routes("/stations", tag="stations")
 
 _VALUES: dict[str, Any] = {
     "name": "Đài truyền thanh xã Đạo Lý", "unit_code": "13579", "technology": "ip",

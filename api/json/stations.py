@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api import words
 from api.auth import SignedIn, Viewer, hub_of, needs
 from api.json.following import IN_PARTS, name_next
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.pages.render import translator_of
 from api.pages.stations import RETRIERS, resend
 from api.pages.wall import seen_station
@@ -27,7 +27,7 @@ from scheduler.visitlog import Purpose
 
 PathCode = Annotated[str, Path(max_length=40)]
 
-router = APIRouter(prefix="/stations", tags=["stations"], route_class=IdempotentRoute)
+router = program_routes("/stations", tag="stations")
 
 
 class DeliveryOut(BaseModel):

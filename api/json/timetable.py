@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID, IfMatch, LocalTime, PathId, version_in
 from api.json.airings import AiringOut
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.moments import in_sight
 from api.pages.render import translator_of
 from api.pages.timetable import Planner
@@ -26,7 +26,7 @@ from scheduler.slotcontent import items_of
 from scheduler.slotversions import version_of
 from scheduler.store.models import Slot, SlotTarget
 
-router = APIRouter(tags=["timetable"], route_class=IdempotentRoute)
+router = program_routes(tag="timetable")
 
 _TARGET = r"^(unit|station):[A-Za-z0-9-]{1,40}$"
 Target = Annotated[str, Field(pattern=_TARGET, description="unit:CODE or station:CODE")]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
+from api.json.routes import program_routes
 from api.moments import in_sight
 from api.pages.stations import has_problem
 from api.scope import scope_of
@@ -16,7 +17,7 @@ from scheduler.board import station_board
 from scheduler.store.states import AiringState
 from scheduler.tonight import Moment, moments_of_day, waits_of
 
-router = APIRouter(prefix="/today", tags=["airings"])
+router = program_routes("/today", tag="airings")
 
 
 class OnAirOut(BaseModel):

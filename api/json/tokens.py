@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import PathId
 from api.json import parts
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from scheduler.store.models import ApiToken
 from scheduler.tokens import MAX_DAYS, issue_token, list_tokens, revoke_token
 
-router = APIRouter(prefix="/tokens", tags=["tokens"], route_class=IdempotentRoute)
+router = program_routes("/tokens", tag="tokens")
 
 
 class TokenIn(BaseModel):

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID
-from api.json.idempotency import IdempotentRoute
+from api.json.routes import program_routes
 from api.json.tables import TableIn
 from api.pages.unittable import Administrator, own_root
 from api.stationforms import Changer
@@ -21,7 +21,7 @@ from scheduler.store.models import Unit, UnitEvent
 from scheduler.unitimport import import_units, plan_units
 from scheduler.units import valid_on
 
-router = APIRouter(prefix="/units", tags=["units"], route_class=IdempotentRoute)
+router = program_routes("/units", tag="units")
 
 Kind = Literal["renamed", "merged", "split", "moved", "abolished", "founded"]
 Code = Annotated[str, Field(min_length=1, max_length=20)]

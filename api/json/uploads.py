@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api import tus
 from api.auth import hub_of
 from api.json.idempotency import Handler, IdempotentRoute
+from api.json.routes import program_routes
 from api.pages.programmes import Uploader
 from scheduler import uploads
 from scheduler.hub import Hub
@@ -39,7 +40,7 @@ class TusRoute(IdempotentRoute):
         return told
 
 
-router = APIRouter(prefix="/uploads", tags=["programmes"], route_class=TusRoute)
+router = program_routes("/uploads", tag="programmes", route_class=TusRoute)
 
 UploadId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 

@@ -6,6 +6,8 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
+from api.routes import all_of
+
 # Each file with routes; where two of them fit an address, the first one answers.
 _PARTS = (
     "account",
@@ -46,8 +48,4 @@ _PARTS = (
 
 
 def page_router() -> APIRouter:
-    """All pages; they are no part of the API's document."""
-    router = APIRouter(include_in_schema=False)
-    for name in _PARTS:
-        router.include_router(import_module(f"{__name__}.{name}").router)
-    return router
+    return all_of(import_module(f"{__name__}.{name}").router for name in _PARTS)

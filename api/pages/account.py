@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from api.auth import SignedIn, Viewer, WithPassword, checked_form, hub_of
 from api.errors import status_of
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from scheduler import people, second_factor
 from scheduler.errors import CodeRefused, CoreError, SealBroken
 from scheduler.hub import Hub
 from scheduler.store.models import Person
 
-router = APIRouter(prefix="/account", route_class=FormRoute)
+router = page_routes("/account")
 
 Code = Annotated[str, Form(max_length=40)]
 

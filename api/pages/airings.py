@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request, Response
+from fastapi import BackgroundTasks, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from api.auth import SignedIn, Viewer, hub_of
 from api.fields import MAX_ID
 from api.i18n import Translator
 from api.pages.render import page, translator_of
+from api.pages.routes import page_routes
 from api.pages.wall import CONFIRMERS
 from api.reports.log_table import csv_parts, write_xlsx
 from api.scope import MOST_CHOICES, Scope, places_of, scope_of
@@ -36,7 +37,7 @@ from scheduler.logrows import LogRow
 from scheduler.store.models import Programme
 from scheduler.store.states import AiringState, Grade
 
-router = APIRouter()
+router = page_routes()
 
 DAYS_AT_FIRST = 7
 PAGE_ROWS = 50  # a page of a hundred is twenty metres of thumb on a phone

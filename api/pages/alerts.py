@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.auth import Viewer, check_form_token, hub_of
@@ -10,8 +10,8 @@ from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError
 from api.json.alerts import Allowed
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.uploads import receive
 from audio.errors import AudioError
 from scheduler import alerts, bulletins
@@ -21,7 +21,7 @@ from scheduler.errors import CoreError, InputInvalid, said
 from scheduler.store.models import ForeignAlert, Programme
 from scheduler.units import units_on
 
-router = APIRouter(prefix="/alerts", route_class=FormRoute)
+router = page_routes("/alerts")
 
 
 @router.get("")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from api.auth import Viewer, hub_of, needs
 from api.fields import MAX_ID
 from api.pages.programme import shown
 from api.pages.render import page
+from api.pages.routes import page_routes
 from scheduler.programmelist import approval_queue
 
-router = APIRouter()
+router = page_routes()
 
 
 @router.get("/approve")

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.airwords import fix_in_words
 from api.auth import SignedIn, Viewer, checked_form, hub_of
@@ -17,8 +17,8 @@ from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError, Translator, mark
 from api.moments import in_sight
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.pages.slotform import WEEKDAYS, Proposal, page_of
 from api.pages.slotplaces import day_places
 from api.pages.slottyped import Typed, seconds_of, shown_minutes
@@ -39,7 +39,7 @@ from scheduler.slots import details_of
 from scheduler.store.models import Slot, Station
 from scheduler.timetable import to_utc
 
-router = APIRouter(prefix="/timetable", route_class=FormRoute)
+router = page_routes("/timetable")
 
 VIEWS = ("day", "week", "month")
 

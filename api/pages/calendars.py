@@ -7,18 +7,19 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 
 from api.auth import hub_of
 from api.errors import PageMissing
 from api.pages.render import translator_of
+from api.pages.routes import page_routes
 from scheduler import feeds
 from scheduler.lines import lines_on_air
 from scheduler.slots import slots_heard_in
 from scheduler.store.models import Slot
 from scheduler.units import stations_by_unit
 
-router = APIRouter()
+router = page_routes()
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
 _CACHE = "private, max-age=900"

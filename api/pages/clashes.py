@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, checked_form, hub_of
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
+from api.pages.routes import page_routes
 from api.pages.timetable import PLANNERS, Planner
 from api.scope import scope_of
 from api.vietnamese import sort_key
 from scheduler.hub import Hub
 from scheduler.precedence import Collision, collisions, decide_order
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 _DAYS = 7  # shown ahead
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.pages.airings import Chosen
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
+from api.pages.routes import page_routes
 from api.pages.wall import CONFIRMERS
 from scheduler.airings import MAX_CONFIRMED, confirm_airings, waiting_for_a_word
 
-router = APIRouter(prefix="/airings/confirm", route_class=FormRoute)
+router = page_routes("/airings/confirm")
 
 Confirmer = Annotated[Viewer, Depends(needs(*CONFIRMERS))]
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.fields import FormId
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from scheduler import feeds
 from scheduler.errors import CoreError
 
-router = APIRouter(prefix="/feeds", route_class=FormRoute)
+router = page_routes("/feeds")
 
 
 @router.get("")

@@ -7,18 +7,18 @@ from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from api import ledgerwords
 from api.auth import checked_form, hub_of
-from api.pages.forms import FormRoute
 from api.pages.people import Administrator
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.vietnamese import sort_key
 from scheduler import trail
 from scheduler.trail import Wanted
 
-router = APIRouter(prefix="/ledger", route_class=FormRoute)
+router = page_routes("/ledger")
 
 ROWS = 50
 Word = Annotated[str, Query(max_length=200)]

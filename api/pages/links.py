@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.fields import FormId
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.stationforms import CHANGERS, Changer, outside, own_unit_ids
 from scheduler import links
 from scheduler.errors import CoreError, InputInvalid, LinkMovedOn, NotFound
 from scheduler.store.models import Link
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 Name = Annotated[str, Form(max_length=200)]
 Figure = Annotated[str, Form(max_length=12)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import PageMissing
 from api.fields import MAX_ID, PathId
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from scheduler.hub import Hub
 from scheduler.publishing import (
     PAGE_ROWS,
@@ -43,8 +43,8 @@ def only_if_open(request: Request) -> None:
         raise PageMissing()
 
 
-router = APIRouter(route_class=FormRoute)
-open_to_all = APIRouter(prefix="/listen", dependencies=[Depends(only_if_open)])
+router = page_routes()
+open_to_all = page_routes("/listen", dependencies=[only_if_open])
 
 
 @open_to_all.get("")
@@ -134,7 +134,7 @@ def take_down(request: Request, viewer: Publisher, programme_id: PathId) -> Resp
     return redirect(f"/programmes/{programme_id}", done="unpublished")
 
 
-router.include_router(open_to_all)
+router.routes.extend(open_to_all.routes)
 
 
 def public_address(request: Request) -> str:

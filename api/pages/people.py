@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Path, Request, Response
+from fastapi import Depends, Form, Path, Request, Response
 from sqlalchemy.orm import Session
 
 from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import status_of
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.vietnamese import sort_key
 from scheduler import invitations, people, second_factor
@@ -21,7 +21,7 @@ from scheduler.errors import CoreError, PersonMovedOn
 from scheduler.store.models import Person, Unit
 from scheduler.units import find_unit, own_units
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 Administrator = Annotated[Viewer, Depends(needs("administrator"))]
 Username = Annotated[str, Form(max_length=64)]

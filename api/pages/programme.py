@@ -8,7 +8,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
@@ -16,9 +16,9 @@ from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError
 from api.outline import Outline, outline
-from api.pages.forms import FormRoute
 from api.pages.programmes import details_of
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.spans import read_span, written_span
 from audio.facts import Facts
 from scheduler import previews, programmes
@@ -26,7 +26,7 @@ from scheduler.errors import CoreError, NotFound
 from scheduler.store.models import Programme, Rendition
 from scheduler.store.states import ProgrammeState, RenditionState
 
-router = APIRouter(prefix="/programmes/{programme_id}", route_class=FormRoute)
+router = page_routes("/programmes/{programme_id}")
 
 Approver = Annotated[Viewer, Depends(needs("approver"))]
 Uploader = Annotated[Viewer, Depends(needs(*programmes.UPLOADERS))]

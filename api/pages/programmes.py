@@ -10,7 +10,7 @@ from datetime import date
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api import aside
@@ -19,8 +19,8 @@ from api.errors import ForeignForm, UploadTooLarge, status_of
 from api.fields import MAX_ID
 from api.i18n import LoaError
 from api.once import Sent, once
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.uploads import Upload, receive
 from audio.errors import AudioError, EmptyFile
 from scheduler import checks, programmes, uploads
@@ -30,7 +30,7 @@ from scheduler.programmelist import programme_page
 from scheduler.store.models import PartialUpload, Programme
 from scheduler.store.states import ProgrammeState
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 UPLOADERS = programmes.UPLOADERS
 Uploader = Annotated[Viewer, Depends(needs(*UPLOADERS))]

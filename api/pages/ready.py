@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
+from api.pages.routes import page_routes
 from api.pages.stations import RETRIERS
 from api.readywords import LEVELS, reason_of, step_of
 from api.scope import MOST_CHOICES, scope_of
@@ -20,7 +20,7 @@ from scheduler.retries import retry
 from scheduler.store.models import Station
 from scheduler.watch import unconfirmed
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 
 @router.get("/ready")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 from pydantic import Field
 
 from api.airwords import fix_in_words
@@ -13,8 +13,8 @@ from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.errors import status_of
 from api.fields import MAX_ID
 from api.i18n import LoaError
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.releasewords import shown_changes
 from scheduler import releases
 from scheduler.errors import CoreError, InputInvalid, SlotRefused
@@ -22,7 +22,7 @@ from scheduler.releasefixes import may_release
 from scheduler.slotversions import version_of
 from scheduler.store.models import Slot
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 Releaser = Annotated[Viewer, Depends(needs(*releases.ROLES))]
 Numbers = Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Form(max_length=1000)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
+from fastapi import Depends, Form, Path, Query, Request, Response
 
 from api.auth import (
     Viewer,
@@ -18,8 +18,8 @@ from api.auth import (
 )
 from api.errors import NoRoomToSignIn, status_of
 from api.i18n import mark
-from api.pages.forms import FormRoute
 from api.pages.render import LANGUAGE_COOKIE, local_path, page, redirect, translator_of
+from api.pages.routes import page_routes
 from scheduler import invitations, people, second_factor
 from scheduler.errors import (
     CodeRefused,
@@ -33,7 +33,7 @@ from scheduler.errors import (
 )
 from scheduler.store.models import Person
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 HalfSignedIn = Annotated[Viewer, Depends(half_signed_in)]
 Invited = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{20,64}$")]

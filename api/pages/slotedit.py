@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of
 from api.errors import SlotGone
 from api.fields import MAX_ID, PathId
-from api.pages.forms import FormRoute
 from api.pages.render import local_path, page, redirect
+from api.pages.routes import page_routes
 from api.pages.slotconflict import conflict_page, picked
 from api.pages.slotform import Writing, slot_page, told, tried
 from api.pages.slottyped import Typed, typed_form
@@ -26,7 +26,7 @@ from scheduler.slotcontent import own_length_s
 from scheduler.slots import SlotDetails, details_of
 from scheduler.store.models import Slot
 
-router = APIRouter(prefix="/timetable", route_class=FormRoute)
+router = page_routes("/timetable")
 
 TypedForm = Annotated[Typed, Depends(typed_form)]
 Short = Annotated[str, Form(max_length=20)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.pages.stations import RETRIERS
 from api.pages.wall import seen_station
 from api.stationforms import CHANGERS, Changer
@@ -30,7 +30,7 @@ from scheduler.trail import full_names
 from stations.errors import StationError
 from stations.hostkey import HostKey
 
-router = APIRouter(prefix="/stations/{code}", route_class=FormRoute)
+router = page_routes("/stations/{code}")
 
 
 @router.get("")

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.auth import Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.i18n import error_msgid
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.pages.wall import seen_station
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.stationforms import Changer, Typed, own_unit_ids, profile_names
@@ -34,7 +34,7 @@ from scheduler.stationedit import (
 from scheduler.store.models import Jump, Link
 from scheduler.trail import full_names
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 NEW = {"technology": "ip", "kind": "player", "port": "22", "username": "loa", "root": ".",
        "profile": "loa-48"}  # fmt: skip

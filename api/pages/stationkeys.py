@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from api.auth import checked_form, hub_of
-from api.pages.forms import FormRoute
 from api.pages.render import redirect
+from api.pages.routes import page_routes
 from api.pages.wall import seen_station
 from api.stationforms import Changer
 from scheduler.errors import InputInvalid
 from scheduler.keys import begin_rotation, give_out, give_up_rotation
 
-router = APIRouter(prefix="/stations/{code}/key", route_class=FormRoute)
+router = page_routes("/stations/{code}/key")
 
 Sure = Annotated[bool, Form()]
 

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api import stationmap
 from api.auth import SignedIn, hub_of
 from api.pages.render import page
+from api.pages.routes import page_routes
 from api.scope import MOST_CHOICES, Scope, scope_of
 from api.stationmap import Group
 from api.stationwords import STANDING_WORDS
@@ -20,7 +21,7 @@ from api.vietnamese import sort_key
 from scheduler.stationlist import Spot, Standing, spots_on
 from scheduler.store.models import Unit
 
-router = APIRouter()
+router = page_routes()
 
 
 @router.get("/map")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
+from api.pages.routes import page_routes
 from api.scope import MOST_CHOICES, scope_of
 from api.stationforms import CHANGERS, outside
 from api.stationwords import SORT_WORDS, STANDING_WORDS
@@ -19,7 +19,7 @@ from scheduler.retries import retry
 from scheduler.stationlist import Standing, StationQuery, page_of, spots_on
 from scheduler.store.states import DeliveryState
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 RETRIERS = ("editor", "approver", "technician", "district")
 

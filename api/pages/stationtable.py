@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import Depends, File, Form, Request, Response, UploadFile
 
 from api.auth import Viewer, checked_form, hub_of
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.pages.tables import NAME_LETTERS, as_shown, brought, unpack
 from api.stationforms import Changer, own_unit_ids, profile_names
 from api.stationwords import FIELD_WORDS, OUTCOME_WORDS
@@ -16,7 +16,7 @@ from scheduler.errors import CoreError, PreviewOutdated
 from scheduler.stationimport import OUTCOMES, ImportPlan, import_stations, plan_import
 from scheduler.stationrows import STATION_COLUMNS, template_csv
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 
 @router.get("/import")

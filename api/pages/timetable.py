@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.errors import status_of
 from api.fields import PathId
 from api.i18n import LoaError
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.rulewords import describe
 from api.slotwords import content_in_words
 from scheduler import slots
@@ -20,7 +20,7 @@ from scheduler.hearing import rule_of
 from scheduler.lines import every_slot, is_draft
 from scheduler.slotversions import version_of
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 PLANNERS = ("editor", "district", "commune")
 Planner = Annotated[Viewer, Depends(needs(*PLANNERS))]

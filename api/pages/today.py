@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from api.auth import SignedIn, checked_form, hub_of
 from api.fields import MAX_ID, FormId
 from api.moments import in_sight
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
+from api.pages.routes import page_routes
 from api.pages.tonight import days_around, tonight
 from scheduler.airings import confirm_airing
 from scheduler.store.states import Grade
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 Unit = Annotated[str, Query(max_length=20)]
 Opened = Annotated[int | None, Query(ge=1, le=MAX_ID)]

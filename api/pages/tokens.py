@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.fields import FormId
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from scheduler.errors import CoreError
 from scheduler.store.models import Person
 from scheduler.tokens import ACCESS, EVERYTHING, issue_token, list_tokens, revoke_token
 
-router = APIRouter(prefix="/tokens", route_class=FormRoute)
+router = page_routes("/tokens")
 
 LIFETIMES_DAYS = (30, 90, 366)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from api.auth import SignedIn, hub_of
 from api.pages.render import page
+from api.pages.routes import page_routes
 from api.picker import Picked, Places
 
-router = APIRouter()
+router = page_routes()
 
 Chosen = Annotated[list[Annotated[str, Field(max_length=60)]], Query(max_length=600)]
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
 from api.fields import MAX_ID, PathId
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.scope import scope_of
 from api.stationforms import CHANGERS, Changer
 from api.unitwords import EVENT_WORDS
@@ -25,7 +25,7 @@ from scheduler.store.models import Station, StationUnit, Unit
 from scheduler.units import unit_path
 from scheduler.unittree import Branch, find_units, tree_on
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 
 @router.get("/units")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import Depends, File, Form, Request, Response, UploadFile
 
 from api.auth import Viewer, checked_form, hub_of, needs
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.pages.tables import NAME_LETTERS, as_shown, brought, unpack
 from api.unitwords import COLUMN_WORDS, OUTCOME_WORDS
 from scheduler.errors import CoreError, PreviewOutdated
@@ -16,7 +16,7 @@ from scheduler.unitimport import OUTCOMES, UNCHANGED, MapsPlan, import_units, pl
 from scheduler.unitrows import UNIT_COLUMNS, unit_template_csv
 from scheduler.units import own_units
 
-router = APIRouter(prefix="/units/import", route_class=FormRoute)
+router = page_routes("/units/import")
 
 Administrator = Annotated[Viewer, Depends(needs("administrator"))]
 

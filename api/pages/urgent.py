@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of
 from api.bulletinwords import steps_of
 from api.fields import MAX_ID
 from api.json.bulletins import Allowed, bring
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect, translator_of
+from api.pages.routes import page_routes
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.programmepick import programmes_to_pick
 from scheduler import bulletins, programmes
 from scheduler.bulletins import Order
 from scheduler.errors import CoreError
 
-router = APIRouter(prefix="/urgent", route_class=FormRoute)
+router = page_routes("/urgent")
 
 Units = Annotated[list[str], Form()]
 

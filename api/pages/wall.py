@@ -6,21 +6,21 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.moments import in_sight
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
+from api.pages.routes import page_routes
 from api.scope import Scope, scope_of
 from scheduler.airings import confirm_airing, day_schedule, is_confirmable, schedule
 from scheduler.errors import OutsideUnit
 from scheduler.registry import find_station
 from scheduler.store.models import Station
 
-router = APIRouter(prefix="/stations/{code}", route_class=FormRoute)
+router = page_routes("/stations/{code}")
 
 CONFIRMERS = ("editor", "approver", "district", "commune")
 DAYS = 7

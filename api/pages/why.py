@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 
 from api import whywords
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.moments import moment_of
-from api.pages.forms import FormRoute
 from api.pages.render import page, redirect
+from api.pages.routes import page_routes
 from api.scope import scope_of
 from api.vietnamese import sort_key
 from scheduler.airings import OBJECTORS, is_contestable, object_to_airing
@@ -27,7 +27,7 @@ from scheduler.store.models import Airing, Station
 from scheduler.store.states import HEARD_AIRINGS
 from scheduler.why import Mark, find_airing, nearest_airings, why
 
-router = APIRouter(route_class=FormRoute)
+router = page_routes()
 
 
 @router.get("/why")

@@ -24,10 +24,10 @@ from scheduler.hub import Hub
 from scheduler.logrows import AnyAiring, DayRow, LogRow, read_rows, select_rows
 from scheduler.store import ledger
 from scheduler.store.among import among
-from scheduler.store.models import Airing, Objection, Person, Station, StationUnit
+from scheduler.store.models import Airing, Objection, Person, Station
 from scheduler.store.states import HEARD_AIRINGS, OPEN_AIRINGS, AiringState, Grade, move, moving
 from scheduler.text import one_line
-from scheduler.units import unit_ids_below, valid_on
+from scheduler.units import serves_own, unit_ids_below
 
 _UNTOLD = (*OPEN_AIRINGS, AiringState.UNKNOWN)
 _LONGEST = timedelta(hours=24)  # nothing that airs is longer
@@ -102,7 +102,7 @@ def confirm_airing(
         airing = session.get(Airing, (station_id, planned_at), with_for_update=True)
         if airing is None:
             raise NotFound(what="airing", key=f"{station_id} {planned_at:%d/%m/%Y %H:%M}")
-        _refuse_foreign(session, airing, by)
+        _refuse_foreign(hub, session, airing, by)
         if airing.planned_at > now:
             raise InputInvalid(problem="it has not begun yet")
         if airing.grade is Grade.A:
@@ -153,7 +153,7 @@ def object_to_airing(
         airing = session.get(Airing, (station_id, planned_at), with_for_update=True)
         if airing is None:
             raise NotFound(what="airing", key=f"{station_id} {planned_at:%d/%m/%Y %H:%M}")
-        _refuse_foreign(session, airing, by)
+        _refuse_foreign(hub, session, airing, by)
         if not is_contestable(airing):
             raise InputInvalid(problem="no log has proved this airing: confirm it instead")
         standing = airing.objection
@@ -270,17 +270,7 @@ def _subject(key: Key) -> str:
     return f"station {station_id} {planned_at.isoformat()}"
 
 
-def _refuse_foreign(session: Session, airing: Airing, by: Person) -> None:
-    mine = unit_ids_below(session, by.unit_id, airing.broadcast_date)
-    if mine is None:
-        return
-    served = session.scalars(
-        select(StationUnit.unit_id)
-        .join(Station)
-        .where(
-            StationUnit.station_id == airing.station_id,
-            *valid_on(StationUnit, airing.broadcast_date),
-        )
-    ).all()
-    if not mine & set(served):
+def _refuse_foreign(hub: Hub, session: Session, airing: Airing, by: Person) -> None:
+    on, today = airing.broadcast_date, hub.today()
+    if not serves_own(session, by.unit_id, airing.station_id, on, today=today):
         raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")

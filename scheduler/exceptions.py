@@ -113,7 +113,7 @@ def decide_in(
     lock(session, SLOT_LOCK)
     slot = _slot(session, slot_id)
     unit, station = _place(session, slot, decision.place, decision.on)
-    _refuse_foreign(session, slot, unit, station, decision.on, by)
+    _refuse_foreign(hub, session, slot, unit, station, decision.on, by)
     _check(hub, session, slot, decision, unit, station)
     values = {name: value for name, value in vars(decision).items() if name != "place"}
     made = SlotException(
@@ -149,7 +149,7 @@ def take_back_in(
     lock(session, SLOT_LOCK)
     slot = _slot(session, slot_id)
     unit, station = _place(session, slot, place, on)
-    _refuse_foreign(session, slot, unit, station, on, by)
+    _refuse_foreign(hub, session, slot, unit, station, on, by)
     found = _decided(slot, on, unit, station)
     if found is None:
         raise NotFound(what="decision", key=f"{on:%d/%m/%Y}")
@@ -236,11 +236,12 @@ def _place(
 
 
 def _refuse_foreign(
-    session: Session, slot: Slot, unit: Unit | None, station: Station | None, on: date, by: Person
-) -> None:
+    hub: Hub, session: Session, slot: Slot, unit: Unit | None, station: Station | None, on: date,
+    by: Person,
+) -> None:  # fmt: skip
     """One's own line as one likes; of others a normal one, at places of one's own."""
     try:
-        refuse_foreign_unit(session, slot, by)
+        refuse_foreign_unit(hub, session, slot, by)
     except OutsideUnit:
         if slot.programme_class != "normal":
             raise

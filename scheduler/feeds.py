@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -17,9 +17,9 @@ from scheduler.errors import InputInvalid, NotFound, OutsideUnit
 from scheduler.hub import Hub
 from scheduler.secrets import derived_key
 from scheduler.store import ledger
-from scheduler.store.models import Feed, Person
+from scheduler.store.models import Feed, Person, Unit
 from scheduler.text import one_line
-from scheduler.units import find_unit, unit_ids_below
+from scheduler.units import find_unit, owns, unit_ids_below
 
 _LABEL_LETTERS = 120
 _SEEN_EVERY = timedelta(hours=1)  # a feed that is read every minute is no row written a minute
@@ -60,8 +60,17 @@ def list_feeds(session: Session, unit_ids: set[int] | None = None) -> list[Feed]
 
 
 def seen_feeds(hub: Hub, session: Session, person: Person) -> list[Feed]:
-    """Those that a person may take back: of the own unit and below it."""
-    return list_feeds(session, unit_ids_below(session, person.unit_id, hub.today()))
+    """Those that a person may take back: of the own unit and below it, and of what it was."""
+    return list_feeds(session, _seen_units(session, person, hub.today()))
+
+
+def _seen_units(session: Session, person: Person, today: date) -> set[int] | None:
+    mine = unit_ids_below(session, person.unit_id, today)
+    if mine is None:
+        return None
+    statement = select(Feed.unit_id).join(Unit).where(Feed.revoked_at.is_(None))
+    ended = session.scalars(statement.where(Unit.valid_to <= today).distinct())
+    return mine | {one for one in ended if owns(session, person.unit_id, [one], today)}
 
 
 def path_of(token: str) -> str:
@@ -106,8 +115,7 @@ def domain_of(hub: Hub) -> str:
 
 
 def _refuse_foreign(hub: Hub, session: Session, unit_id: int, by: Person) -> None:
-    mine = unit_ids_below(session, by.unit_id, hub.today())
-    if mine is not None and unit_id not in mine:
+    if not owns(session, by.unit_id, [unit_id], hub.today()):
         raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")
 
 

@@ -20,10 +20,10 @@ _TRIED_ONE_BY_ONE = 12  # other drafts that might make room; each trial looks at
 _OPTIONS = {"starts_at": "--at", "seconds": "--seconds"}
 
 
-def may_release(session: Session, slot: Slot, by: Person) -> bool:
+def may_release(hub: Hub, session: Session, slot: Slot, by: Person) -> bool:
     """Whether all of it is the person's own."""
     try:
-        refuse_foreign_unit(session, slot, by)
+        refuse_foreign_unit(hub, session, slot, by)
     except OutsideUnit:
         return False
     return True
@@ -115,7 +115,9 @@ def _fixes(
     if together is not None:
         more = sorted(together - numbers)
         names = ", ".join(f'"{trial.drafts[number].title}"' for number in more)
-        foreign = [n for n in more if not may_release(trial.session, trial.drafts[n], by)]
+        foreign = [
+            n for n in more if not may_release(trial.hub, trial.session, trial.drafts[n], by)
+        ]
         if foreign:
             unit = trial.drafts[foreign[0]].unit.name
             yield Fix("ask_other", said("ask {unit} to release {slots} first", unit=unit,

@@ -112,10 +112,10 @@ def release(
         for slot_id in slot_ids or ():
             if slot_id not in drafts:
                 raise NotFound(what="draft", key=slot_id)
-            refuse_foreign_unit(session, drafts[slot_id], by)
+            refuse_foreign_unit(hub, session, drafts[slot_id], by)
         chosen = [
             slot for slot in drafts.values()
-            if (slot.id in slot_ids if slot_ids is not None else may_release(session, slot, by))
+            if (may_release(hub, session, slot, by) if slot_ids is None else slot.id in slot_ids)
         ]  # fmt: skip
         if not chosen:
             raise InputInvalid(problem="nothing has changed since the last release")
@@ -153,12 +153,12 @@ def restore(hub: Hub, version: int | None = None, *, by: Person, note: str = "")
         back = {
             slot_id: content for slot_id, content in _contents_at(session, wanted).items()
             if normal(slots[slot_id].released) != normal(content)
-            and may_release(session, slots[slot_id], by)
+            and may_release(hub, session, slots[slot_id], by)
         }  # fmt: skip
         if not back:
             raise InputInvalid(problem=said("release {version} is what airs", version=wanted))
         # As a whole it aired like that once; beside what others keep, a part of it never did.
-        if any(not may_release(session, slot, by) for slot in slots.values()):
+        if any(not may_release(hub, session, slot, by) for slot in slots.values()):
             refuse_conflicts(hub, session, {
                 slot_id: made_of(session, slots[slot_id], content) if content else None
                 for slot_id, content in back.items()
@@ -181,7 +181,7 @@ def discard(hub: Hub, slot_id: int, *, by: Person) -> None:
         slot = session.get(Slot, slot_id)
         if slot is None or not is_draft(slot):
             raise NotFound(what="draft", key=slot_id)
-        refuse_foreign_unit(session, slot, by)
+        refuse_foreign_unit(hub, session, slot, by)
         _redraw(slot, slot.released, hub.clock.now())
         ledger.record(
             session, at=hub.clock.now(), who=by.username, what="draft_discarded",

@@ -27,7 +27,7 @@ from scheduler.slotversions import refuse_changed
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Slot, SlotTarget, Station
-from scheduler.units import find_unit, station_units, stations_by_unit, unit_ids_below
+from scheduler.units import find_unit, owns, station_units, stations_by_unit, unit_ids_below
 
 KINDS = ("programme", "relay_province", "relay_district", "announcement")
 # What may be changed in a line that stands, and what then has to be checked anew.
@@ -126,7 +126,7 @@ def add_slot_in(
         refuse_past(hub, details)
     lock(session, SLOT_LOCK)
     slot = _new_slot(hub, session, details, by)
-    refuse_foreign_unit(session, slot, by)
+    refuse_foreign_unit(hub, session, slot, by)
     reached = refuse_problems(hub, session, slot)
     session.add(slot)
     session.flush()
@@ -170,7 +170,7 @@ def edit_slot_in(
     slot = session.get(Slot, slot_id)
     if slot is None or slot.removed_at is not None:
         raise NotFound(what="slot", key=slot_id)
-    refuse_foreign_unit(session, slot, by)
+    refuse_foreign_unit(hub, session, slot, by)
     before = details_of(slot)
     wanted = with_changes(before, changes)
     if not may_be_past:
@@ -182,7 +182,7 @@ def edit_slot_in(
         return slot  # also the second one of a double click
     refuse_changed(hub, session, slot, expected)
     fill_line(hub, session, slot, wanted)
-    refuse_foreign_unit(session, slot, by)
+    refuse_foreign_unit(hub, session, slot, by)
     if set(differing) & set(_CHECKED):
         with session.no_autoflush:
             refuse_problems(hub, session, slot)
@@ -237,7 +237,7 @@ def remove_slot_in(
     slot = session.get(Slot, slot_id)
     if slot is None:
         raise NotFound(what="slot", key=slot_id)
-    refuse_foreign_unit(session, slot, by)
+    refuse_foreign_unit(hub, session, slot, by)
     if slot.removed_at is None:
         refuse_changed(hub, session, slot, expected)
         slot.removed_at = hub.clock.now()
@@ -339,13 +339,15 @@ def fill_line(hub: Hub, session: Session, slot: Slot, details: SlotDetails) -> N
     on = details.valid_from or slot.valid_from or hub.today()
     if on != slot.valid_from:
         _refuse_far(hub, on)
+    # What is named anew in a line that stands is meant as people call it now.
+    named_on = max(on, hub.today()) if slot.id else on
     with session.no_autoflush:
         if slot.unit is None or slot.unit.code != details.unit_code:
-            slot.unit = find_unit(session, details.unit_code, on)
+            slot.unit = find_unit(session, details.unit_code, named_on)
         slot.unit_id = slot.unit.id
         targets = [
-            *_targets(session, slot, details.audience, on, excluded=False),
-            *_targets(session, slot, details.exclude, on, excluded=True),
+            *_targets(session, slot, details.audience, named_on, excluded=False),
+            *_targets(session, slot, details.exclude, named_on, excluded=True),
         ]
     slot.title, slot.kind, slot.uid = details.title, details.kind, details.uid
     slot.programme_class = details.programme_class
@@ -395,16 +397,36 @@ def _targets(
             )
 
 
-def refuse_foreign_unit(session: Session, slot: Slot, by: Person) -> None:
-    mine = unit_ids_below(session, by.unit_id, slot.valid_from)
-    if mine is None:
+def refuse_foreign_unit(hub: Hub, session: Session, slot: Slot, by: Person) -> None:
+    """
+    Refuse to touch a line of others.
+
+    Whose it is the map of today says, or that of its first day if that is still to come: of a
+    commune that was merged into another one its lines are that one's (``units.owns``). All who
+    hear it must be the person's own too, by that map or by that of its first day.
+
+    Raises:
+        OutsideUnit: it is not all the person's own.
+    """
+    if by.unit_id is None:
         return
-    reached = {target.unit_id for target in slot.targets if target.unit_id is not None}
-    stations = {t.station_id for t in slot.targets if t.station_id is not None}
-    inside = stations_by_unit(session, slot.valid_from)
-    my_stations = set().union(*(inside.get(unit_id, set()) for unit_id in mine))
-    if not ({slot.unit_id} | reached) <= mine or not stations <= my_stations:
+    on = max(slot.valid_from, hub.today())
+    heard = {one.unit_id for one in slot.targets if one.unit_id is not None}
+    stations = {one.station_id for one in slot.targets if one.station_id is not None}
+    is_own = owns(session, by.unit_id, [slot.unit_id], on) and any(
+        owns(session, by.unit_id, heard, day) and _stand_in(session, by.unit_id, stations, day)
+        for day in dict.fromkeys((on, slot.valid_from))
+    )
+    if not is_own:
         raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")
+
+
+def _stand_in(session: Session, unit_id: int, stations: set[int], on: date) -> bool:
+    if not stations:
+        return True
+    inside = stations_by_unit(session, on, stations)
+    mine = unit_ids_below(session, unit_id, on) or set()
+    return stations <= set().union(*(inside.get(one, set()) for one in mine))
 
 
 # ── What stands in the way ─────────────────────────────────────────────────────────────────────

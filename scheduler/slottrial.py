@@ -50,10 +50,10 @@ def try_line(
     people.require_role(by, "editor", "district", "commune")
     stands = find_slot(session, slot_id) if slot_id is not None else None
     if stands is not None:
-        refuse_foreign_unit(session, stands, by)
+        refuse_foreign_unit(hub, session, stands, by)
     refuse_past(hub, details, details_of(stands) if stands else None)
     line = line_like(hub, session, details, slot_id)
-    refuse_foreign_unit(session, line, by)
+    refuse_foreign_unit(hub, session, line, by)
     refused = None
     try:
         refuse_problems(hub, session, line)

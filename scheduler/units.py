@@ -83,6 +83,62 @@ def own_units(session: Session, unit_id: int, on: date) -> list[Unit]:
     return list(session.scalars(statement.order_by(Unit.code)))
 
 
+def answering_for(session: Session, unit_id: int, on: date) -> set[int]:
+    """
+    Who answers for what a unit owns on that day: itself while it holds, later what it has become.
+
+    What it has become is as ``with_followers`` tells; where nothing came of it, the unit above it
+    answers. None where a province ended and nothing came of it.
+    """
+    found: set[int] = set()
+    seen: set[int] = set()
+    pending = [unit_id]
+    while pending:
+        unit = session.get_one(Unit, pending.pop())
+        if unit.id in seen:
+            continue
+        seen.add(unit.id)
+        if unit.valid_to is None or unit.valid_to > on:
+            found.add(unit.id)
+            continue
+        told = {name: getattr(unit, name) for name in ("id", "code", "name", "valid_to")}
+        came = session.scalars(_FOLLOWERS, told).all()
+        pending += came or ([unit.parent_id] if unit.parent_id is not None else [])
+    return found
+
+
+def owns(session: Session, unit_id: int | None, of: Collection[int], on: date) -> bool:
+    """
+    Whether who works for the first unit (``None``: everywhere) may change what these units own.
+
+    A unit that has ended is owned by who answers for it on that day (``answering_for``): by the
+    commune into which it was merged, and after a split only by somebody above all of its parts.
+    """
+    mine = unit_ids_below(session, unit_id, on)
+    if mine is None:
+        return True
+    return all(
+        one in mine or (bool(now := answering_for(session, one, on)) and now <= mine) for one in of
+    )
+
+
+def serves_own(
+    session: Session, unit_id: int | None, station_id: int, on: date, *, today: date
+) -> bool:
+    """
+    Whether a station served that unit on a day, or what it owns by now (``owns``).
+
+    So who works for a merged commune answers for what its parts aired before.
+    """
+    mine = unit_ids_below(session, unit_id, on)
+    if mine is None:
+        return True
+    statement = select(StationUnit.unit_id).where(StationUnit.station_id == station_id)
+    served = session.scalars(statement.where(*valid_on(StationUnit, on))).all()
+    later = max(on, today)
+    return any(one in mine or owns(session, unit_id, [one], later) for one in served)
+
+
 def stations_by_unit(
     session: Session, on: date, only: Collection[int] | None = None
 ) -> dict[int, set[int]]:

@@ -85,7 +85,7 @@ def _page(
         changes = shown_changes(hub, session, translator)
         made = releases.list_releases(session, _SHOWN)
         drafts = {one.slot_id: session.get_one(Slot, one.slot_id) for one in changes}
-        mine = {n for n, slot in drafts.items() if may_release(session, slot, viewer.person)}
+        mine = {n for n, slot in drafts.items() if may_release(hub, session, slot, viewer.person)}
         versions = {n: version_of(slot) for n, slot in drafts.items()}
     refused = error if isinstance(error, SlotRefused) else None
     return page(

@@ -88,10 +88,11 @@ def edit(
     back: Annotated[str, Query(max_length=300)] = "",
 ) -> Response:  # fmt: skip
     """The form of a line that stands; what the address carries is typed over it, and checked."""
-    with hub_of(request).database.read() as session:
+    hub = hub_of(request)
+    with hub.database.read() as session:
         slot = slots.find_slot(session, slot_id)
         # Told before anything is typed.
-        slots.refuse_foreign_unit(session, slot, viewer.person)
+        slots.refuse_foreign_unit(hub, session, slot, viewer.person)
     writing = Writing.of(slot, details_of(slot), back)
     if not set(request.query_params) & set(vars(writing.typed)):
         return slot_page(request, viewer, writing)

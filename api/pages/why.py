@@ -25,6 +25,7 @@ from scheduler.hub import Hub
 from scheduler.registry import find_station
 from scheduler.store.models import Airing, Station
 from scheduler.store.states import HEARD_AIRINGS
+from scheduler.units import serves_own
 from scheduler.why import Mark, find_airing, nearest_airings, why
 
 router = page_routes()
@@ -101,7 +102,7 @@ def seen_station(
     hub: Hub, session: Session, viewer: Viewer, code: str, at: datetime | None = None
 ) -> Station:
     """
-    The station, on the map of that day.
+    A station that is the viewer's own on that day, or whose unit of that day is by now.
 
     Raises:
         NotFound: there is none.
@@ -109,7 +110,7 @@ def seen_station(
     """
     station = find_station(session, code)
     on = local_date(at, hub.settings.zone) if at else hub.today()
-    if not scope_of(session, viewer.person, on, None).covers(station.id):
+    if not serves_own(session, viewer.person.unit_id, station.id, on, today=hub.today()):
         own = viewer.person.unit.name if viewer.person.unit else ""
         raise OutsideUnit(who=viewer.person.full_name, unit=own)
     return station

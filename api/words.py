@@ -10,6 +10,7 @@ from enum import StrEnum
 from api.i18n import Translator, mark
 from audio.findings import SENTENCES, Finding
 from scheduler.logrows import AnyAiring, DayRow
+from scheduler.readyrows import ComingDelivery
 from scheduler.standing import NextDay
 from scheduler.store.models import Attempt, Delivery, Objection
 from scheduler.store.states import (
@@ -287,7 +288,7 @@ DELIVERY_REASONS: Mapping[str, str] = {
 }
 
 
-def delivery_error(tr: Translator, delivery: Delivery | NextDay) -> str:
+def delivery_error(tr: Translator, delivery: Delivery | NextDay | ComingDelivery) -> str:
     """Why a delivery waits or ended, with what to do next."""
     code = delivery.error_code or ""
     if code in DELIVERY_REASONS:

@@ -52,6 +52,10 @@ class Day:
     def bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
 
+    @cached_property
+    def file_names(self) -> frozenset[str]:
+        return frozenset(file.name for file in self.files)
+
 
 # A day is what its hash says: of seven that are coming six were read the night before.
 _days_read: dict[str, Day] = {}

@@ -39,6 +39,7 @@ from scheduler.leases import (
 from scheduler.links import places, share
 from scheduler.probing import probed_anew
 from scheduler.reach import reach
+from scheduler.readyrows import ReadyStation
 from scheduler.store.db import in_batches, lock, one_of
 from scheduler.store.models import Airing, Delivery, Station
 from scheduler.store.states import OPEN_AIRINGS, DeliveryState, moving
@@ -251,7 +252,7 @@ def _visit_by_hand(hub: Hub, station_id: int, progress: Progress | None) -> Visi
     return visit_station(hub, station_id, worker=worker_name(), progress=progress)
 
 
-def is_in_window(hub: Hub, station: Station, now: datetime) -> bool:
+def is_in_window(hub: Hub, station: Station | ReadyStation, now: datetime) -> bool:
     """Whether the station may be visited at this moment; a window may run over midnight."""
     begin: time = station.push_from or hub.settings.push.window_from
     end: time = station.push_until or hub.settings.push.window_until

@@ -8,12 +8,13 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from scheduler.readyrows import ReadyStation
 from scheduler.store import ledger
 from scheduler.store.models import Delivery, Station
 from scheduler.store.states import DeliveryState, moving
 
 
-def retry(session: Session, station: Station, *, by: str, now: datetime) -> int:
+def retry(session: Session, station: Station | ReadyStation, *, by: str, now: datetime) -> int:
     """A person says "send again": what failed or waits for its back-off is due now."""
     failed = moving(Delivery, DeliveryState.DUE).where(
         Delivery.station_id == station.id,

@@ -18,7 +18,8 @@ from scheduler.airings import day_schedule
 from scheduler.hub import Hub
 from scheduler.logrows import AnyAiring, LogRow, StationName
 from scheduler.outbox import Facts, is_told, tell
-from scheduler.readiness import Level, Readiness, readiness, serves, worst
+from scheduler.readiness import Level, Readiness, readiness, worst
+from scheduler.readyrows import ReadyStation, serves
 from scheduler.store.isotime import iso_utc
 from scheduler.store.models import Airing, Delivery, Programme, Station, Told
 from scheduler.store.states import (
@@ -379,7 +380,7 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _station(station: Station | StationName) -> Facts:
+def _station(station: Station | StationName | ReadyStation) -> Facts:
     return {"station": station.code, "name": station.name, "phone": station.phone}
 
 

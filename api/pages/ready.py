@@ -15,9 +15,9 @@ from api.scope import MOST_CHOICES, scope_of
 from api.vietnamese import sort_key
 from scheduler.errors import OutsideUnit
 from scheduler.readiness import Level, Readiness, by_moment, readiness, worst
+from scheduler.readyrows import ReadyStation
 from scheduler.registry import find_station
 from scheduler.retries import retry
-from scheduler.store.models import Station
 from scheduler.watch import unconfirmed
 
 router = page_routes()
@@ -53,7 +53,7 @@ def send_again(
     return redirect("/ready", unit=unit, done="retried")
 
 
-def resend(request: Request, viewer: Viewer, code: str, unit: str) -> list[Station]:
+def resend(request: Request, viewer: Viewer, code: str, unit: str) -> list[ReadyStation]:
     """
     Let what failed or waits be due now, at one station (all) of a unit that is not ready.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 import structlog
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from audio.profiles import Profile
@@ -22,23 +22,19 @@ from scheduler.hub import Hub
 from scheduler.store.db import in_batches, lock
 from scheduler.store.models import (
     Airing,
-    Attempt,
-    Delivery,
     Forecast,
     Link,
     Rendition,
     Slot,
-    Station,
 )
-from scheduler.store.states import AiringState, DeliveryState, RenditionState
+from scheduler.store.states import AiringState, RenditionState
 from scheduler.throughput import Rate, rates
+from scheduler.waiting import Load, WaitingStation, read_loads
 
 log = structlog.get_logger()
 
 _FORECAST_LOCK = 0x666F7265  # "fore": one at a time writes the table
 HORIZON = timedelta(days=8)
-_TO_SEND = (DeliveryState.DUE, DeliveryState.QUEUED, DeliveryState.LEASED)
-_THERE = (DeliveryState.DELIVERED, DeliveryState.VERIFIED)
 _EARLIER_STEP = timedelta(minutes=30)
 
 
@@ -46,7 +42,7 @@ _EARLIER_STEP = timedelta(minutes=30)
 class Outlook:
     """One day of one station: when it will be there, and when it is needed."""
 
-    station: Station
+    station: WaitingStation
     for_date: date
     needed_at: datetime  # its first airing
     ready_at: datetime | None  # none: not within eight days
@@ -70,23 +66,13 @@ class Choice:
     slot_title: str | None = None
 
 
-@dataclass(frozen=True)
-class _Load:
-    """What waits for one station; sizes by day and programme."""
-
-    station: Station
-    days: tuple[Delivery, ...]
-    files: Mapping[date, Mapping[int, int]]  # what is new on that day: programme → bytes
-    sent: int  # of unfinished tries: it lies there
-
-
 @dataclass
 class Book:
     """Everything that a forecast stands on, read once."""
 
     hub: Hub
     now: datetime
-    loads: list[_Load]
+    loads: list[Load]
     rates: Mapping[int, Rate]
     links: Mapping[int, LinkSize]
     sizes: Mapping[tuple[int, str], int] = field(default_factory=dict)  # programme, profile
@@ -114,7 +100,7 @@ class Book:
             for load in self.loads
         }
 
-    def _pieces(self, load: _Load, scale: float, without: Collection[int]) -> tuple[int, ...]:
+    def _pieces(self, load: Load, scale: float, without: Collection[int]) -> tuple[int, ...]:
         sent, sizes = load.sent, []
         for day in load.days:
             new = load.files.get(day.for_date, {})
@@ -125,7 +111,7 @@ class Book:
             sizes.append(size - known)
         return tuple(sizes)
 
-    def _job(self, load: _Load, pieces: tuple[int, ...], window: tuple[time, time] | None) -> Job:
+    def _job(self, load: Load, pieces: tuple[int, ...], window: tuple[time, time] | None) -> Job:
         station, push = load.station, self.hub.settings.push
         begin, end = station.push_from or push.window_from, station.push_until or push.window_until
         return Job(
@@ -139,7 +125,7 @@ class Book:
         )
 
     def _told(
-        self, load: _Load, pieces: Sequence[int], done: Sequence[datetime | None]
+        self, load: Load, pieces: Sequence[int], done: Sequence[datetime | None]
     ) -> list[Outlook]:
         found, left = [], 0
         for day, size, ready_at in zip(load.days, pieces, done, strict=True):
@@ -166,7 +152,7 @@ def read_book(hub: Hub, session: Session) -> Book:
         )
     }
     known = rates(session, now, hub.settings.push.assumed_kbps)
-    return Book(hub, now, _loads(session, now, sizes), known, links, sizes)
+    return Book(hub, now, read_loads(session, now, sizes), known, links, sizes)
 
 
 def first_outlooks(book: Book) -> list[Outlook]:
@@ -346,106 +332,3 @@ def _slot_with(session: Session, one: Outlook, programme_id: int) -> Slot | None
         .order_by(Airing.planned_at.desc())
     )
     return session.scalars(statement).first()
-
-
-# ── Reading what waits ─────────────────────────────────────────────────────────────────────────
-
-
-def _loads(session: Session, now: datetime, sizes: Mapping[tuple[int, str], int]) -> list[_Load]:
-    waiting: dict[int, list[Delivery]] = defaultdict(list)
-    there: set[tuple[int, date]] = set()
-    statement = (
-        select(Delivery)
-        .join(Station)
-        .where(
-            Delivery.state.in_((*_TO_SEND, *_THERE)),
-            Delivery.last_air_at > now,
-            Station.active,
-            Station.kind != "person",
-        )
-        .order_by(Delivery.for_date)
-    )
-    for one in session.scalars(statement):
-        if one.state in _TO_SEND:
-            waiting[one.station_id].append(one)
-        else:
-            there.add((one.station_id, one.for_date))
-    stations = {one.id: one for one in session.scalars(select(Station))}
-    programmes = _programmes(session, waiting, there)
-    verified = _verified(session, waiting)
-    sent = _sent(session, [day.id for days in waiting.values() for day in days])
-    return [
-        _load(stations[key], days, programmes[key], there, verified[key], sizes, sent)
-        for key, days in sorted(waiting.items())
-    ]
-
-
-def _load(
-    station: Station, days: Sequence[Delivery], programmes: Mapping[date, set[int]],
-    there: set[tuple[int, date]], verified: Collection[int],
-    sizes: Mapping[tuple[int, str], int], sent: Mapping[int, int],
-) -> _Load:  # fmt: skip
-    """A file is sent once, for the first day that plays it; what lies there is not sent again."""
-    known = {
-        programme
-        for on, found in programmes.items()
-        if (station.id, on) in there
-        for programme in found
-    } | set(verified)
-    files: dict[date, dict[int, int]] = {}
-    for day in days:
-        new = programmes.get(day.for_date, set()) - known
-        files[day.for_date] = {one: sizes.get((one, station.profile), 0) for one in new}
-        known |= new
-    total = sum(sent.get(day.id, 0) for day in days)
-    return _Load(station, tuple(days), files, total)
-
-
-def _programmes(
-    session: Session, waiting: Mapping[int, Sequence[Delivery]], there: set[tuple[int, date]]
-) -> Mapping[int, Mapping[date, set[int]]]:
-    """What airs where on the days that wait or lie there."""
-    found: dict[int, dict[date, set[int]]] = defaultdict(lambda: defaultdict(set))
-    dates = {day.for_date for days in waiting.values() for day in days} | {on for _, on in there}
-    if not waiting or not dates:
-        return found
-    statement = (
-        select(Airing.station_id, Airing.broadcast_date, Airing.programme_id)
-        .where(
-            Airing.broadcast_date.between(min(dates), max(dates)),
-            Airing.state != AiringState.CANCELLED,
-        )
-        .distinct()
-    )
-    for station_id, on, programme_id in session.execute(statement):
-        found[station_id][on].add(programme_id)
-    return found
-
-
-def _verified(
-    session: Session, waiting: Mapping[int, Sequence[Delivery]]
-) -> Mapping[int, set[int]]:
-    """What receipts say lies at a station: a day that was planned anew sends it no second time."""
-    found: dict[int, set[int]] = defaultdict(set)
-    if not waiting:
-        return found
-    first = min(day.for_date for days in waiting.values() for day in days)
-    statement = (
-        select(Airing.station_id, Airing.programme_id)
-        .where(Airing.broadcast_date >= first, Airing.state == AiringState.ON_STATION)
-        .distinct()
-    )
-    for station_id, programme_id in session.execute(statement):
-        found[station_id].add(programme_id)
-    return found
-
-
-def _sent(session: Session, delivery_ids: Sequence[int]) -> dict[int, int]:
-    """Bytes that earlier tries brought: whole files and the beginning of one."""
-    found: dict[int, int] = {}
-    total = func.sum(Attempt.bytes_sent)
-    for batch in in_batches(delivery_ids):
-        statement = select(Attempt.delivery_id, total).where(Attempt.delivery_id.in_(list(batch)))
-        for delivery_id, sent in session.execute(statement.group_by(Attempt.delivery_id)):
-            found[delivery_id] = int(sent or 0)
-    return found

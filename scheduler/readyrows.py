@@ -7,25 +7,22 @@ so airings are asked for once with the ids of all their stations, not row by row
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Date,
-    Text,
     bindparam,
-    cast,
     exists,
-    func,
     select,
 )
 from sqlalchemy.orm import Session
 
 from scheduler.day import Day, PlannedItem, day_of, item_title, programmes_of, ready_renditions
 from scheduler.logrows import SlotName
-from scheduler.store.among import among, among_param
+from scheduler.store.among import among, among_param, ids_of, ids_together
 from scheduler.store.db import one_of
 from scheduler.store.models import (
     Airing,
@@ -122,7 +119,7 @@ def coming_airings(
         return []
     at_stations: dict[datetime, dict[int, Any]] = defaultdict(dict)
     for same in found:
-        at_stations[same.planned_at].update(dict.fromkeys(_ids(same.stations), same))
+        at_stations[same.planned_at].update(dict.fromkeys(ids_of(same.ids), same))
     stations = _stations(session, {one for rows in at_stations.values() for one in rows})
     slots = _slots(session, {row.slot_id for row in found})
     programmes = _programmes(session, {row.programme_id for row in found})
@@ -174,7 +171,7 @@ def days_of(session: Session, stations: Mapping[DayKey, ReadyStation]) -> Mappin
     items: dict[DayKey, list[_Item]] = {key: [] for key in stations}
     for station_ids, on, *item in session.execute(_ITEMS, _stations_and_dates(stations)):
         same = tuple(item)
-        for station_id in _ids(station_ids):
+        for station_id in ids_of(station_ids):
             if (its := items.get((station_id, on))) is not None:
                 its.append(same)
     alike: dict[tuple[str, tuple[_Item, ...]], list[DayKey]] = defaultdict(list)
@@ -228,10 +225,6 @@ def _stations_and_dates(keys: Iterable[DayKey]) -> dict[str, Any]:
     return {"stations": sorted(set(stations)), "dates": sorted(set(dates))}
 
 
-def _ids(together: str) -> Iterator[int]:
-    return map(int, together.split(","))
-
-
 # ── Statements ─────────────────────────────────────────────────────────────────────────────────
 # Prepared once, and on the bare tables.
 
@@ -242,13 +235,12 @@ _airing: Any = Airing.__table__
 _delivery: Any = Delivery.__table__
 _station: Any = Station.__table__
 _rendition: Any = Rendition.__table__
-_STATIONS_TOGETHER = func.aggregate_strings(cast(_airing.c.station_id, Text), ",").label("stations")
 _MOMENT = (
     _airing.c.planned_at, _airing.c.broadcast_date, _airing.c.slot_id, _airing.c.programme_id,
     _airing.c.bulletin_id,
 )  # fmt: skip
 _AIRINGS = (
-    select(_STATIONS_TOGETHER, *_MOMENT)
+    select(ids_together(_airing.c.station_id), *_MOMENT)
     .join(_station, _station.c.id == _airing.c.station_id)
     .where(
         _airing.c.planned_at.between(bindparam("first"), bindparam("last")),
@@ -288,7 +280,7 @@ _ITEM = (
     _airing.c.ident_id,
 )  # fmt: skip
 _ITEMS = (
-    select(_STATIONS_TOGETHER, *_ITEM)
+    select(ids_together(_airing.c.station_id), *_ITEM)
     .where(
         among_param(_airing.c.station_id, "stations", are_few=True),
         _airing.c.broadcast_date.in_(bindparam("dates", type_=Date, expanding=True)),

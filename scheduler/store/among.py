@@ -1,4 +1,4 @@
-"""``column IN ids`` with all the ids in one value, however many there are.
+"""All the ids in one value, however many there are: asked for by ``column IN ids``, and answered.
 
 A value for each id is limited (32,766 on SQLite, 65,535 on PostgreSQL), makes another statement of
 every length, and costs the driver 20 ms for ten thousand of them.
@@ -7,7 +7,7 @@ every length, and costs the driver 20 ms for ten thousand of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import (
@@ -16,10 +16,13 @@ from sqlalchemy import (
     ColumnElement,
     Dialect,
     Integer,
+    Label,
     Text,
     TypeDecorator,
     bindparam,
+    cast,
     false,
+    func,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -82,3 +85,17 @@ def among_param(column: Any, name: str, *, are_few: bool = False) -> ColumnEleme
         are_few: each is looked up in an index; else SQLite reads what the other conditions leave.
     """
     return (_AmongFew if are_few else _Among)(column, bindparam(name, type_=_Ids()))
+
+
+def ids_together(column: Any) -> Label[str]:
+    """
+    Of rows that are grouped by what they have in common all their ids, for ``ids_of``.
+
+    Ten thousand rows that differ only in their station take the driver and SQLAlchemy 0.1 s.
+    """
+    return func.aggregate_strings(cast(column, Text), ",").label("ids")
+
+
+def ids_of(together: str) -> Iterator[int]:
+    """The ids of ``ids_together``, in no order."""
+    return map(int, together.split(","))

@@ -14,6 +14,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -26,6 +27,7 @@ from api.errors import (
     NotSignedIn,
     PageMissing,
     Unexpected,
+    in_readers_words,
     status_of,
 )
 from api.headers import ALWAYS, SecurityHeaders
@@ -142,12 +144,14 @@ def _error_page(request: Request, error: LoaError) -> Response:
     """Why it did not work, and the way back; to a form that still holds what was typed."""
     token = getattr(request.state, "kept", None)
     viewer = getattr(request.state, "viewer", None) or _viewer(request)
+    if (told := in_readers_words(error)) is not error:
+        log.error("server_in_trouble", path=request.url.path, code=error.code, said=str(error))
     response = page(
         request,
         "error.html",
         status=status_of(error),
         viewer=viewer,
-        sentence=translator_of(request).error(error),
+        sentence=translator_of(request).error(told),
         code=error.code,
         back=aside.page_before(request) if request.method == "POST" else "",
         is_kept=token is not None,
@@ -169,7 +173,7 @@ def _viewer(request: Request) -> Viewer | None:
     """Who reads an error that came before anybody asked: the way on is the menu."""
     try:
         viewer = viewer_of(request)
-    except CoreError:  # the database may be what is wrong
+    except (CoreError, SQLAlchemyError):  # the database may be what is wrong
         return None
     return viewer if viewer and not viewer.person.must_change_password else None
 

@@ -113,6 +113,39 @@ class Unexpected(CoreError):
     code = "unexpected"
 
 
+class NothingSaved(CoreError):
+    """Nothing was saved: {detail}. What was saved before can still be read. Ask the technician to
+    look at the server's disk, then send it again."""
+
+    code = core.DataNotWritable.code
+    retry = True
+
+
+class NothingRead(CoreError):
+    """Loa cannot read its data now. The stations play on by themselves. Tell the technician, then
+    open the page again."""
+
+    code = core.DatabaseDown.code
+    retry = True
+
+
+class DataDamaged(NothingRead):
+    """Loa's data is damaged. The stations play on by themselves. Tell the technician at once; what
+    is in the last backup comes back."""
+
+    code = core.DatabaseDamaged.code
+    retry = False
+
+
+def in_readers_words(error: LoaError) -> LoaError:
+    """What is wrong with the server, without its paths, for who stands before a page."""
+    if isinstance(error, core.DataNotWritable):
+        return NothingSaved(detail=error.fields["detail"])
+    if isinstance(error, core.DatabaseDown):
+        return NothingRead()
+    return DataDamaged() if isinstance(error, core.DatabaseDamaged) else error
+
+
 _STATUS: dict[type[CoreError], HTTPStatus] = {
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
     NoRoomToSignIn: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -134,6 +167,7 @@ _STATUS: dict[type[CoreError], HTTPStatus] = {
     core.KeyTaken: HTTPStatus.CONFLICT,
     core.DataNotWritable: HTTPStatus.INSUFFICIENT_STORAGE,
     core.DatabaseBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    core.DatabaseDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
     core.DatabaseDown: HTTPStatus.SERVICE_UNAVAILABLE,
     core.FourEyes: HTTPStatus.FORBIDDEN,
     core.NoRoomForUpload: HTTPStatus.INSUFFICIENT_STORAGE,

@@ -44,6 +44,9 @@ _KNOWN = tuple(
         # SQLite, Python, paramiko, httpx
         said("database or disk is full"),
         said("disk I/O error"),
+        said("attempt to write a readonly database"),
+        said("file is not a database"),
+        said("database disk image is malformed"),
         said("timed out"),
         said("no answer"),
         said("the connection was closed"),

@@ -80,6 +80,12 @@ class DatabaseDown(CoreError):
     retry = True
 
 
+class DatabaseDamaged(CoreError):
+    """The database at {url} is damaged: {detail}. Stop Loa and restore the last backup."""
+
+    code = "database_damaged"
+
+
 class DatabaseBusy(CoreError):
     """The database is busy with another writer. Nothing was changed; try again."""
 

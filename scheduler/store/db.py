@@ -24,10 +24,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from scheduler.errors import DatabaseBusy, DatabaseDown, DataNotWritable
+from scheduler.errors import DatabaseBusy, DatabaseDamaged, DatabaseDown, DataNotWritable
 from scheduler.store.version import Watcher
 
 BUSY_TIMEOUT_MS = 5_000
@@ -37,6 +37,8 @@ BATCH_ROWS = 500
 # PostgreSQL ended one of two that waited for each other, or one that saw too old a state.
 _BEATEN = ("40P01", "40001")
 _DISK_FULL = "53100"  # PostgreSQL's
+_SQLITE_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DATA_CORRUPTED = ("XX001", "XX002")  # PostgreSQL's, of a table and of an index
 
 Row = TypeVar("Row")
 
@@ -91,6 +93,7 @@ class Database:
         Raises:
             DatabaseBusy: another writer held the lock for longer than the busy timeout.
             DatabaseDown: the server does not answer.
+            DatabaseDamaged: what lies on the disk is no whole database.
         """
         with self._session(write=True) as session:
             yield session
@@ -116,6 +119,10 @@ class Database:
                 yield session
         except OperationalError as error:
             raise self._sorted(error) from error
+        except DatabaseError as error:
+            if _is_damage(error.orig):
+                raise DatabaseDamaged(url=self.shown_url, detail=str(error.orig)) from error
+            raise
 
     def _sorted(self, error: OperationalError) -> Exception:
         """Turn the driver's words into ours: busy, down, or the error as it is."""
@@ -157,6 +164,12 @@ def open_database(url: str, *, password: str | None = None, pool_size: int = 20)
             connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
         )
     return Database(engine)
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Whether the driver found that what lies on the disk is no database, or no whole one."""
+    is_corrupt = getattr(error, "sqlite_errorcode", None) in _SQLITE_CORRUPT
+    return is_corrupt or getattr(error, "sqlstate", None) in _DATA_CORRUPTED
 
 
 def sqlite_url(path: Path) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, u
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from scheduler.errors import DatabaseBusy, DatabaseDown, DataNotWritable
+from scheduler.errors import DatabaseBusy, DatabaseDamaged, DatabaseDown, DataNotWritable
 from scheduler.store import db
 from scheduler.store.db import Database, UTCDateTime, in_batches, open_database, upsert
 from tests.postgres import PostgresServer
@@ -266,4 +266,16 @@ def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path) -> None:
     assert found == {
         "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000,
     }  # fmt: skip
+    database.close()
+
+
+def test_a_file_that_is_no_database_is_said_in_a_sentence(tmp_path: Path) -> None:
+    """Overwritten, or torn by a dying disk: who reads it knows that a backup has to come back."""
+    (tmp_path / "x.db").write_bytes(b"no database, only its name" * 400)
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+
+    with pytest.raises(DatabaseDamaged) as damaged, database.read() as session:
+        session.execute(text("SELECT 1"))
+
+    assert "x.db" in str(damaged.value) and "backup" in str(damaged.value)
     database.close()

@@ -285,6 +285,22 @@ def test_unknown_pages_and_forms_are_told_in_the_same_dress(shared_site: Site) -
             assert 'href="/ledger"' in answer.text  # the menu: the way on
 
 
+def test_a_damaged_database_is_told_in_the_same_dress(site: Site) -> None:
+    """In words for the reader, with what the technician needs, and nothing of the server."""
+    with site.client("dao") as client:
+        assert client.get("/").status_code == 200
+        site.hub.database.close()
+        for file in site.hub.data.glob("loa.db*"):
+            file.write_bytes(b"what a dying disk left behind" * 400)
+        told = client.get("/")
+        posted = client.submit("/sign-out")
+
+    for answer in (told, posted):
+        assert answer.status_code == 503
+        assert "Dữ liệu của Loa bị hỏng" in answer.text and "database_damaged" in answer.text
+        assert str(site.hub.data) not in answer.text
+
+
 def test_first_load_is_light(shared_site: Site) -> None:
     """Page, style and icons together, as they come over the wire: 20 KiB at the most."""
     with shared_site.client("lan") as client:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
@@ -17,6 +19,8 @@ from api.pages.routes import page_routes
 from api.scope import Scope, scope_of
 from scheduler.airings import confirm_airing, day_schedule, is_confirmable, schedule
 from scheduler.errors import OutsideUnit
+from scheduler.grid import entries
+from scheduler.hub import Hub
 from scheduler.registry import find_station
 from scheduler.store.models import Station
 
@@ -34,14 +38,45 @@ def week(request: Request, viewer: SignedIn, code: str, first: date | None = Non
     last = first + timedelta(days=DAYS - 1)
     with hub.database.read() as session:
         station, scope = seen_station(session, viewer, code, first)
-        days = schedule(session, first, last, station_id=station.id)
+        days = dict(_days(hub, session, first, station))
     address = f"{str(request.base_url).rstrip('/')}/stations/{code}/confirm"
     return page(
         request, "wall_week.html", viewer=viewer, station=station, scope=scope,
-        schedule=days.items(), rows=sum(max(1, len(airings)) for airings in days.values()),
+        schedule=days.items(), rows=sum(max(1, len(lines)) for lines in days.values()),
         first=first, last=last, before=first - timedelta(days=DAYS),
         after=first + timedelta(days=DAYS), address=address, code=qr_code(address),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the sheet: an airing, or what the timetable says of a day not yet planned."""
+
+    starts_at: datetime
+    title: str  # of the programme; empty while the day has not chosen it
+    slot: str
+    programme_class: str
+    ms: int
+
+
+def _days(
+    hub: Hub, session: Session, first: date, station: Station
+) -> Iterator[tuple[date, Sequence[Line]]]:
+    """The week as it is planned; days further ahead than the plan by the released timetable."""
+    last = first + timedelta(days=DAYS - 1)
+    coming: dict[date, list[Line]] = {}
+    if last > hub.today():
+        for one in entries(hub, session, first, DAYS, station_id=station.id, released=True):
+            ms = (one.ends_at - one.starts_at) // timedelta(milliseconds=1)
+            title = one.programme.title if one.programme else ""
+            line = Line(one.starts_at, title, one.slot.title, one.slot.programme_class, ms)
+            coming.setdefault(one.occurrence.on, []).append(line)
+    for on, rows in schedule(session, first, last, station_id=station.id).items():
+        planned = [
+            Line(row.planned_at, row.programme.title, row.slot.title, row.programme_class, row.ms)
+            for row in rows
+        ]
+        yield on, planned or (coming.get(on, []) if on > hub.today() else [])
 
 
 @router.get("/confirm")

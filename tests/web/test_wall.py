@@ -31,14 +31,21 @@ def test_another_commune_is_refused(shared_site: Site) -> None:
 
 
 def test_the_sheet_shows_seven_days_and_a_code(shared_site: Site) -> None:
-    """Today's and tomorrow's three airings each; days without a plan say so."""
+    """Today's and tomorrow's airings; what is not yet planned as the released timetable has it."""
     with shared_site.client("dao") as client:
         shown = client.get(f"{MINE}/week").text
     assert shown.count('scope="rowgroup"') == 7
-    assert shown.count("không có lịch phát") == 5
-    assert re.findall(r"<strong>(\d\d:\d\d)</strong>", shown) == ["05:00", "11:15", "17:00"] * 2
+    assert "không có lịch phát" not in shown
+    assert re.findall(r"<strong>(\d\d:\d\d)</strong>", shown) == ["05:00", "11:15", "17:00"] * 7
     assert '<svg class="qr"' in shown.replace("\n", " ") or 'class="qr"' in shown
     assert f"{shared_site.url}{MINE}/confirm" in shown
+
+
+def test_days_on_which_nothing_airs_say_so(shared_site: Site) -> None:
+    """Before the slots began; and what is long over is never filled in from the timetable."""
+    with shared_site.client("dao") as client:
+        shown = client.get(f"{MINE}/week?first=2022-10-06").text
+    assert shown.count("không có lịch phát") == 6
 
 
 def test_a_word_is_given_and_put_right_as_a_new_entry(site: Site) -> None:

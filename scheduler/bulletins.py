@@ -280,7 +280,7 @@ def _slot(
         unit_id=units[0].id, title=programme.title, programme_id=programme.id,
         kind="announcement", programme_class="urgent",
         starts_at=now.astimezone(hub.settings.zone).time(),
-        seconds=max(1, (programme.ms or 1000) // 1000), rrule="FREQ=DAILY;COUNT=1", late_ok_s=0,
+        seconds=max(1, (programme.heard_ms or 1000) // 1000), rrule="FREQ=DAILY;COUNT=1", late_ok_s=0,
         valid_from=hub.today(), valid_to=hub.today(), created_by=by.id, created_at=now,
         removed_at=now, targets=[SlotTarget(unit_id=unit.id) for unit in units],
     )  # fmt: skip
@@ -298,7 +298,7 @@ def _airing(
         station_id=station.id, planned_at=planned_at,
         broadcast_date=local_date(planned_at, hub.settings.zone), slot_id=slot_id,
         programme_id=programme.id, programme_class="urgent",
-        ms=lasts.get(station.profile) or programme.ms or 1000,
+        ms=lasts.get(station.profile) or programme.heard_ms or 1000,
         late_ok_s=int((bulletin.expires_at - planned_at).total_seconds()),
         bulletin_id=bulletin.id, state=AiringState.PLANNED, grade=Grade.D,
     )  # fmt: skip

@@ -25,7 +25,7 @@ class ProgrammeTitle(NamedTuple):
 
     id: int
     title: str
-    ms: int | None
+    ms: int | None  # of what airs
     state: ProgrammeState
 
 
@@ -41,11 +41,11 @@ def find_titles(
         known: ids that are found whatever their state and title.
         not_by: the id of a person whose own are left out.
     """
-    columns = (Programme.id, Programme.title, Programme.ms, Programme.state)
+    columns = (Programme.id, Programme.title, Programme.heard_ms, Programme.state)
     wanted = or_(Programme.state.in_(states), among(Programme.id, known))
     statement = select(*columns).where(wanted).order_by(Programme.id.desc())
     if longest_ms is not None:
-        statement = statement.where(func.coalesce(Programme.ms, 0) <= longest_ms)
+        statement = statement.where(func.coalesce(Programme.heard_ms, 0) <= longest_ms)
     if not_by is not None:
         statement = statement.where(Programme.uploaded_by != not_by)
     found = [ProgrammeTitle(*row) for row in session.execute(statement)]
@@ -134,8 +134,9 @@ def approval_queue(
 
 
 def _waiting(session: Session, whose: ColumnElement[bool], after: int, limit: int) -> list[Waiting]:
+    one = Programme
     statement = (
-        select(Programme.id, Programme.title, Programme.ms, Person.full_name, Programme.uploaded_at)
+        select(one.id, one.title, one.heard_ms, Person.full_name, one.uploaded_at)
         .join(Person, Person.id == Programme.uploaded_by)
         .where(Programme.state == ProgrammeState.READY, whose, Programme.id > after)
         .order_by(Programme.id)

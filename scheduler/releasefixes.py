@@ -147,7 +147,7 @@ def _changed_first(trial: _Trial, numbers: frozenset[int], first: Conflict) -> I
     checker, parts = Air(hub, session, after).checked(draft)
     beside = checker_of(hub, session, draft)
     codes = {row.id: row.code for row in session.execute(select(Station.id, Station.code))}
-    shortest_s = -(-(draft.programme.ms or 0) // 1000) if draft.programme else 0
+    shortest_s = -(-(draft.programme.heard_ms or 0) // 1000) if draft.programme else 0
     problems = [first.error]
     for fix in fixes_for(checker, parts[0], problems, shortest_s=shortest_s, codes=codes):
         if (

@@ -139,21 +139,19 @@ class Repertoire:
     def _load(self, session: Session, named: Collection[int]) -> Iterator[Sound]:
         # Columns, not rows: a programme carries the facts of its measurement and its outline.
         statement = select(
-            Programme.id, Programme.title, Programme.state, Programme.ms, Programme.language,
+            Programme.id, Programme.title, Programme.state, Programme.heard_ms, Programme.language,
             Programme.theme, Programme.series_id, Programme.episode, Programme.made_on,
             Programme.uploaded_at, Programme.approved_at, Programme.not_before,
-            Programme.expires_on, Programme.variant_of, Programme.trim_start_ms,
-            Programme.trim_end_ms,
+            Programme.expires_on, Programme.variant_of,
         ).where(Programme.ms.is_not(None))  # fmt: skip
         rows = list(session.execute(statement.where(Programme.state == ProgrammeState.APPROVED)))
         others = sorted(set(named) - {row.id for row in rows})
         for batch in in_batches(others):
             rows += session.execute(statement.where(Programme.id.in_(batch)))
         for row in rows:
-            end = row.ms if row.trim_end_ms is None else row.trim_end_ms
             made = row.made_on or row.uploaded_at.astimezone(self._zone).date()
             yield Sound(
-                row.id, row.title, row.state, end - (row.trim_start_ms or 0), row.language,
+                row.id, row.title, row.state, row.heard_ms, row.language,
                 row.theme, row.series_id, row.episode, made, row.approved_at or _EARLIEST,
                 row.not_before, row.expires_on, row.variant_of,
             )  # fmt: skip

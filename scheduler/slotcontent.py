@@ -117,5 +117,5 @@ def _usable(session: Session, programme_id: int | None, known: set[int | None]
 
 
 def _whole_minutes(programme: Programme) -> int:
-    assert programme.ms is not None, "only measured programmes are ready"
-    return max(1, -(-programme.ms // 60_000)) * 60
+    assert programme.heard_ms is not None, "only measured programmes are ready"
+    return max(1, -(-programme.heard_ms // 60_000)) * 60

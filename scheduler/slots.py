@@ -485,7 +485,7 @@ def refuse_problems(
         if moved_on is None:
             codes = {row.id: row.code for row in session.execute(select(Station.id, Station.code))}
             programme = session.get(Programme, slot.programme_id) if slot.programme_id else None
-            shortest_s = -(-(programme.ms or 0) // 1000) if programme else 0
+            shortest_s = -(-(programme.heard_ms or 0) // 1000) if programme else 0
             error.fixes = fixes_for(checker, line, problems, shortest_s=shortest_s, codes=codes)
         raise error
     return heard

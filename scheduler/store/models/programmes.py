@@ -7,12 +7,15 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     ForeignKey,
     Index,
     String,
     Text,
     UniqueConstraint,
+    func,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from scheduler.store.models.base import Base
@@ -84,6 +87,17 @@ class Programme(Base):
 
     def __str__(self) -> str:
         return f'"{self.title}"'
+
+    @hybrid_property
+    def heard_ms(self) -> int | None:
+        """How long what airs of it lasts, between the cuts; none before it was measured."""
+        end = self.ms if self.trim_end_ms is None else self.trim_end_ms
+        return None if end is None else end - (self.trim_start_ms or 0)
+
+    @heard_ms.inplace.expression
+    @classmethod
+    def _heard_ms(cls) -> ColumnElement[int]:
+        return func.coalesce(cls.trim_end_ms, cls.ms) - func.coalesce(cls.trim_start_ms, 0)
 
 
 class PartialUpload(Base):

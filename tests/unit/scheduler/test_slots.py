@@ -18,6 +18,7 @@ from scheduler.errors import (
     SlotsOverlap,
     WrongState,
 )
+from scheduler.programmelist import find_titles
 from scheduler.slots import SlotDetails, add_slot, audience_of, is_in_quiet_hours, list_slots
 from scheduler.store.models import Person, Programme, Slot
 from scheduler.store.states import ProgrammeState
@@ -237,6 +238,18 @@ def test_without_a_length_a_slot_has_its_programmes(scene: Scene, made: Programm
     scene.change(made, ms=300_001)
 
     assert add(scene, made, seconds=None).seconds == 360
+
+
+def test_what_was_cut_off_takes_no_time(scene: Scene, made: Programme) -> None:
+    """Five seconds of noise less: it fits into its slot, and a form offers it for that slot."""
+    states = (made.state,)
+    scene.change(made, ms=300_001, trim_start_ms=5_000)
+
+    assert add(scene, made, seconds=None).seconds == 300
+    with scene.base.database.read() as session:
+        offered = find_titles(session, states=states, longest_ms=300_000)
+        assert [(one.id, one.ms) for one in offered] == [(made.id, 295_001)]
+        assert find_titles(session, states=states, longest_ms=295_000) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from api.i18n import LoaError
 from scheduler import errors as core
 from scheduler.errors import CoreError, RowProblem
 

@@ -128,9 +128,9 @@ def _weekdays(days: Sequence[str], tr: Translator) -> Iterator[str]:
     for day in days:
         nth, word = day[:-2], tr.text(_DAYS[WEEKDAYS.index(day[-2:])])
         if nth == "-1":
-            yield tr.text(mark("the last {day} of the month"), day=word)
+            yield tr.text(mark("the last {day}"), day=word)
         elif nth:
-            yield tr.text(mark("{day} number {n} of the month"), day=word, n=nth)
+            yield tr.text(mark("{day} number {n}"), day=word, n=nth)
         else:
             numbered = re.fullmatch(r"(.+) (\d)", word)
             name = numbered[1] if numbered else word

@@ -17,6 +17,7 @@ from scheduler.errors import InputInvalid, said
 from scheduler.recurrence import WEEKDAYS, parts_of
 from scheduler.slotfixes import Fix
 from scheduler.slots import SlotDetails
+from scheduler.text import without_tones
 
 REPEATS = (
     ("weekly", mark("on days of the week")),
@@ -156,9 +157,9 @@ class Typed:
         if self.repeats == "nth":
             return f"FREQ=MONTHLY;BYDAY={self.nth}{self.nth_day}"
         if self.repeats == "monthly":
-            return f"FREQ=MONTHLY;BYMONTHDAY={self.month_day.strip()}"
+            return f"FREQ=MONTHLY;BYMONTHDAY={_days(self.month_day, 31, _NO_DAYS)}"
         if self.repeats == "moon":
-            return f"LUNAR;DAY={','.join(self.moon_days.replace(',', ' ').split())}"
+            return f"LUNAR;DAY={_days(self.moon_days, 30, _NO_MOON_DAYS)}"
         if self.repeats == "rule":
             return self.rule.strip().upper().removeprefix("RRULE:")
         return self._weekly()
@@ -295,6 +296,26 @@ _NO_NUMBER: Mapping[str, str] = {
     "every how many weeks": mark("every how many weeks is a number"),
     "no repeat": mark("no repeat is a number of days"),
 }
+
+
+_NO_DAYS = mark(
+    "days of the month are numbers from 1 to 31, or -1 for the last: 1 and 15, for example"
+)
+_NO_MOON_DAYS = mark(
+    "days of the moon are numbers from 1 to 30, or -1 for the last: 1 and 15, for example"
+)
+# As people write them: "rằm và mùng 1", "ngày 1, 15".
+_CALLED = {"ram": "15", "cuoi": "-1"}
+_BESIDE = frozenset({"ngay", "mung", "mong", "va", "and"})
+
+
+def _days(text: str, last: int, problem: str) -> str:
+    words = without_tones(text).replace(",", " ").replace(";", " ").split()
+    days = [_CALLED.get(word, word.lstrip("0")) for word in words if word not in _BESIDE]
+    known = {"-1", *(str(n) for n in range(1, last + 1))}
+    if not days or not known.issuperset(days):
+        raise InputInvalid(problem=problem)
+    return ",".join(days)
 
 
 def seconds_of(text: str, what: str) -> int:

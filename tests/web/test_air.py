@@ -88,7 +88,7 @@ def test_every_kind_of_rule_can_be_typed(site: Site) -> None:
         "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU": {"every": "2", "days": "SU"},
         "FREQ=MONTHLY;BYDAY=5SA": {"repeats": "nth", "nth": "5", "nth_day": "SA"},
         "FREQ=MONTHLY;BYMONTHDAY=-1": {"repeats": "monthly", "month_day": "-1"},
-        "LUNAR;DAY=1,15": {"repeats": "moon", "moon_days": "1, 15"},
+        "LUNAR;DAY=1,15": {"repeats": "moon", "moon_days": "Mùng 1 và rằm"},
         "FREQ=DAILY;COUNT=3": {"repeats": "rule", "rule": "RRULE:freq=daily;count=3"},
     }
     with site.client("huong") as client:

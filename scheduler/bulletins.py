@@ -281,7 +281,8 @@ def _slot(
         kind="announcement", programme_class="urgent",
         starts_at=now.astimezone(hub.settings.zone).time(),
         seconds=max(1, (programme.heard_ms or 1000) // 1000),
-        rrule="FREQ=DAILY;COUNT=1", late_ok_s=0, valid_from=hub.today(), valid_to=hub.today(), created_by=by.id, created_at=now,
+        rrule="FREQ=DAILY;COUNT=1", late_ok_s=0,
+        valid_from=hub.today(), valid_to=hub.today(), created_by=by.id, created_at=now,
         removed_at=now, targets=[SlotTarget(unit_id=unit.id) for unit in units],
     )  # fmt: skip
     session.add(slot)

@@ -103,7 +103,7 @@ def test_a_stop_parks_a_visit_that_moves_and_the_next_start_goes_on(
         Engine(slow).dispatch()
     with _running(program, *words) as process:
         _announced(process)
-        assert _within(60, lambda: parts(tmp_path) > 100_000)
+        assert _within(90, lambda: parts(tmp_path) > 100_000)
         begun = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(_ENDS_WITHIN_S) == 0
@@ -118,7 +118,7 @@ def test_a_stop_parks_a_visit_that_moves_and_the_next_start_goes_on(
     with _running(program, "serve", "--port", "0", "--json") as process:
         _announced(process)
         assert _within(
-            40, lambda: {state for state, _ in states(slow, "s13507")} == {DeliveryState.DELIVERED}
+            90, lambda: {state for state, _ in states(slow, "s13507")} == {DeliveryState.DELIVERED}
         )
     with slow.database.read() as session:
         [delivery] = session.scalars(
@@ -134,7 +134,7 @@ def test_a_second_signal_ends_at_once_in_the_middle_of_a_visit(
     """Whoever presses Ctrl-C twice means it; the lease gives the day back."""
     with _running(program, "serve", "--port", "0", "--json") as process:
         _announced(process)
-        assert _within(60, lambda: parts(tmp_path) > 100_000)
+        assert _within(90, lambda: parts(tmp_path) > 100_000)
         process.send_signal(signal.SIGTERM)
         time.sleep(1)  # the first one is being heeded
         process.send_signal(signal.SIGTERM)
@@ -148,9 +148,9 @@ def test_what_is_urgent_needs_no_worker_that_a_slow_visit_holds(
     """The only worker is busy for a minute; the urgent day of another station is there in time."""
     with _running(program, "serve", "--port", "0", "--workers", "1", "--json") as process:
         _announced(process)
-        assert _within(60, lambda: parts(tmp_path) > 100_000)
+        assert _within(90, lambda: parts(tmp_path) > 100_000)
         plan(slow, "Lũ về", ["s13579"], b"urgent" * 100, programme_class="urgent")
         assert _within(
-            30, lambda: {state for state, _ in states(slow, "s13579")} == {DeliveryState.DELIVERED}
+            45, lambda: {state for state, _ in states(slow, "s13579")} == {DeliveryState.DELIVERED}
         )
         assert {state for state, _ in states(slow, "s13507")} == {DeliveryState.LEASED}

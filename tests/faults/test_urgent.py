@@ -62,13 +62,14 @@ class Live:
             time.sleep(0.1)
 
     def drilled(self, bulletin: int) -> BulletinStation:
-        """What is known of the station once its receipt, which follows the line, is here."""
+        """What is known of the station once both its receipt and the player's line are here."""
         until = time.monotonic() + 30
         while True:
             collect.collect(self.hub)
             with self.hub.database.read() as session:
                 [row] = bulletins.get_bulletin(session, bulletin).stations
-            if row.state is DeliveryState.VERIFIED or time.monotonic() > until:
+            is_known = row.state is DeliveryState.VERIFIED and row.drilled_at is not None
+            if is_known or time.monotonic() > until:
                 return row
             time.sleep(0.1)
 

@@ -102,7 +102,7 @@ class Program:
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             self.command(*words), cwd=ROOT, env=self.env(**env), capture_output=True, text=True,
-            timeout=60, stdin=subprocess.DEVNULL, check=False,
+            timeout=180, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done

@@ -29,7 +29,7 @@ from tests.builders import HA_NAM
 from tests.postgres import _free_port
 from tests.unit.cli.conftest import ROOT, Loa, Program
 
-_UP_WITHIN_S, _ENDS_WITHIN_S = 60.0, 20.0
+_UP_WITHIN_S, _ENDS_WITHIN_S = 120.0, 20.0
 
 
 @contextmanager

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from scheduler import people
 from scheduler.airing_log import (
+    Cursor,
     LogFilter,
     at_instants_of,
     below,
@@ -45,9 +47,20 @@ def day_schedule(
     *,
     unit_ids: Collection[int] | None = None,
     station_id: int | None = None,
+    after: Cursor | None = None,
+    limit: int | None = None,
 ) -> list[LogRow]:
-    """What is planned for a broadcast date, by time, then station; cancelled ones left out."""
-    return schedule(session, on, on, unit_ids=unit_ids, station_id=station_id)[on]
+    """
+    What is planned for a broadcast date, by time, then station; cancelled ones left out.
+
+    Args:
+        after: only what comes behind this one.
+    """
+    statement = _scheduled(on, on, station_id).limit(limit)
+    if after is not None:
+        later = tuple_(Airing.planned_at, Airing.station_id) > tuple_(*after[1:])
+        statement = statement.where(later)
+    return list(read_rows(session, below(statement, unit_ids, on)))
 
 
 def schedule(
@@ -62,18 +75,21 @@ def schedule(
     by_day: dict[date, list[LogRow]] = {
         first + timedelta(days=n): [] for n in range((last - first).days + 1)
     }
-    statement = (
-        select_rows()
-        .where(Airing.broadcast_date.between(first, last), Airing.state != AiringState.CANCELLED)
-        .order_by(Airing.broadcast_date, Airing.planned_at, Airing.station_id)
-    )
-    if station_id is not None:
-        statement = statement.where(Airing.station_id == station_id)
+    statement = _scheduled(first, last, station_id)
     is_one_map = first == last
     statement = below(statement, unit_ids, first) if is_one_map else below_then(statement, unit_ids)
     for row in read_rows(session, statement):
         by_day[row.broadcast_date].append(row)
     return by_day
+
+
+def _scheduled(first: date, last: date, station_id: int | None) -> Select[Any]:
+    statement = (
+        select_rows()
+        .where(Airing.broadcast_date.between(first, last), Airing.state != AiringState.CANCELLED)
+        .order_by(Airing.broadcast_date, Airing.planned_at, Airing.station_id)
+    )
+    return statement if station_id is None else statement.where(Airing.station_id == station_id)
 
 
 def is_confirmable(airing: AnyAiring | DayRow, now: datetime) -> bool:

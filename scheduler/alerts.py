@@ -72,9 +72,13 @@ def get_alert(session: Session, alert_id: int) -> ForeignAlert:
     return found
 
 
-def list_alerts(session: Session, limit: int = PAGE) -> list[ForeignAlert]:
-    """What was taken in, newest first."""
+def list_alerts(
+    session: Session, limit: int = PAGE, *, before: int | None = None
+) -> list[ForeignAlert]:
+    """What was taken in, newest first; or what came before the one of this id."""
     statement = select(ForeignAlert).order_by(ForeignAlert.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(ForeignAlert.id < before)
     return list(session.scalars(statement))
 
 

@@ -182,14 +182,18 @@ def get_bulletin(session: Session, bulletin_id: int, *, locked: bool = False) ->
     return bulletin
 
 
-def list_bulletins(session: Session, limit: int = 50) -> list[Bulletin]:
-    """The last ones, newest first."""
+def list_bulletins(
+    session: Session, limit: int = 50, *, before: int | None = None
+) -> list[Bulletin]:
+    """The last ones, newest first; or the last before the one of this id."""
     statement = (
         select(Bulletin)
         .options(selectinload(Bulletin.issuer), selectinload(Bulletin.stations))
         .order_by(Bulletin.id.desc())
         .limit(limit)
     )
+    if before is not None:
+        statement = statement.where(Bulletin.id < before)
     return list(session.scalars(statement))
 
 

@@ -17,6 +17,7 @@ from scheduler.errors import InputInvalid, NotFound, OutsideUnit
 from scheduler.hub import Hub
 from scheduler.secrets import derived_key
 from scheduler.store import ledger
+from scheduler.store.among import among
 from scheduler.store.models import Feed, Person, Unit
 from scheduler.text import one_line
 from scheduler.units import find_unit, owns, unit_ids_below
@@ -52,16 +53,31 @@ def add_feed(hub: Hub, unit_code: str, label: str, *, by: Person) -> tuple[Feed,
     return feed, token
 
 
-def list_feeds(session: Session, unit_ids: set[int] | None = None) -> list[Feed]:
-    """Those that may still be read, in these units (``None``: all)."""
+def list_feeds(
+    session: Session, unit_ids: set[int] | None = None, *, before: int | None = None,
+    limit: int | None = None,
+) -> list[Feed]:  # fmt: skip
+    """
+    Those that may still be read, in these units (``None``: all), the newest first.
+
+    Args:
+        before: only those older than the one of this id.
+    """
     statement = select(Feed).where(Feed.revoked_at.is_(None)).options(joinedload(Feed.unit))
-    found = session.scalars(statement.order_by(Feed.id))
-    return [feed for feed in found if unit_ids is None or feed.unit_id in unit_ids]
+    if unit_ids is not None:
+        statement = statement.where(among(Feed.unit_id, unit_ids))
+    if before is not None:
+        statement = statement.where(Feed.id < before)
+    return list(session.scalars(statement.order_by(Feed.id.desc()).limit(limit)))
 
 
-def seen_feeds(hub: Hub, session: Session, person: Person) -> list[Feed]:
+def seen_feeds(
+    hub: Hub, session: Session, person: Person, *, before: int | None = None,
+    limit: int | None = None,
+) -> list[Feed]:  # fmt: skip
     """Those that a person may take back: of the own unit and below it, and of what it was."""
-    return list_feeds(session, _seen_units(session, person, hub.today()))
+    units = _seen_units(session, person, hub.today())
+    return list_feeds(session, units, before=before, limit=limit)
 
 
 def _seen_units(session: Session, person: Person, today: date) -> set[int] | None:

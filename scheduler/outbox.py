@@ -130,12 +130,15 @@ def revive(hub: Hub, notice_id: int, *, by: str) -> Notice:
 
 
 def list_notices(
-    session: Session, *, state: NoticeState | None = None, limit: int = 100
-) -> list[Notice]:
-    """The newest first."""
+    session: Session, *, state: NoticeState | None = None, limit: int = 100,
+    before: int | None = None,
+) -> list[Notice]:  # fmt: skip
+    """The newest first; or those before the one of this id."""
     statement = select(Notice).order_by(Notice.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(Notice.state == state)
+    if before is not None:
+        statement = statement.where(Notice.id < before)
     return list(session.scalars(statement))
 
 

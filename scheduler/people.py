@@ -42,6 +42,7 @@ ROLES_OF_A_UNIT = ("district", "commune")  # these count only below a unit
 MIN_PASSWORD = 10
 MAX_PASSWORD = 200  # a longer one only costs time
 MAX_FAILED_SIGN_INS = 10
+MOST_SHOWN = 50  # sign-ins of one person, the latest
 LOCKED_FOR = timedelta(minutes=15)
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -369,12 +370,15 @@ def change_password(session: Session, person: Person, *, old: str, new: str, now
     )
 
 
-def sign_ins_of(session: Session, person: Person, now: datetime) -> list[LoginSession]:
-    """The sign-ins of a person that are open, newest first."""
+def sign_ins_of(
+    session: Session, person: Person, now: datetime, *, rows: int | None = None
+) -> list[LoginSession]:
+    """The sign-ins of a person that are open (or the latest of them), newest first."""
     statement = select(LoginSession).where(
         LoginSession.person_id == person.id, LoginSession.expires_at > now
     )
-    return list(session.scalars(statement.order_by(LoginSession.created_at.desc())))
+    order = (LoginSession.created_at.desc(), LoginSession.token_hash)
+    return list(session.scalars(statement.order_by(*order).limit(rows)))
 
 
 def end_sign_in(session: Session, person: Person, handle: str, *, now: datetime, by: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler import people
@@ -18,6 +18,7 @@ from scheduler.text import has_words
 
 PUBLISHERS = ("editor", "approver")
 PAGE_ROWS = 20
+MOST_THEMES = 40  # each a button on every page; the others are found by their words
 
 
 def publish(hub: Hub, programme_id: int, *, by: Person) -> Programme:
@@ -94,9 +95,17 @@ def find_published(session: Session, programme_id: int, on: date) -> Programme:
 
 
 def public_themes(session: Session, on: date) -> list[str]:
-    """The themes of what is published, each once."""
-    statement = _public(on).with_only_columns(Programme.theme).order_by(None).distinct()
-    return sorted(theme for theme in session.scalars(statement) if theme)
+    """The themes of what is published, each once; of very many those with most programmes."""
+    statement = (
+        _public(on)
+        .with_only_columns(Programme.theme)
+        .where(Programme.theme != "")
+        .group_by(Programme.theme)
+        .order_by(None)
+        .order_by(func.count().desc(), Programme.theme)
+        .limit(MOST_THEMES)
+    )
+    return sorted(session.scalars(statement))
 
 
 def public_rendition(programme: Programme, profile: str) -> Rendition | None:

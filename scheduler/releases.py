@@ -194,9 +194,13 @@ def last_version(session: Session) -> int:
     return session.scalar(select(func.max(Release.version))) or 0
 
 
-def list_releases(session: Session, limit: int = PAGE) -> list[Release]:
-    """The newest first, with who made them and what they changed."""
+def list_releases(
+    session: Session, limit: int = PAGE, *, before: int | None = None
+) -> list[Release]:
+    """The newest first (before this version), with who made them and what they changed."""
     statement = select(Release).options(selectinload(Release.person), selectinload(Release.changes))
+    if before is not None:
+        statement = statement.where(Release.version < before)
     return list(session.scalars(statement.order_by(Release.version.desc()).limit(limit)))
 
 

@@ -147,16 +147,27 @@ def saw_token(session: Session, text: str, now: datetime) -> None:
     session.execute(statement.values(last_used_at=now))
 
 
-def list_tokens(session: Session, person: Person | None = None) -> list[ApiToken]:
-    """The tokens that were not revoked, of one person or of all, newest first."""
+def list_tokens(
+    session: Session, person: Person | None = None, *, before: int | None = None,
+    limit: int | None = None,
+) -> list[ApiToken]:  # fmt: skip
+    """
+    The tokens that were not revoked, of one person or of all, newest first.
+
+    Args:
+        before: only those older than the one of this id.
+    """
     statement = (
         select(ApiToken)
         .where(ApiToken.revoked_at.is_(None))
         .options(joinedload(ApiToken.person))
-        .order_by(ApiToken.created_at.desc(), ApiToken.id.desc())
+        .order_by(ApiToken.id.desc())
+        .limit(limit)
     )
     if person is not None:
         statement = statement.where(ApiToken.person_id == person.id)
+    if before is not None:
+        statement = statement.where(ApiToken.id < before)
     return list(session.scalars(statement))
 
 

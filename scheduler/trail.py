@@ -72,7 +72,8 @@ def doers(session: Session) -> list[str]:
 
 def full_names(session: Session) -> dict[str, str]:
     """Of people, by their user names."""
-    return {one.username: one.full_name for one in session.scalars(select(Person))}
+    rows = session.execute(select(Person.username, Person.full_name))
+    return {row.username: row.full_name for row in rows}
 
 
 # ── The chain ──────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from scheduler.errors import AlreadyExists, InputInvalid, said
@@ -98,9 +98,16 @@ def events_of(session: Session, unit_ids: Collection[int]) -> list[UnitEvent]:
     return _events(session, UnitEvent.id.in_(took_part))
 
 
-def list_events(session: Session, *, rows: int = 200) -> list[UnitEvent]:
-    """The latest events of the whole map."""
-    return _events(session, UnitEvent.id.is_not(None))[:rows]
+def list_events(session: Session, *, rows: int = 200, before: int | None = None) -> list[UnitEvent]:
+    """The latest events of the whole map; or those that come after the one of this id there."""
+    condition: ColumnElement[bool] = UnitEvent.id.is_not(None)
+    if before is not None:
+        last = session.get(UnitEvent, before)
+        if last is None:
+            return []
+        same_day = and_(UnitEvent.on_day == last.on_day, UnitEvent.id < last.id)
+        condition = or_(UnitEvent.on_day < last.on_day, same_day)
+    return _events(session, condition, rows)
 
 
 def silent_changes(session: Session, unit: Unit) -> list[UnitChange]:
@@ -128,12 +135,15 @@ def after_of(event: UnitEvent) -> list[Unit]:
     return [one.unit for one in event.sides if one.side == AFTER]
 
 
-def _events(session: Session, condition: object) -> list[UnitEvent]:
+def _events(
+    session: Session, condition: ColumnElement[bool], rows: int | None = None
+) -> list[UnitEvent]:
     statement = (
         select(UnitEvent)
-        .where(condition)  # type: ignore[arg-type]
+        .where(condition)
         .options(selectinload(UnitEvent.sides).options(joinedload(UnitEventSide.unit)))
         .order_by(UnitEvent.on_day.desc(), UnitEvent.id.desc())
+        .limit(rows)
     )
     return list(session.scalars(statement))
 

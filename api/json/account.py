@@ -109,7 +109,9 @@ def detail_of(request: Request, username: str) -> PersonDetailOut:
     hub = hub_of(request)
     with hub.database.read() as session:
         person = people.find_person(session, username)
-        sign_ins: list[LoginSession] = people.sign_ins_of(session, person, hub.clock.now())
+        sign_ins: list[LoginSession] = people.sign_ins_of(
+            session, person, hub.clock.now(), rows=people.MOST_SHOWN
+        )
         tries: list[SignInTry] = people.tries_of(session, person.username)
         return PersonDetailOut.model_validate(
             person_fields(person)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, Viewer, hub_of
 from api.fields import PathId
+from api.json.following import IN_PARTS, LastSeen, name_next
 from api.json.routes import program_routes
 from scheduler import alerts, people, programmes
 from scheduler.alerts import Imported
@@ -82,13 +83,21 @@ class ImportedOut(AlertOut):
         )  # fmt: skip
 
 
-@router.get("")
+@router.get("", responses=IN_PARTS)
 def list_alerts(
-    request: Request, viewer: Allowed, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: Request,
+    response: Response,
+    viewer: Allowed,
+    before: LastSeen = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[AlertOut]:
     """The last ones, newest first."""
     with hub_of(request).database.read() as session:
-        return [AlertOut.of(one) for one in alerts.list_alerts(session, limit)]
+        found = alerts.list_alerts(session, limit + 1, before=before)
+        shown = [AlertOut.of(one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, before=shown[-1].id)
+    return shown
 
 
 @router.post("", status_code=201)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, Viewer, hub_of
 from api.bulletinwords import bulletin_document
 from api.fields import MAX_ID, PathId
+from api.json.following import IN_PARTS, LastSeen, name_next
 from api.json.routes import program_routes
 from api.pages.render import translator_of
 from scheduler import bulletins, people
@@ -104,15 +105,21 @@ class BulletinOut(BaseModel):
         return cls(**bulletin_document(bulletin, airings, translator_of(request)))
 
 
-@router.get("")
+@router.get("", responses=IN_PARTS)
 def list_bulletins(
-    request: Request, viewer: Allowed, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    request: Request,
+    response: Response,
+    viewer: Allowed,
+    before: LastSeen = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[BulletinOut]:
     """The last ones, newest first."""
     hub = hub_of(request)
     with hub.database.read() as session:
-        found: list[Bulletin] = bulletins.list_bulletins(session, limit)
-    return [BulletinOut.of(request, hub, one.id) for one in found]
+        found: list[Bulletin] = bulletins.list_bulletins(session, limit + 1, before=before)
+    if len(found) > limit:
+        name_next(request, response, before=found[limit - 1].id)
+    return [BulletinOut.of(request, hub, one.id) for one in found[:limit]]
 
 
 @router.post("", status_code=201)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Self
 
-from fastapi import Request
+from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import PathId, UnitCode
+from api.json.following import IN_PARTS, MOST_ROWS, LastSeen, Limit, name_next
 from api.json.routes import program_routes
 from scheduler import feeds
 from scheduler.store.models import Feed
@@ -59,13 +60,19 @@ class MadeFeedOut(FeedOut):
     path: str = Field(description="below the address of this Loa; told only here")
 
 
-@router.get("")
-def list_feeds(request: Request, viewer: SignedIn) -> list[FeedOut]:
-    """Those of one's own units that may be read."""
-    with hub_of(request).database.read() as session:
-        return [
-            FeedOut.of(one) for one in feeds.seen_feeds(hub_of(request), session, viewer.person)
-        ]
+@router.get("", responses=IN_PARTS)
+def list_feeds(
+    request: Request, response: Response, viewer: SignedIn, before: LastSeen = None,
+    limit: Limit = MOST_ROWS,
+) -> list[FeedOut]:  # fmt: skip
+    """Those of one's own units that may be read, the newest first."""
+    hub = hub_of(request)
+    with hub.database.read() as session:
+        found = feeds.seen_feeds(hub, session, viewer.person, before=before, limit=limit + 1)
+        shown = [FeedOut.of(one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, before=shown[-1].id)
+    return shown
 
 
 @router.post("", status_code=201)

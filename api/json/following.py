@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
+
+from api.fields import MAX_ID
+
+MOST_ROWS = 1000
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
+LastSeen = Annotated[
+    int | None, Query(ge=1, le=MAX_ID, description="id of the last one seen, as the Link has it")
+]
 
 IN_PARTS: dict[int | str, dict[str, Any]] = {
     200: {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query, Request
+from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from api.auth import hub_of
 from api.fields import PathId
+from api.json.following import IN_PARTS, LastSeen, Limit, name_next
 from api.json.routes import program_routes
 from api.noticewords import notice_document
 from api.pages.people import Administrator
@@ -55,17 +56,22 @@ class NoticeOut(BaseModel):
     error: str | None
 
 
-@router.get("")
+@router.get("", responses=IN_PARTS)
 def list_notices(
     request: Request,
+    response: Response,
     viewer: Administrator,
     state: NoticeState | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: LastSeen = None,
+    limit: Limit = 100,
 ) -> list[NoticeOut]:
     """Newest first."""
     with hub_of(request).database.read() as session:
-        found = outbox.list_notices(session, state=state, limit=limit)
-        return [_shown(request, one) for one in found]
+        found = outbox.list_notices(session, state=state, limit=limit + 1, before=before)
+        shown = [_shown(request, one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, before=shown[-1].id)
+    return shown
 
 
 @router.post("/{notice_id}/retry")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from fastapi import Path, Request, Response
+from fastapi import Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
@@ -12,10 +12,12 @@ from api.auth import Viewer, hub_of
 from api.errors import ProgramGivesNoAdministrator
 from api.fields import Handle, IfMatch, UnitCode, version_in
 from api.json.account import PersonDetailOut, PersonOut, detail_of
+from api.json.following import IN_PARTS, MOST_ROWS, Limit, name_next
 from api.json.routes import program_routes
 from api.pages.people import Administrator
 from scheduler import invitations, people, second_factor
 from scheduler.hub import Hub
+from scheduler.peoplelist import people_after
 from scheduler.store.models import Person, Unit
 from scheduler.units import find_unit
 
@@ -104,10 +106,21 @@ class SecretOut(BaseModel):
     secret: str
 
 
-@router.get("")
-def list_people(request: Request, viewer: Administrator) -> list[PersonOut]:
+@router.get("", responses=IN_PARTS)
+def list_people(
+    request: Request,
+    response: Response,
+    viewer: Administrator,
+    after: Annotated[str, Query(max_length=64, description="user name of the last one seen")] = "",
+    limit: Limit = MOST_ROWS,
+) -> list[PersonOut]:
+    """By their user names."""
     with hub_of(request).database.read() as session:
-        return [PersonOut.of(one) for one in people.list_people(session)]
+        found = people_after(session, after, limit + 1)
+        shown = [PersonOut.of(one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, after=shown[-1].username)
+    return shown
 
 
 @router.post("", status_code=201)

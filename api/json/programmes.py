@@ -16,8 +16,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api import words
 from api.auth import SignedIn, hub_of
 from api.errors import UploadTooLarge
-from api.fields import MAX_ID, PathId
-from api.json.following import IN_PARTS, name_next
+from api.fields import PathId
+from api.json.following import IN_PARTS, LastSeen, Limit, name_next
 from api.json.routes import program_routes
 from api.pages import programme as pages
 from api.pages.listen import Publisher
@@ -159,8 +159,8 @@ def list_programmes(
     viewer: SignedIn,
     state: ProgrammeState | None = None,
     search: Annotated[str, Query(max_length=100, description="tones do not matter")] = "",
-    before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="id of the last seen")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: LastSeen = None,
+    limit: Limit = 100,
 ) -> list[ProgrammeOut]:
     """
     Programmes, the newest first.

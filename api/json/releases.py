@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, Viewer, hub_of, needs
 from api.fields import MAX_ID
+from api.json.following import IN_PARTS, Limit, name_next
 from api.json.routes import program_routes
 from api.pages.render import translator_of
 from api.releasewords import change_document, shown_changes
@@ -95,11 +96,23 @@ def get_diff(request: Request, viewer: SignedIn) -> DiffOut:
     return DiffOut(version=version, changes=changes)
 
 
-@router.get("/releases")
-def list_releases(request: Request, viewer: SignedIn) -> list[ReleaseOut]:
+@router.get("/releases", responses=IN_PARTS)
+def list_releases(
+    request: Request,
+    response: Response,
+    viewer: SignedIn,
+    before: Annotated[
+        int | None, Query(ge=1, le=MAX_ID, description="version of the last one seen")
+    ] = None,
+    limit: Limit = releases.PAGE,
+) -> list[ReleaseOut]:
     """The newest first."""
     with hub_of(request).database.read() as session:
-        return [_out(one) for one in releases.list_releases(session)]
+        found = releases.list_releases(session, limit + 1, before=before)
+        shown = [_out(one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, before=shown[-1].version)
+    return shown
 
 
 @router.post("/releases", status_code=201)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import Query, Request
+from fastapi import Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID, LocalTime, PathId
+from api.json.following import IN_PARTS, MOST_ROWS, Limit, name_next
 from api.json.routes import program_routes
 from api.pages.timetable import Planner
 from scheduler import exceptions
@@ -73,17 +74,25 @@ class DayOut(BaseModel):
         return cls(**values, place=place_of(one))
 
 
-@router.get("/{slot_id}/days")
+@router.get("/{slot_id}/days", responses=IN_PARTS)
 def list_days(
-    request: Request, viewer: SignedIn, slot_id: PathId,
+    request: Request, response: Response, viewer: SignedIn, slot_id: PathId,
     first: Annotated[date | None, Query(description="today when missing")] = None,
+    after: Annotated[int, Query(ge=0, le=MAX_ID, description="as the Link has it")] = 0,
+    limit: Limit = MOST_ROWS,
 ) -> list[DayOut]:  # fmt: skip
-    """The days of a slot that differ from its rule, from one day on."""
+    """The days of a slot that differ from its rule, from one day on, by day."""
     hub = hub_of(request)
     begin = first or hub.today()
     with hub.database.read() as session:
-        found = find_slot(session, slot_id).exceptions
-        return [DayOut.of(one) for one in found if one.on >= begin]
+        known = sorted(find_slot(session, slot_id).exceptions, key=lambda one: (one.on, one.id))
+        # On the day on which the part before ended: only what it had not.
+        found = [one for one in known if one.on > begin or (one.on == begin and one.id > after)]
+        shown = [DayOut.of(one) for one in found[:limit]]
+    if len(found) > limit:
+        last = found[limit - 1]
+        name_next(request, response, first=last.on.isoformat(), after=last.id)
+    return shown
 
 
 @router.post("/{slot_id}/days", status_code=201)

@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID, IfMatch, LocalTime, PathId, version_in
 from api.json.airings import AiringOut
+from api.json.following import IN_PARTS, MOST_ROWS, LastSeen, Limit, name_next
 from api.json.routes import program_routes
 from api.moments import in_sight
+from api.pages.airings import cursor_from, cursor_text
 from api.pages.render import translator_of
 from api.pages.timetable import Planner
 from api.rulewords import describe
@@ -23,6 +25,7 @@ from scheduler.airings import day_schedule
 from scheduler.hearing import rule_of
 from scheduler.lines import is_draft
 from scheduler.slotcontent import items_of
+from scheduler.slotlist import slot_page
 from scheduler.slotversions import version_of
 from scheduler.store.models import Slot, SlotTarget
 
@@ -165,10 +168,22 @@ class SlotOut(BaseModel):
     is_draft: bool = Field(description="not released as it stands here")
 
 
-@router.get("/slots")
-def list_slots(request: Request, viewer: SignedIn) -> list[SlotOut]:
+@router.get("/slots", responses=IN_PARTS)
+def list_slots(
+    request: Request,
+    response: Response,
+    viewer: SignedIn,
+    search: Annotated[
+        str, Query(max_length=100, description="of title or owner; tones do not matter")
+    ] = "",
+    after: LastSeen = None,
+    limit: Limit = MOST_ROWS,
+) -> list[SlotOut]:
+    """By time of day."""
     with hub_of(request).database.read() as session:
-        found = slots.list_slots(session)
+        found, has_more = slot_page(session, words=search, after=after, limit=limit)
+    if has_more:
+        name_next(request, response, after=found[-1].id)
     return [_shown(request, slot) for slot in found]
 
 
@@ -179,7 +194,7 @@ def add_slot(request: Request, viewer: Planner, body: SlotIn) -> SlotOut:
     if request.app.state.engine is not None:
         request.app.state.engine.plan()
     with hub.database.read() as session:
-        slot = next(one for one in slots.list_slots(session) if one.id == added.id)
+        slot = slots.find_slot(session, added.id)
     return _shown(request, slot)
 
 
@@ -218,18 +233,27 @@ def remove_slot(
         request.app.state.engine.plan()
 
 
-@router.get("/schedule/{on}")
+@router.get("/schedule/{on}", responses=IN_PARTS)
 def get_day(
     request: Request,
+    response: Response,
     viewer: SignedIn,
     on: date,
     unit: Annotated[str, Query(max_length=20, description="code; with all below it")] = "",
+    after: Annotated[str, Query(max_length=90, description="as the Link has it")] = "",
+    limit: Limit = MOST_ROWS,
 ) -> list[AiringOut]:
     """What is planned for a broadcast date, by time."""
     in_sight(on, hub_of(request))
     with hub_of(request).database.read() as session:
         scope = scope_of(session, viewer.person, on, unit)
-        return [AiringOut.of(one) for one in day_schedule(session, on, unit_ids=scope.unit_ids)]
+        found = day_schedule(
+            session, on, unit_ids=scope.unit_ids, after=cursor_from(after), limit=limit + 1
+        )
+        shown = [AiringOut.of(one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, after=cursor_text(found[limit - 1]))
+    return shown
 
 
 def _tagged(request: Request, response: Response, slot_id: int) -> SlotOut:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from fastapi import Request
+from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.auth import SignedIn, hub_of
 from api.fields import PathId
 from api.json import parts
+from api.json.following import IN_PARTS, MOST_ROWS, LastSeen, Limit, name_next
 from api.json.routes import program_routes
 from scheduler.store.models import ApiToken
 from scheduler.tokens import MAX_DAYS, issue_token, list_tokens, revoke_token
@@ -73,12 +74,19 @@ def token_fields(row: ApiToken) -> dict[str, object]:
     return {"username": row.person.username} | {name: getattr(row, name) for name in columns}
 
 
-@router.get("")
-def list_own_tokens(request: Request, viewer: SignedIn) -> list[TokenOut]:
+@router.get("", responses=IN_PARTS)
+def list_own_tokens(
+    request: Request, response: Response, viewer: SignedIn, before: LastSeen = None,
+    limit: Limit = MOST_ROWS,
+) -> list[TokenOut]:  # fmt: skip
     """Newest first."""
+    whose = None if viewer.is_administrator else viewer.person
     with hub_of(request).database.read() as session:
-        found = list_tokens(session, None if viewer.is_administrator else viewer.person)
-        return [TokenOut.of(one) for one in found]
+        found = list_tokens(session, whose, before=before, limit=limit + 1)
+        shown = [TokenOut.of(one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, before=shown[-1].id)
+    return shown
 
 
 @router.post("", status_code=201)

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Literal, cast
 
-from fastapi import Query, Request
+from fastapi import Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from api.auth import SignedIn, hub_of
 from api.fields import MAX_ID
+from api.json.following import IN_PARTS, MOST_ROWS, LastSeen, Limit, name_next
 from api.json.routes import program_routes
 from api.json.tables import TableIn
 from api.pages.unittable import Administrator, own_root
@@ -148,9 +149,10 @@ class UnitImportOut(BaseModel):
     units: list[UnitChangeOut]
 
 
-@router.get("")
+@router.get("", responses=IN_PARTS)
 def list_units(
     request: Request,
+    response: Response,
     viewer: SignedIn,
     on: Annotated[
         date | None, Query(description="the map of this day; today's if not given")
@@ -159,7 +161,7 @@ def list_units(
         int | None, Query(ge=1, le=MAX_ID, description="id; only those in it")
     ] = None,
     after: Annotated[int, Query(ge=0, le=MAX_ID, description="id of the last one seen")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+    limit: Limit = MOST_ROWS,
 ) -> list[UnitOut]:
     """The units of a day by their ids, a page at a time."""
     hub = hub_of(request)
@@ -167,15 +169,25 @@ def list_units(
     if parent is not None:
         statement = statement.where(Unit.parent_id == parent)
     with hub.database.read() as session:
-        found = session.scalars(statement.order_by(Unit.id).limit(limit))
-        return [_unit(one) for one in found]
+        found = session.scalars(statement.order_by(Unit.id).limit(limit + 1)).all()
+        shown = [_unit(one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, after=shown[-1].id)
+    return shown
 
 
-@router.get("/events")
-def list_events(request: Request, viewer: SignedIn) -> list[EventOut]:
+@router.get("/events", responses=IN_PARTS)
+def list_events(
+    request: Request, response: Response, viewer: SignedIn, before: LastSeen = None,
+    limit: Limit = 200,
+) -> list[EventOut]:  # fmt: skip
     """The latest events, the newest first."""
     with hub_of(request).database.read() as session:
-        return [_event(one) for one in unitevents.list_events(session)]
+        found = unitevents.list_events(session, rows=limit + 1, before=before)
+        shown = [_event(one) for one in found[:limit]]
+    if len(found) > limit:
+        name_next(request, response, before=shown[-1].id)
+    return shown
 
 
 @router.post("/events", status_code=201)

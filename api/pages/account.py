@@ -81,7 +81,7 @@ def _page(
     hub = hub_of(request)
     with hub.database.read() as session:
         person = session.get_one(Person, viewer.person.id)
-        sign_ins = people.sign_ins_of(session, person, hub.clock.now())
+        sign_ins = people.sign_ins_of(session, person, hub.clock.now(), rows=people.MOST_SHOWN)
         tries = people.tries_of(session, person.username, rows=10)
     pending, drawn = _pending(hub, person), None
     if pending is not None:

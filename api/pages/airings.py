@@ -141,8 +141,8 @@ def airings(
         programme = session.get(Programme, chosen.programme) if chosen.programme else None
     return page(
         request, "airings.html", viewer=viewer, scope=scope, chosen=chosen, shown=shown,
-        counts=counts, themes=themes, programme=programme, may_confirm=viewer.may(*CONFIRMERS),
-        all_states=list(AiringState), all_grades=list(Grade),
+        counts=counts, themes=themes, most_themes=MOST_CHOICES, programme=programme,
+        may_confirm=viewer.may(*CONFIRMERS), all_states=list(AiringState), all_grades=list(Grade),
     )  # fmt: skip
 
 

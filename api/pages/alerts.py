@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.auth import Viewer, check_form_token, hub_of
 from api.errors import status_of
-from api.fields import PathId
+from api.fields import MAX_ID, PathId
 from api.i18n import LoaError
 from api.json.alerts import Allowed
 from api.pages.render import page, redirect, translator_of
@@ -15,7 +17,7 @@ from api.pages.routes import page_routes
 from api.uploads import receive
 from audio.errors import AudioError
 from scheduler import alerts, bulletins
-from scheduler.alerts import Imported, minutes_left
+from scheduler.alerts import PAGE, Imported, minutes_left
 from scheduler.cap import MAX_BYTES, parse_cap
 from scheduler.errors import CoreError, InputInvalid, said
 from scheduler.store.models import ForeignAlert, Programme
@@ -25,8 +27,10 @@ router = page_routes("/alerts")
 
 
 @router.get("")
-def show_all(request: Request, viewer: Allowed) -> Response:
-    return _list_page(request, viewer)
+def show_all(
+    request: Request, viewer: Allowed, before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None
+) -> Response:
+    return _list_page(request, viewer, before=before)
 
 
 @router.post("")
@@ -74,12 +78,16 @@ def show(request: Request, viewer: Allowed, alert_id: PathId) -> Response:
     )  # fmt: skip
 
 
-def _list_page(request: Request, viewer: Viewer, error: LoaError | None = None) -> Response:
+def _list_page(
+    request: Request, viewer: Viewer, error: LoaError | None = None, before: int | None = None
+) -> Response:
     hub, tr = hub_of(request), translator_of(request)
     with hub.database.read() as session:
-        found: list[ForeignAlert] = alerts.list_alerts(session)
+        found: list[ForeignAlert] = alerts.list_alerts(session, PAGE + 1, before=before)
     return page(
         request, "alerts.html", status=status_of(error) if error else 200, viewer=viewer,
-        alerts=found, error=tr.error(error) if error else None, limit=tr.size(MAX_BYTES),
+        alerts=found[:PAGE], before=before,
+        older=found[PAGE - 1].id if len(found) > PAGE else None,
+        error=tr.error(error) if error else None, limit=tr.size(MAX_BYTES),
         may_order=viewer.may(*hub.settings.urgent.roles),
     )  # fmt: skip

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Form, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
-from api.fields import FormId
+from api.fields import MAX_ID, FormId
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
@@ -17,10 +17,14 @@ from scheduler.errors import CoreError
 
 router = page_routes("/feeds")
 
+_SHOWN = 50  # at once
+
 
 @router.get("")
-def show(request: Request, viewer: SignedIn) -> Response:
-    return _page(request, viewer)
+def show(
+    request: Request, viewer: SignedIn, before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None
+) -> Response:
+    return _page(request, viewer, before=before)
 
 
 @router.post("", dependencies=[Depends(checked_form)])
@@ -58,13 +62,16 @@ def _page(
     typed: tuple[str, str] = ("", ""),
     made: tuple[str, str] | None = None,
     picks: Picks = NOTHING_PICKED,
+    before: int | None = None,
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
-        found = feeds.seen_feeds(hub, session, viewer.person)
+        found = feeds.seen_feeds(hub, session, viewer.person, before=before, limit=_SHOWN + 1)
         picker = Places(session, viewer.person, hub.today()).picker("unit", [typed[0]], picks)
     return page(
         request, "feeds.html", status=status_of(error) if error else 200, viewer=viewer,
-        feeds=found, picker=picker, is_picking=picks.is_asked, typed=typed, made=made,
+        feeds=found[:_SHOWN], before=before,
+        older=found[_SHOWN - 1].id if len(found) > _SHOWN else None,
+        picker=picker, is_picking=picks.is_asked, typed=typed, made=made,
         error=translator_of(request).error(error) if error else None,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from api.auth import checked_form, hub_of
 from api.pages.people import Administrator
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
+from api.scope import MOST_CHOICES
 from api.vietnamese import sort_key
 from scheduler import trail
 from scheduler.trail import Wanted
@@ -46,7 +47,8 @@ def show(
     kinds = [(one, ledgerwords.kind(tr, one)) for one in deeds]
     return page(
         request, "ledger.html", viewer=viewer, entries=found[:ROWS], chain=chain, wanted=wanted,
-        kinds=sorted(kinds, key=lambda one: sort_key(one[1])), names=names, say=ledgerwords,
+        most_doers=MOST_CHOICES, names=names, say=ledgerwords,
+        kinds=sorted(kinds, key=lambda one: sort_key(one[1])),
         doers=sorted(((one, names.get(one, one)) for one in doers), key=lambda it: sort_key(it[1])),
         next_page=_older(wanted, found[ROWS - 1].seq) if len(found) > ROWS else None,
         is_later_page=before is not None,

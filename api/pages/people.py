@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated
 
-from fastapi import Depends, Form, Path, Request, Response
+from fastapi import Depends, Form, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from api.auth import Viewer, checked_form, hub_of, needs
@@ -18,6 +18,7 @@ from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.vietnamese import sort_key
 from scheduler import invitations, people, second_factor
 from scheduler.errors import CoreError, PersonMovedOn
+from scheduler.peoplelist import people_page
 from scheduler.store.models import Person, Unit
 from scheduler.units import find_unit, own_units
 
@@ -29,8 +30,13 @@ PathUsername = Annotated[str, Path(max_length=64)]
 
 
 @router.get("/people")
-def show(request: Request, viewer: Administrator) -> Response:
-    return _people_page(request, viewer)
+def show(
+    request: Request,
+    viewer: Administrator,
+    search: Annotated[str, Query(max_length=100)] = "",
+    page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
+) -> Response:
+    return _people_page(request, viewer, search=search, number=page_number)
 
 
 @router.post("/people", dependencies=[Depends(checked_form)])
@@ -183,7 +189,7 @@ def _person_page(
     with hub.database.read() as session:
         person = people.find_person(session, username)
         unit = person.unit
-        sign_ins = people.sign_ins_of(session, person, hub.clock.now())
+        sign_ins = people.sign_ins_of(session, person, hub.clock.now(), rows=people.MOST_SHOWN)
         tries = people.tries_of(session, person.username)
         code_now = _code_now(session, unit, hub.today())
         role, unit_code = typed or (person.role, code_now)
@@ -233,17 +239,18 @@ def _people_page(
     invitation: str | None = None,
     secret_of: str = "",
     picks: Picks = NOTHING_PICKED,
+    search: str = "",
+    number: int = 1,
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
-        everybody = people.list_people(session)
+        found = people_page(session, search, number, key=sort_key)
         places = Places(session, viewer.person, hub.today())
         picker = places.picker("unit", [(typed or {}).get("unit", "")], picks)
-        became = _became(session, everybody, hub.today())
-    everybody.sort(key=lambda person: sort_key(person.full_name))
+        became = _became(session, found.people, hub.today())
     response = page(
         request, "people.html", status=status_of(error) if error else 200, viewer=viewer,
-        people=everybody, became=became, picker=picker, is_picking=picks.is_asked,
+        found=found, search=search, became=became, picker=picker, is_picking=picks.is_asked,
         roles=people.ROLES, typed=defaultdict(str, typed or {}),
         secret=secret, secret_of=secret_of,
         invitation=str(request.url_for("show_welcome", token=invitation)) if invitation else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import Depends, Form, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from pydantic import Field
 
 from api.airwords import fix_in_words
@@ -31,8 +31,10 @@ _SHOWN = 10
 
 
 @router.get("/timetable/changes")
-def show(request: Request, viewer: SignedIn) -> Response:
-    return _page(request, viewer)
+def show(
+    request: Request, viewer: SignedIn, before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None
+) -> Response:
+    return _page(request, viewer, before=before)
 
 
 @router.post("/timetable/release", dependencies=[Depends(checked_form)])
@@ -78,19 +80,21 @@ def _planned(request: Request, done: str) -> Response:
 
 def _page(
     request: Request, viewer: Viewer, error: LoaError | None = None, note: str = "",
-    chosen: Sequence[int] = (),
+    chosen: Sequence[int] = (), before: int | None = None,
 ) -> Response:  # fmt: skip
     hub, translator = hub_of(request), translator_of(request)
     with hub.database.read() as session:
         changes = shown_changes(hub, session, translator)
-        made = releases.list_releases(session, _SHOWN)
+        made = releases.list_releases(session, _SHOWN + 1, before=before)
         drafts = {one.slot_id: session.get_one(Slot, one.slot_id) for one in changes}
         mine = {n for n, slot in drafts.items() if may_release(hub, session, slot, viewer.person)}
         versions = {n: version_of(slot) for n, slot in drafts.items()}
     refused = error if isinstance(error, SlotRefused) else None
     return page(
         request, "changes.html", status=status_of(error) if error else 200, viewer=viewer,
-        changes=changes, releases=made, may_release=viewer.may(*releases.ROLES), mine=mine,
+        changes=changes, releases=made[:_SHOWN], before=before,
+        older=made[_SHOWN - 1].version if len(made) > _SHOWN else None,
+        may_release=viewer.may(*releases.ROLES), mine=mine,
         versions=versions, note=note, chosen=set(chosen) or mine,
         error=translator.error(error) if error else None,
         problems=[translator.error(one) for one in refused.problems[1:]] if refused else [],

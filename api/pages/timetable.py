@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Form, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.errors import status_of
-from api.fields import PathId
+from api.fields import MAX_ID, PathId
 from api.i18n import LoaError
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
@@ -18,6 +18,7 @@ from scheduler import slots
 from scheduler.errors import SlotChanged
 from scheduler.hearing import rule_of
 from scheduler.lines import every_slot, is_draft
+from scheduler.slotlist import slot_page
 from scheduler.slotversions import version_of
 
 router = page_routes()
@@ -27,13 +28,19 @@ Planner = Annotated[Viewer, Depends(needs(*PLANNERS))]
 
 
 @router.get("/timetable")
-def show(request: Request, viewer: SignedIn) -> Response:
+def show(
+    request: Request,
+    viewer: SignedIn,
+    search: Annotated[str, Query(max_length=100)] = "",
+    after: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
-        lines = slots.list_slots(session)
+        lines, has_more = slot_page(session, words=search, after=after)
         drafts = sum(1 for slot in every_slot(session) if is_draft(slot))
     return page(
-        request, "timetable.html", viewer=viewer, slots=lines, drafts=drafts, is_draft=is_draft,
+        request, "timetable.html", viewer=viewer, slots=lines, has_more=has_more, search=search,
+        after=after, drafts=drafts, is_draft=is_draft,
         may_plan=viewer.may(*PLANNERS), rule=_in_words(request), content=_content(request),
         is_in_quiet_hours=slots.is_in_quiet_hours,
     )  # fmt: skip

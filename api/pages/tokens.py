@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Form, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
 from api.errors import status_of
-from api.fields import FormId
+from api.fields import MAX_ID, FormId
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
 from scheduler.errors import CoreError
@@ -18,11 +18,14 @@ from scheduler.tokens import ACCESS, EVERYTHING, issue_token, list_tokens, revok
 router = page_routes("/tokens")
 
 LIFETIMES_DAYS = (30, 90, 366)
+_SHOWN = 50  # at once
 
 
 @router.get("")
-def tokens(request: Request, viewer: SignedIn) -> Response:
-    return _tokens_page(request, viewer)
+def tokens(
+    request: Request, viewer: SignedIn, before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None
+) -> Response:
+    return _tokens_page(request, viewer, before=before)
 
 
 @router.post("", dependencies=[Depends(checked_form)])
@@ -67,11 +70,13 @@ def _tokens_page(
     secret: str | None = None,
     name: str = "",
     scopes: list[str] | None = None,
+    before: int | None = None,
 ) -> Response:
     with hub_of(request).database.read() as session:
-        found = list_tokens(session, _whose(viewer))
+        found = list_tokens(session, _whose(viewer), before=before, limit=_SHOWN + 1)
     return page(
-        request, "tokens.html", viewer=viewer, tokens=found, secret=secret, name=name,
+        request, "tokens.html", viewer=viewer, tokens=found[:_SHOWN], secret=secret, before=before,
+        older=found[_SHOWN - 1].id if len(found) > _SHOWN else None, name=name,
         scopes=scopes or [], parts=(EVERYTHING, *request.app.state.parts), access=ACCESS,
         lifetimes=LIFETIMES_DAYS, status=status_of(error) if error else 200,
         error=translator_of(request).error(error) if error else None,

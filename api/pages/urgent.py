@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Form, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of
 from api.bulletinwords import steps_of
@@ -23,6 +23,7 @@ from scheduler.errors import CoreError
 router = page_routes("/urgent")
 
 Units = Annotated[list[str], Form()]
+_SHOWN = 10  # orders of before, at once
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class Ordered:
 
 
 @router.get("")
-def form(request: Request, viewer: Allowed) -> Response:
-    return _form(request, viewer)
+def form(
+    request: Request, viewer: Allowed, before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None
+) -> Response:
+    return _form(request, viewer, before=before)
 
 
 @router.post("/confirm", dependencies=[Depends(checked_form)])
@@ -118,18 +121,19 @@ def withdraw(
 
 def _form(
     request: Request, viewer: Viewer, *, error: str = "", typed: Ordered | None = None,
-    picks: Picks = NOTHING_PICKED,
+    picks: Picks = NOTHING_PICKED, before: int | None = None,
 ) -> Response:  # fmt: skip
     hub = hub_of(request)
     typed = typed or Ordered(minutes=hub.settings.urgent.expires_min)
     with hub.database.read() as session:
         places = Places(session, viewer.person, hub.today())
         picker = places.picker("units", typed.units, picks, multiple=True)
-        found = bulletins.list_bulletins(session, 10)
+        found = bulletins.list_bulletins(session, _SHOWN + 1, before=before)
         recordings = programmes_to_pick(
             session, picks, chosen=[str(typed.programme_id or "")], not_by=viewer.person.id
         )
     return page(
         request, "urgent.html", viewer=viewer, status=400 if error else 200, error=error,
-        typed=typed, picker=picker, programmes=recordings, bulletins=found,
+        typed=typed, picker=picker, programmes=recordings, bulletins=found[:_SHOWN],
+        before=before, older=found[_SHOWN - 1].id if len(found) > _SHOWN else None,
     )  # fmt: skip

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
+
 import httpx
 import pytest
+from sqlalchemy import select
 
 from scheduler import checks
-from scheduler.store.models import Airing, Slot
-from scheduler.store.states import AiringState, Grade
+from scheduler.store.models import (
+    Airing,
+    ApiToken,
+    Feed,
+    ForeignAlert,
+    Notice,
+    Release,
+    Slot,
+    SlotException,
+    UnitEvent,
+)
+from scheduler.store.states import AiringState, Grade, NoticeState
 from tests.web.data import tone
 from tests.web.site import Client, Site
 
@@ -310,19 +324,49 @@ def test_odd_input_never_fails_inside(site: Site) -> None:
             answers_no_500(client, "POST", f"{API}/slots", content=body, headers=headers)
 
 
-IN_PARTS = ("programmes", "programmes?search=bo", "stations")
+FACTS = {"by": "ky", "at": "2022-10-16T12:00:00+00:00"}
+IN_PARTS = (
+    "programmes", "programmes?search=bo", "stations", "people", "slots", "slots?search=ha nam",
+    "schedule/2022-10-16", "tokens", "feeds", "slots/1/days", "timetable/releases", "alerts",
+    "notices", "units?parent=1", "units/events",
+)  # fmt: skip
 
 
-def test_lists_come_in_parts_each_with_the_address_of_the_next(shared_site: Site) -> None:
+def test_lists_come_in_parts_each_with_the_address_of_the_next(site: Site) -> None:
     """Whoever follows the links reads everything once, in the order of the whole."""
-    with shared_site.client("admin") as client:
+    with site.hub.database.write() as session:
+        session.add_all(_more(site, session.scalars(select(ForeignAlert)).one()))
+    with site.client("admin") as client:
         for path in IN_PARTS:
             whole = client.get(f"{API}/{path}").json()
             assert len(whole) > 1, path
-            address: str | None = str(httpx.URL(f"{API}/{path}").copy_merge_params({"limit": 1}))
+            limit = -(-len(whole) // 4)
+            address: str | None = str(
+                httpx.URL(f"{API}/{path}").copy_merge_params({"limit": limit})
+            )
             parts: list[object] = []
             while address and len(parts) <= len(whole):
                 answer = client.get(address)
+                assert len(answer.json()) <= limit, path
                 parts += answer.json()
                 address = answer.links.get("next", {}).get("url")
             assert parts == whole, path
+
+
+def _more(site: Site, alert: ForeignAlert) -> Iterator[object]:
+    """Of what the province has once or never, some more; two of them on one day."""
+    now, by, slot = site.hub.clock.now(), site.province.people["huong"], site.province.slots[0]
+    known = {one.name: getattr(alert, one.name) for one in ForeignAlert.__table__.columns}
+    yield ForeignAlert(**{**known, "id": None, "identifier": "khác"})
+    for n in range(3):
+        yield Feed(token_hash=f"{n:064}", unit_id=1, label=f"Chị {n}", created_by=by.id,
+                   created_at=now)  # fmt: skip
+        yield ApiToken(person_id=by.id, name=f"Cổng {n}", token_hash=f"{n:064}",
+                       scopes=["airings:read"], created_at=now, expires_at=now)  # fmt: skip
+        yield Release(version=2 + n, at=now, released_by=by.id)
+        yield Notice(key=f"{n}", kind="test", channel="mail", target="a@b.vn", facts=FACTS,
+                     made_at=now, state=NoticeState.DUE, attempts=0, next_try_at=now)  # fmt: skip
+        yield UnitEvent(kind="renamed", on_day=date(2022, 1, 1 + n // 2), basis=f"NQ {n}",
+                        recorded_by="ky", recorded_at=now)  # fmt: skip
+        yield SlotException(slot_id=slot.id, on=date(2022, 10, 18), kind="skip", reason="Mất điện",
+                            unit_id=1 + n, created_by=by.id, created_at=now)  # fmt: skip

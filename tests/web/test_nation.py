@@ -41,6 +41,7 @@ from tests.web.site import Site, serving
 from tests.web.test_weight import ANY_KIB, loaded_bytes
 
 PROVINCES, COMMUNES, PROGRAMMES, BAD_EVERY = 34, 10_600, 5_000, 20
+OFFICERS, LINES = 2_000, 120
 WAITING, OWN_EVERY = 3_000, 6  # for an approver; every sixth brought by that approver
 SINCE = date(2020, 1, 1)
 
@@ -76,6 +77,8 @@ def _fill(session: Session, hub: Hub) -> dict[str, Person]:
     )
     everybody = dict(_people(session, hub, provinces[3]))
     slot = _slot(session, hub, everybody["nga"], provinces[0])
+    session.execute(insert(Person), [_officer(n, hub, first + n) for n in range(OFFICERS)])
+    session.execute(insert(Slot), [_line(n, slot, first + n) for n in range(LINES)])
     session.execute(insert(Programme), [_waiting(n, hub, everybody) for n in range(WAITING)])
     session.execute(insert(Programme), [_programme(n, hub, everybody["nga"])
                                         for n in range(PROGRAMMES)])  # fmt: skip
@@ -146,6 +149,23 @@ def _slot(session: Session, hub: Hub, by: Person, unit: Unit) -> Slot:
     session.add(slot)
     session.flush()
     return slot
+
+
+def _line(number: int, like: Slot, unit_id: int) -> dict[str, Any]:
+    """A commune's own line, which nobody hears."""
+    return {
+        "unit_id": unit_id, "title": f"Tin xã {number}", "programme_id": like.programme_id,
+        "starts_at": time(6 + number % 3), "seconds": 900, "rrule": "FREQ=DAILY",
+        "valid_from": SINCE, "created_by": like.created_by, "created_at": like.created_at,
+    }  # fmt: skip
+
+
+def _officer(number: int, hub: Hub, unit_id: int) -> dict[str, Any]:
+    return {
+        "username": f"cb-{number}", "full_name": f"Cán bộ {number:04}", "role": "commune",
+        "unit_id": unit_id, "password_hash": "", "must_change_password": True,
+        "created_at": hub.clock.now(),
+    }  # fmt: skip
 
 
 def _airing(number: int, slot: Slot, at: datetime, on: date, hub: Hub) -> dict[str, Any]:
@@ -275,6 +295,24 @@ def test_thousands_that_wait_for_an_approver_are_counted_and_come_in_parts(natio
     assert "Nothing more waits." in last and 'rel="next"' not in last
 
 
+def test_people_and_lines_of_a_nation_are_found_and_come_in_parts(nation: Site) -> None:
+    """By words without tones; each part is light and leads on."""
+    with nation.client("quan", language="en") as client:
+        people, lines = client.get("/people").text, client.get("/timetable").text
+        assert loaded_bytes(client, "/timetable") <= ANY_KIB * 1024
+        then = client.get(re.search(r'rel="next" href="(/timetable[^"]+)"', lines)[1]).text  # type: ignore[index]
+        last = client.get("/people?page=100000").text
+        officer = client.get("/people?search=can bo 1234").text
+        line = client.get("/timetable?search=thu nghiem 77").text
+    assert people.count('<th scope="row">') == 50 and "Page 1 of 41" in people
+    assert "Page 41 of 41" in last and "Nguyễn quan" in last
+    assert re.findall(r'href="/people/(cb-[^"]+)"', officer) == ["cb-1234"]
+    hours = [re.findall(r">Tin xã (\d+)<", page) for page in (lines, then)]
+    assert [len(one) for one in hours] == [49, 50]  # the line of all stands first
+    assert not set(hours[0]) & set(hours[1])
+    assert re.findall(r">Tin xã (\d+)<", line) == ["77"]
+
+
 def named(page: str) -> list[int]:
     return [int(number) for number in re.findall(r">Tin của xã số (\d+)</a>", page)]
 
@@ -308,7 +346,7 @@ def test_a_unit_is_found_and_opened_without_a_script_and_nothing_typed_is_lost(
         assert 'value="unit:10034"' in part
     with nation.hub.database.read() as session:
         assert session.query(Person).filter_by(username="hoa").count() == 0
-        assert session.query(Slot).count() == 1
+        assert session.query(Slot).count() == 1 + LINES
 
 
 @pytest.mark.parametrize("username", ["nga", "phuc"])

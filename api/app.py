@@ -5,13 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import SQLAlchemyError
@@ -50,6 +49,10 @@ log = structlog.get_logger()
 # Where a script reads the answer: an error is a problem, and never the way to another page.
 _FOR_PROGRAMS = (f"{API_PREFIX}/", "/uploads", "/live/")
 
+# What is served, the same for every Loa.
+ROUTES = all_of((health.router, api_router(), tus.router, live.router, page_router()))
+ROUTES.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+
 LastTick = Callable[[], datetime | None]
 
 
@@ -71,7 +74,7 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
     )
-    app.router = _routes()
+    app.router = ROUTES
     app.state.hub, app.state.engine, app.state.last_tick = hub, engine, last_tick
     app.state.pulse, app.state.looks = live.Pulse(hub), Looks(hub)
     app.state.parts = parts()  # what a token may open
@@ -85,15 +88,6 @@ def create_app(
     app.add_middleware(SecurityHeaders, strict_transport=hub.settings.web.secure_cookies)
     app.add_middleware(KeptAnswers, hub=hub)
     return app
-
-
-@cache
-def _routes() -> APIRouter:
-    """What is served, the same for every Loa: it takes a third of a second to put together."""
-    router = all_of((health.router, api_router(), tus.router, live.router, page_router()))
-    static = StaticFiles(directory=Path(__file__).parent / "static")
-    router.mount("/static", static, name="static")
-    return router
 
 
 def _told(request: Request, error: Exception) -> Response:

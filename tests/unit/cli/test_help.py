@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from api.cli import root
 from api.cli.commands import COMMANDS
-from api.cli.lazy import Lazy, LazyGroup
+from api.cli.lazy import Lazy, LazyGroup, imported
 from tests.unit.cli.conftest import ROOT, Program
 from tests.unit.cli.documented import sections
 
@@ -91,3 +92,14 @@ def test_a_wrong_call_is_exit_code_2(program: Program) -> None:
     assert "No such option" in program("push", "--al", code=2).stderr
     assert "not a date" in program("plan", "--from", "31/02/2022", code=2).stderr
     assert "--by" in program("slot", "remove", "3", code=2).stderr
+
+
+def test_the_collector_of_garbage_works_again_whatever_an_import_did() -> None:
+    """A command whose module cannot be imported does not leave a process that only grows."""
+    sys.modules.pop("colorsys", None)
+    assert imported("colorsys") is sys.modules["colorsys"]
+    assert gc.isenabled()
+
+    with pytest.raises(ModuleNotFoundError):
+        imported("api.cli.nowhere")
+    assert gc.isenabled()

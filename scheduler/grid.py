@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from scheduler.hearing import hearers, soundings
+from scheduler.hearing import hearers, is_contested, soundings
 from scheduler.hub import Hub
 from scheduler.lines import is_draft, lines_on_air
 from scheduler.slots import list_slots
@@ -66,10 +66,13 @@ def entries(
     """
     last = first + timedelta(days=min(days, MAX_DAYS) - 1)
     dates = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    slots = lines_on_air(session) if released else list_slots(session)
     inside = maps_of(session, dates, unit_ids=unit_ids, station_id=station_id)
+    if (unit_ids is not None or station_id is not None) and is_contested(slots, inside):
+        inside = maps_of(session, dates)
     found = [
         entry
-        for slot in (lines_on_air(session) if released else list_slots(session))
+        for slot in slots
         for entry in _of_slot(hub, slot, first, last, inside, unit_ids, station_id)
     ]
     if not released:

@@ -90,6 +90,23 @@ def hearers(line: Slot, sounding: Sounding, maps: Maps) -> set[int]:
     return {station for station in reached if nearest.get(station) is sounding.decision}
 
 
+def is_contested(lines: Iterable[Slot], maps: Maps) -> bool:
+    """
+    Whether decisions of two units about one day of a line hold at one station of these maps.
+
+    The nearer one is that which reaches fewer stations: a map of some stations cannot tell.
+    """
+    different = {id(one): one for one in maps.values()}.values()
+    for line in lines:
+        for on in {one.on for one in line.exceptions if one.on in maps or one.moved_on in maps}:
+            units = {one.unit_id for one in line.exceptions if one.on == on and one.unit_id}
+            for inside in different:
+                reached = [inside.get(unit_id, set()) for unit_id in units]
+                if sum(map(len, reached)) > len(set().union(*reached)):
+                    return True
+    return False
+
+
 def days_looked_at(lines: Iterable[Slot], days: Sequence[date]) -> list[date]:
     """These days, and those from which a decision for some places leads into them."""
     others = {

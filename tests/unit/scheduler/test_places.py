@@ -103,6 +103,24 @@ def test_the_nearest_decision_counts(scene: Scene, daily: Slot) -> None:
     assert times(scene, THERE) == AS_ALWAYS
 
 
+@pytest.mark.parametrize("of", ["unit", "station"])
+def test_the_calendar_of_one_place_knows_the_nearest_decision_too(
+    scene: Scene, daily: Slot, of: str
+) -> None:
+    """The province decides after the commune; which is nearer, all their stations say."""
+    change(scene, daily, "unit:13579", moved_on=TUESDAY, moved_at=time(11))
+    change(scene, daily, "unit:35", moved_on=TUESDAY, moved_at=time(17))
+    scene.plan()
+    assert times(scene, HERE)[1] == local("11:00", TUESDAY)
+
+    with scene.hub.database.read() as session:
+        place: dict[str, Any] = {"station_id": scene.station(HERE).id}
+        if of == "unit":
+            place = {"unit_ids": {find_unit(session, "13579", TUESDAY).id}}
+        shown = entries(scene.hub, session, MONDAY, 3, **place)
+    assert [one.starts_at for one in shown] == times(scene, HERE)
+
+
 def test_who_hears_a_day_later_hears_its_own_episode(scene: Scene) -> None:
     """Tuesday's episode, not the next one; earlier or later, also when the others had it."""
     scene.stations("13579", "13591")

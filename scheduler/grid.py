@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.hearing import hearers, is_contested, soundings
 from scheduler.hub import Hub
-from scheduler.lines import is_draft, lines_on_air
+from scheduler.lines import is_draft, lines_heard, lines_on_air
 from scheduler.slots import list_slots
 from scheduler.store.models import Programme, Slot, SlotException
 from scheduler.timetable import Occurrence
@@ -66,10 +66,13 @@ def entries(
     """
     last = first + timedelta(days=min(days, MAX_DAYS) - 1)
     dates = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    slots = lines_on_air(session) if released else list_slots(session)
     inside = maps_of(session, dates, unit_ids=unit_ids, station_id=station_id)
-    if (unit_ids is not None or station_id is not None) and is_contested(slots, inside):
-        inside = maps_of(session, dates)
+    if unit_ids is None and station_id is None:
+        slots = lines_on_air(session) if released else list_slots(session)
+    else:
+        slots = _heard(session, inside, unit_ids, station_id, released=released)
+        if is_contested(slots, inside):
+            inside = maps_of(session, dates)
     found = [
         entry
         for slot in slots
@@ -80,6 +83,22 @@ def entries(
                    if is_draft(slot)}  # fmt: skip
         found = [replace(one, is_draft=one.slot.id in waiting) for one in found]
     return _with_collisions(sorted(found, key=lambda one: (one.starts_at, one.slot.id)))
+
+
+def _heard(
+    session: Session,
+    inside: dict[date, dict[int, set[int]]],
+    unit_ids: Collection[int] | None,
+    station_id: int | None,
+    *,
+    released: bool,
+) -> list[Slot]:
+    """The lines that air at this station, or at one of these units."""
+    maps = {id(one): one for one in inside.values()}.values()
+    here = {station_id} if station_id is not None else set()
+    for one in maps:
+        here |= {station for unit_id in unit_ids or () for station in one.get(unit_id, ())}
+    return lines_heard(session, maps, here, released=released)
 
 
 def _of_slot(

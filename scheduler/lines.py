@@ -6,13 +6,15 @@ columns, which only a release changes (``scheduler.releases``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from scheduler.hearing import Map
+from scheduler.store.among import among
 from scheduler.store.models import Programme, Series, Slot, SlotException, SlotTarget, Theme, Unit
 
 Content = dict[str, Any]
@@ -49,15 +51,48 @@ def is_draft(slot: Slot) -> bool:
 
 def every_slot(session: Session) -> list[Slot]:
     """The rows of all slots that air, or will when they are released."""
-    statement = with_all(select(Slot)).where(
-        or_(Slot.released.is_not(None), Slot.removed_at.is_(None))
-    )
-    return list(session.scalars(statement.order_by(Slot.starts_at, Slot.id)))
+    return _read(session, or_(Slot.released.is_not(None), Slot.removed_at.is_(None)))
 
 
 def lines_on_air(session: Session) -> list[Slot]:
     """What the last release lets air, by time of day."""
     return [on_air(session, slot) for slot in every_slot(session) if slot.released is not None]
+
+
+def lines_heard(
+    session: Session, maps: Iterable[Map], stations: Collection[int], *, released: bool
+) -> list[Slot]:
+    """
+    What some of these stations may hear by these maps, by time of day: as it airs, or the draft.
+
+    Of a nation's lines nearly all name none of them as their audience, and are not read.
+    """
+    units = {one for inside in maps for one, its in inside.items() if not its.isdisjoint(stations)}
+    if released:
+        aired = among(Slot.id, _aired_for(session, units, stations))
+        return [on_air(session, slot) for slot in _read(session, aired)]
+    meant = select(SlotTarget.slot_id).where(
+        SlotTarget.excluded.is_(False),
+        or_(among(SlotTarget.unit_id, units), among(SlotTarget.station_id, stations)),
+    )
+    return _read(session, Slot.removed_at.is_(None), Slot.id.in_(meant))
+
+
+def _read(session: Session, *conditions: ColumnElement[bool]) -> list[Slot]:
+    statement = with_all(select(Slot)).where(*conditions)
+    return list(session.scalars(statement.order_by(Slot.starts_at, Slot.id)))
+
+
+def _aired_for(session: Session, units: Collection[int], stations: Collection[int]) -> list[int]:
+    """The lines whose audience, as it was released, names one of these units or stations."""
+    return [
+        slot_id
+        for slot_id, targets in session.execute(_AUDIENCES)
+        if any(
+            not excluded and (unit_id in units or station_id in stations)
+            for unit_id, station_id, excluded in targets
+        )
+    ]
 
 
 def on_air(session: Session, slot: Slot) -> Slot:
@@ -146,4 +181,5 @@ def _default(column: Any) -> object:
     return default.arg if default is not None and default.is_scalar else None
 
 
+_AUDIENCES = select(Slot.id, Slot.released["targets"]).where(Slot.released.is_not(None))
 _DEFAULTS = {column.name: _default(column) for column in _COLUMNS}

@@ -15,7 +15,7 @@ from scheduler.airrules import QUIET_FROM, QUIET_UNTIL, RuleBook, Window
 from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
 from scheduler.hearing import audience_ids, parts_of_audience, rule_of
 from scheduler.hub import Hub
-from scheduler.lines import with_all
+from scheduler.lines import lines_heard, with_all
 from scheduler.programmes import CLASSES
 from scheduler.recurrence import check_rule
 from scheduler.registry import find_station
@@ -311,13 +311,6 @@ def target_code(target: SlotTarget) -> str:
     return f"station:{target.station.code}"
 
 
-def slots_heard_in(session: Session, slots: Sequence[Slot], unit_id: int, on: date) -> list[Slot]:
-    """Those that at least one station of the unit hears, by the map of the day."""
-    inside = stations_by_unit(session, on)
-    here = inside.get(unit_id, set())
-    return [slot for slot in slots if audience_ids(slot.targets, inside) & here]
-
-
 def audience_of(session: Session, slot: Slot, on: date) -> set[int]:
     """The ids of the stations that a slot reaches on the map of that day."""
     return audience_ids(slot.targets, stations_by_unit(session, on))
@@ -433,13 +426,18 @@ def _stand_in(session: Session, unit_id: int, stations: set[int], on: date) -> b
 
 
 def checker_of(hub: Hub, session: Session, slot: Slot) -> Checker:
-    """What a line is held against: all others, on the map of its first day that is not over."""
+    """
+    What a line is held against, on the map of its first day that is not over.
+
+    Those are all others that one of its stations hears too.
+    """
     first = max(slot.valid_from, hub.today()) if slot.id else slot.valid_from
     inside = stations_by_unit(session, first)
     book = RuleBook(session)
+    own = audience_ids(slot.targets, inside)
     others = [
         line
-        for one in list_slots(session)
+        for one in lines_heard(session, [inside], own, released=False)
         if one.programme_class != "urgent" and one.id != slot.id
         for line in lines_of(one, inside, book, first)
         if line.stations

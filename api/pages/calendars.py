@@ -14,8 +14,8 @@ from api.errors import PageMissing
 from api.pages.render import translator_of
 from api.pages.routes import page_routes
 from scheduler import feeds
-from scheduler.lines import lines_on_air
-from scheduler.slots import slots_heard_in
+from scheduler.hearing import audience_ids
+from scheduler.lines import lines_heard
 from scheduler.store.models import Slot
 from scheduler.units import stations_by_unit
 
@@ -37,9 +37,14 @@ def read_feed(
         feed = feeds.feed_of(session, token)
         if feed is None:
             raise PageMissing()
-        found = slots_heard_in(session, lines_on_air(session), feed.unit_id, hub.today())
         inside = stations_by_unit(session, hub.today())
-        desk = desk_of(hub, translator_of(request)).at(inside.get(feed.unit_id, set()), inside)
+        here = inside.get(feed.unit_id, set())
+        found = [
+            slot
+            for slot in lines_heard(session, [inside], here, released=True)
+            if audience_ids(slot.targets, inside) & here
+        ]
+        desk = desk_of(hub, translator_of(request)).at(here, inside)
         content = write_calendar(found, feed.unit.name, desk)
     feeds.note_read(hub, feed)
     return _answer(request, content, last_change(found, feed.created_at))

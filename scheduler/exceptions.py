@@ -27,10 +27,10 @@ from scheduler.errors import (
 )
 from scheduler.hearing import audience_ids, rule_of
 from scheduler.hub import Hub
-from scheduler.lines import every_slot, is_draft, on_air, with_all
+from scheduler.lines import draft_ids, is_draft, on_air, with_all
 from scheduler.programmes import get_programme
 from scheduler.registry import find_station
-from scheduler.releasecheck import airing, refuse_on_air
+from scheduler.releasecheck import refuse_on_air
 from scheduler.slotcheck import retimed
 from scheduler.slotfixes import Fix
 from scheduler.slots import (
@@ -206,9 +206,8 @@ def _refuse_on_air(hub: Hub, session: Session, slot: Slot, on: date | None = Non
 
     ``on``: the day of which windows and caps are looked at as well.
     """
-    air = airing(session)
-    if slot.id in air and any(is_draft(one) for one in every_slot(session)):
-        refuse_on_air(hub, session, air, slot.id, on=on)
+    if slot.released is not None and draft_ids(session):
+        refuse_on_air(hub, session, slot, on=on)
 
 
 def _place(

@@ -6,6 +6,7 @@ columns, which only a release changes (``scheduler.releases``).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Any
@@ -21,6 +22,7 @@ Content = dict[str, Any]
 
 _NOT_CONTENT = {"id", "uid", "created_by", "created_at", "removed_at", "released"}
 _COLUMNS = [column for column in Slot.__table__.columns if column.name not in _NOT_CONTENT]
+_NAMES = [column.name for column in _COLUMNS]
 _NAMED = {"programme": Programme, "series": Series, "theme": Theme, "ident": Programme,
           "filler": Programme, "unit": Unit}  # fmt: skip
 
@@ -29,8 +31,12 @@ def draft_of(slot: Slot) -> Content | None:
     """What would air if it were released now; none: it was taken out."""
     if slot.removed_at is not None:
         return None
-    content = {column.name: _plain(getattr(slot, column.name)) for column in _COLUMNS}
-    return normal({**content, "targets": _targets(slot.targets)})
+    return _content([getattr(slot, name) for name in _NAMES], _targets(slot.targets))
+
+
+def _content(values: Iterable[object], targets: list[list[object]]) -> Content:
+    content = dict(zip(_NAMES, map(_plain, values), strict=True))
+    return normal({**content, "targets": targets}) or {}
 
 
 def normal(content: Mapping[str, Any] | None) -> Content | None:
@@ -49,9 +55,27 @@ def is_draft(slot: Slot) -> bool:
     return draft_of(slot) != normal(slot.released)
 
 
+def draft_ids(session: Session) -> list[int]:
+    """Of which slots the draft is not what airs; told by their columns, with no slot loaded."""
+    targets: dict[int, list[SlotTarget]] = defaultdict(list)
+    for row in session.execute(_TARGETS):
+        targets[row.slot_id].append(row)  # type: ignore[arg-type]
+    return [
+        slot_id
+        for slot_id, removed_at, released, *values in session.execute(_DRAFTS)
+        if normal(released)
+        != (_content(values, _targets(targets[slot_id])) if removed_at is None else None)
+    ]
+
+
+def drafts(session: Session) -> list[Slot]:
+    """The slots of which the draft is not what airs, by time of day."""
+    return _read(session, among(Slot.id, draft_ids(session)))
+
+
 def every_slot(session: Session) -> list[Slot]:
     """The rows of all slots that air, or will when they are released."""
-    return _read(session, or_(Slot.released.is_not(None), Slot.removed_at.is_(None)))
+    return _read(session, _AIRS_OR_WILL)
 
 
 def lines_on_air(session: Session) -> list[Slot]:
@@ -181,5 +205,11 @@ def _default(column: Any) -> object:
     return default.arg if default is not None and default.is_scalar else None
 
 
+_AIRS_OR_WILL = or_(Slot.released.is_not(None), Slot.removed_at.is_(None))
+_DRAFTS = select(Slot.id, Slot.removed_at, Slot.released, *_COLUMNS).where(_AIRS_OR_WILL)
+_DRAFTS = _DRAFTS.order_by(Slot.id)
+_TARGETS = select(
+    SlotTarget.slot_id, SlotTarget.unit_id, SlotTarget.station_id, SlotTarget.excluded
+)
 _AUDIENCES = select(Slot.id, Slot.released["targets"]).where(Slot.released.is_not(None))
 _DEFAULTS = {column.name: _default(column) for column in _COLUMNS}

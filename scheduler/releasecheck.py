@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from scheduler.airrules import RuleBook
 from scheduler.errors import ReleaseBreaksRules, ReleaseOverlaps, SlotRefused, said_of
+from scheduler.hearing import audience_ids
 from scheduler.hub import Hub
-from scheduler.lines import every_slot, on_air
+from scheduler.lines import every_slot, lines_heard, on_air
 from scheduler.slotcheck import Checker, Line
 from scheduler.slots import lines_of
 from scheduler.store.models import Slot
@@ -69,16 +70,18 @@ def new_conflicts(
                 yield Conflict(number, None, rule)
 
 
-def refuse_on_air(
-    hub: Hub, session: Session, air: Timetable, slot_id: int, *, on: date | None = None
-) -> None:
+def refuse_on_air(hub: Hub, session: Session, slot: Slot, *, on: date | None = None) -> None:
     """
-    Hold one line that airs against all others that do; with a day also against that day's rules.
+    Hold a slot as it airs against all that its stations hear; with a day also against its rules.
 
     Raises:
         SlotRefused: the first problem.
     """
-    held, line = Air(hub, session, air), air[slot_id]
+    line = on_air(session, slot)
+    inside = stations_by_unit(session, max(line.valid_from, hub.today()))
+    own = audience_ids(line.targets, inside)
+    beside = lines_heard(session, [inside], own, released=True)
+    held = Air(hub, session, {**{one.id: one for one in beside}, line.id: line})
     for problem in held.overlaps(line).values():
         raise problem
     if on is not None:

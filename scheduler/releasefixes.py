@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from scheduler.errors import OutsideUnit, Said, SlotRefused, said
 from scheduler.hub import Hub
-from scheduler.lines import every_slot, is_draft
+from scheduler.lines import drafts
 from scheduler.releasecheck import Air, Conflict, Timetable, airing, new_conflicts
 from scheduler.slotcheck import retimed
 from scheduler.slotfixes import Fix, fixes_for
@@ -48,8 +48,7 @@ def refuse_release(hub: Hub, session: Session, chosen: Sequence[Slot], by: Perso
             were tried.
     """
     now = airing(session)
-    drafts = {slot.id: slot for slot in every_slot(session) if is_draft(slot)}
-    trial = _Trial(hub, session, now, drafts)
+    trial = _Trial(hub, session, now, {slot.id: slot for slot in drafts(session)})
     numbers = frozenset(slot.id for slot in chosen)
     found = list(trial.conflicts(numbers))
     if found:

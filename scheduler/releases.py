@@ -13,7 +13,7 @@ from scheduler import people
 from scheduler.errors import InputInvalid, NotFound, said
 from scheduler.hearing import Maps, days_looked_at, hearers, soundings
 from scheduler.hub import Hub
-from scheduler.lines import Content, draft_of, every_slot, is_draft, made_of, normal, write
+from scheduler.lines import Content, draft_of, drafts, is_draft, made_of, normal, write
 from scheduler.releasefixes import may_release, refuse_conflicts, refuse_release
 from scheduler.slots import SLOT_LOCK, refuse_foreign_unit
 from scheduler.slotversions import refuse_changed
@@ -61,7 +61,7 @@ class Effect:
 
 def pending(session: Session) -> list[SlotChange]:
     """What people changed since the last release, in order of the timetable."""
-    return [_change(session, slot) for slot in every_slot(session) if is_draft(slot)]
+    return [_change(session, slot) for slot in drafts(session)]
 
 
 def effects(
@@ -108,13 +108,13 @@ def release(
     people.require_role(by, *ROLES)
     with hub.database.write() as session:
         lock(session, SLOT_LOCK)
-        drafts = {slot.id: slot for slot in every_slot(session) if is_draft(slot)}
+        waiting = {slot.id: slot for slot in drafts(session)}
         for slot_id in slot_ids or ():
-            if slot_id not in drafts:
+            if slot_id not in waiting:
                 raise NotFound(what="draft", key=slot_id)
-            refuse_foreign_unit(hub, session, drafts[slot_id], by)
+            refuse_foreign_unit(hub, session, waiting[slot_id], by)
         chosen = [
-            slot for slot in drafts.values()
+            slot for slot in waiting.values()
             if (may_release(hub, session, slot, by) if slot_ids is None else slot.id in slot_ids)
         ]  # fmt: skip
         if not chosen:

@@ -32,7 +32,7 @@ from scheduler.errors import CoreError, InputInvalid, SlotRefused
 from scheduler.exceptions import Decision
 from scheduler.grid import Entry, entries
 from scheduler.hearing import rule_of
-from scheduler.lines import every_slot, is_draft
+from scheduler.lines import draft_ids
 from scheduler.registry import list_stations
 from scheduler.slotfixes import Fix
 from scheduler.slots import details_of
@@ -255,7 +255,7 @@ def _seen(request: Request, viewer: Viewer, first: date, days: int, wish: Wish) 
             hub, session, first, days, unit_ids=scope.unit_ids, released=wish.air,
             station_id=station.id if station else None,
         )  # fmt: skip
-        drafts = sum(1 for slot in every_slot(session) if is_draft(slot))
+        drafts = len(draft_ids(session))
     return Seen(scope, station, known if len(known) <= _LISTED else (), found, drafts)
 
 

@@ -17,7 +17,7 @@ from api.slotwords import content_in_words
 from scheduler import slots
 from scheduler.errors import SlotChanged
 from scheduler.hearing import rule_of
-from scheduler.lines import every_slot, is_draft
+from scheduler.lines import draft_ids, is_draft
 from scheduler.slotlist import slot_page
 from scheduler.slotversions import version_of
 
@@ -37,7 +37,7 @@ def show(
     hub = hub_of(request)
     with hub.database.read() as session:
         lines, has_more = slot_page(session, words=search, after=after)
-        drafts = sum(1 for slot in every_slot(session) if is_draft(slot))
+        drafts = len(draft_ids(session))
     return page(
         request, "timetable.html", viewer=viewer, slots=lines, has_more=has_more, search=search,
         after=after, drafts=drafts, is_draft=is_draft,

@@ -121,6 +121,30 @@ def test_the_calendar_of_one_place_knows_the_nearest_decision_too(
     assert [one.starts_at for one in shown] == times(scene, HERE)
 
 
+def test_the_calendar_of_one_place_reads_the_audience_that_is_asked_for(scene: Scene) -> None:
+    """A line was given to another commune, and that is not released: it airs where it was."""
+    scene.stations("13579", "13591")
+    for n, its in enumerate(("unit:13579", "station:s13579", "unit:35")):
+        made = programme(scene.base, f"Tin {n}")
+        scene.slot(made, at=time(5 + n), audience=(its,), valid_to=None)
+    editor = someone(scene.base, "editor")
+    with scene.base.database.read() as session:
+        first, second, third = (one.id for one in slots.list_slots(session))
+    for number in (first, second):
+        slots.edit_slot(scene.base, number, {"audience": ("unit:13591",)}, by=editor)
+
+    def shown(code: str, *, released: bool) -> list[int]:
+        with scene.base.database.read() as session:
+            here = scene.station(code).id
+            found = entries(scene.base, session, MONDAY, 1, station_id=here, released=released)
+        return [one.slot.id for one in found]
+
+    assert shown(HERE, released=True) == [first, second, third]
+    assert shown(HERE, released=False) == [third]
+    assert shown(THERE, released=True) == [third]
+    assert shown(THERE, released=False) == [first, second, third]
+
+
 def test_who_hears_a_day_later_hears_its_own_episode(scene: Scene) -> None:
     """Tuesday's episode, not the next one; earlier or later, also when the others had it."""
     scene.stations("13579", "13591")

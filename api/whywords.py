@@ -151,7 +151,7 @@ def detail(tr: Translator, one: Detail) -> str:
             "exception_length": mark("{who} gave it {length} on this day: {reason}"),
         }[one.code]
         to = " ".join(_plain(tr, part) for part in (facts["moved_at"], facts["moved_on"]) if part)
-        length = tr.length((facts["seconds"] or 0) * 1000)
+        length = tr.lasted((facts["seconds"] or 0) * 1000)
         told = tr.text(said, who=facts["who"] or "?", reason=facts["reason"], to=to, length=length)
         return tr.text(mark("Only at {place}: {told}"), place=facts["place"], told=told) if (
             facts["place"]) else told  # fmt: skip

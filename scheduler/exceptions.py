@@ -269,11 +269,13 @@ def _check(
         raise InputInvalid(problem=said("this slot does not air on {day}", day=day))
     if _decided(slot, decision.on, unit, station) is not None:
         raise AlreadyExists(what="decision", key=f"{decision.on:%d/%m/%Y}")
-    moments = [datetime.combine(decision.on, lines[0].starts_at)]  # what airs comes first
-    if decision.moved_on is not None and decision.moved_at is not None:
-        moments.append(datetime.combine(decision.moved_on, decision.moved_at))
-    if any(to_utc(at, hub.settings.zone) <= hub.clock.now() for at in moments):
+    begins = datetime.combine(decision.on, lines[0].starts_at)  # what airs comes first
+    if to_utc(begins, hub.settings.zone) <= hub.clock.now():
         raise InputInvalid(problem="what has begun is history and stays")
+    if decision.moved_on is not None and decision.moved_at is not None:
+        moved = datetime.combine(decision.moved_on, decision.moved_at)
+        if to_utc(moved, hub.settings.zone) <= hub.clock.now():
+            raise InputInvalid(problem="the new day and time are over already; choose later ones")
     if decision.moved_on and decision.moved_on > decision.on + _FARTHEST_MOVE:
         raise InputInvalid(problem="a day may be moved by a year at most")
     if decision.programme_id is not None:

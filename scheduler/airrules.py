@@ -122,7 +122,8 @@ class RuleBook:
     """All rules and the whole map; read once, and asked again and again while a line is checked."""
 
     def __init__(self, session: Session) -> None:
-        self._units: Mapping[int, Unit] = {unit.id: unit for unit in session.scalars(select(Unit))}
+        units = session.execute(select(Unit.id, Unit.parent_id, Unit.level))
+        self._units = {row.id: row for row in units}
         rows = session.scalars(select(AirRule).order_by(AirRule.valid_from, AirRule.id))
         self._rows: dict[int, list[AirRule]] = {}
         for row in rows:

@@ -27,7 +27,7 @@ from scheduler.errors import (
 )
 from scheduler.hearing import audience_ids, rule_of
 from scheduler.hub import Hub
-from scheduler.lines import draft_ids, is_draft, on_air, with_all
+from scheduler.lines import has_drafts, is_draft, on_air, with_all
 from scheduler.programmes import get_programme
 from scheduler.registry import find_station
 from scheduler.releasecheck import refuse_on_air
@@ -206,7 +206,7 @@ def _refuse_on_air(hub: Hub, session: Session, slot: Slot, on: date | None = Non
 
     ``on``: the day of which windows and caps are looked at as well.
     """
-    if slot.released is not None and draft_ids(session):
+    if slot.released is not None and has_drafts(session):
         refuse_on_air(hub, session, slot, on=on)
 
 
@@ -315,8 +315,7 @@ def _fixes(
         shortest_s=-(-max(_needed_ms(session, decision, one) for one in lines) // 1000),
         is_moved=decision.moved_on is not None,
     )
-    checker = checker_of(hub, session, slot)
-    inside = stations_by_unit(session, checker.first)
+    checker, inside = checker_of(hub, session, slot)
     on_air_tries = 0
 
     def is_free(other: Wanted) -> bool:

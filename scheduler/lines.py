@@ -7,7 +7,7 @@ columns, which only a release changes (``scheduler.releases``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
@@ -57,15 +57,22 @@ def is_draft(slot: Slot) -> bool:
 
 def draft_ids(session: Session) -> list[int]:
     """Of which slots the draft is not what airs; told by their columns, with no slot loaded."""
-    targets: dict[int, list[SlotTarget]] = defaultdict(list)
+    return list(_draft_ids(session))
+
+
+def has_drafts(session: Session) -> bool:
+    """Whether there is one."""
+    return next(_draft_ids(session), None) is not None
+
+
+def _draft_ids(session: Session) -> Iterator[int]:
+    targets: dict[int, list[Any]] = defaultdict(list)
     for row in session.execute(_TARGETS):
-        targets[row.slot_id].append(row)  # type: ignore[arg-type]
-    return [
-        slot_id
-        for slot_id, removed_at, released, *values in session.execute(_DRAFTS)
-        if normal(released)
-        != (_content(values, _targets(targets[slot_id])) if removed_at is None else None)
-    ]
+        targets[row.slot_id].append(row)
+    for slot_id, removed_at, released, *values in session.execute(_DRAFTS):
+        draft = None if removed_at else _content(values, _targets(targets[slot_id]))
+        if draft != normal(released):
+            yield slot_id
 
 
 def drafts(session: Session) -> list[Slot]:
@@ -183,7 +190,7 @@ def _with_names(session: Session, target: SlotTarget) -> SlotTarget:
     return made
 
 
-def _targets(targets: Iterable[SlotTarget]) -> list[list[object]]:
+def _targets(targets: Iterable[Any]) -> list[list[object]]:
     found: list[list[object]] = [
         [one.unit_id, one.station_id, bool(one.excluded)] for one in targets
     ]

@@ -144,7 +144,7 @@ def _changed_first(trial: _Trial, numbers: frozenset[int], first: Conflict) -> I
     merged = {**trial.now, **trial.coming(numbers)}
     after = {number: line for number, line in merged.items() if line is not None}
     checker, parts = Air(hub, session, after).checked(draft)
-    beside = checker_of(hub, session, draft)
+    beside, _ = checker_of(hub, session, draft)
     codes = {row.id: row.code for row in session.execute(select(Station.id, Station.code))}
     shortest_s = -(-(draft.programme.heard_ms or 0) // 1000) if draft.programme else 0
     problems = [first.error]

@@ -425,9 +425,9 @@ def _stand_in(session: Session, unit_id: int, stations: set[int], on: date) -> b
 # ── What stands in the way ─────────────────────────────────────────────────────────────────────
 
 
-def checker_of(hub: Hub, session: Session, slot: Slot) -> Checker:
+def checker_of(hub: Hub, session: Session, slot: Slot) -> tuple[Checker, dict[int, set[int]]]:
     """
-    What a line is held against, on the map of its first day that is not over.
+    What a line is held against, and the map of its first day that is not over.
 
     Those are all others that one of its stations hears too.
     """
@@ -443,7 +443,8 @@ def checker_of(hub: Hub, session: Session, slot: Slot) -> Checker:
         if line.stations
     ]
     units = station_units(session, first)
-    return Checker(session, others, book, units.get, first=first, zone=hub.settings.zone)
+    checker = Checker(session, others, book, units.get, first=first, zone=hub.settings.zone)
+    return checker, inside
 
 
 def lines_of(slot: Slot, inside: dict[int, set[int]], book: RuleBook, first: date) -> list[Line]:
@@ -513,6 +514,5 @@ def refuse_overlap(hub: Hub, session: Session, slot: Slot) -> None:
 
 
 def _as_checked(hub: Hub, session: Session, slot: Slot) -> tuple[Checker, list[Line]]:
-    checker = checker_of(hub, session, slot)
-    inside = stations_by_unit(session, checker.first)
+    checker, inside = checker_of(hub, session, slot)
     return checker, lines_of(slot, inside, checker.book, checker.first)

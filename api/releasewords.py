@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +44,10 @@ class ChangeShown:
         return self.change.slot_id
 
 
-def shown_changes(hub: Hub, session: Session, translator: Translator) -> list[ChangeShown]:
-    changes = releases.pending(session)
+def shown_changes(
+    hub: Hub, session: Session, translator: Translator, changes: Sequence[SlotChange]
+) -> list[ChangeShown]:
+    """These changes (``releases.pending``), with what they would do."""
     served = station_units(session, hub.today())
     return [
         _shown(session, translator, change, effect, served)

@@ -27,7 +27,7 @@ def diff(run: Run) -> None:
     """
     with run.hub() as hub, hub.database.read() as session:
         version = releases.last_version(session)
-        shown = shown_changes(hub, session, run.translator)
+        shown = shown_changes(hub, session, run.translator, releases.pending(session))
     document = {"version": version, "changes": [change_document(one) for one in shown]}
     run.tell(document, lambda screen: _show(screen, shown))
 

@@ -90,7 +90,7 @@ def get_diff(request: Request, viewer: SignedIn) -> DiffOut:
     """What the draft would change, and for whom."""
     hub = hub_of(request)
     with hub.database.read() as session:
-        shown = shown_changes(hub, session, translator_of(request))
+        shown = shown_changes(hub, session, translator_of(request), releases.pending(session))
         version = releases.last_version(session)
     changes = [ChangeOut.model_validate(change_document(one)) for one in shown]
     return DiffOut(version=version, changes=changes)

@@ -10,6 +10,7 @@ from api.auth import SignedIn, Viewer, checked_form, hub_of, needs
 from api.pages.render import page, redirect
 from api.pages.routes import page_routes
 from api.pages.stations import RETRIERS
+from api.parts import PageNumber, part_of
 from api.readywords import LEVELS, reason_of, step_of
 from api.scope import MOST_CHOICES, scope_of
 from api.vietnamese import sort_key
@@ -22,10 +23,15 @@ from scheduler.watch import unconfirmed
 
 router = page_routes()
 
+_SHOWN = 50  # of each list at once
+
 
 @router.get("/ready")
 def ready(
-    request: Request, viewer: SignedIn, unit: Annotated[str, Query(max_length=20)] = ""
+    request: Request,
+    viewer: SignedIn,
+    unit: Annotated[str, Query(max_length=20)] = "",
+    number: PageNumber = 1,
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
@@ -35,9 +41,10 @@ def ready(
     due = by_moment(rows)
     open_rows = sorted((row for row in worst(rows).values() if row.is_open), key=_worst_first)
     return page(
-        request, "ready.html", viewer=viewer, scope=scope, unit=unit, due=due, rows=open_rows,
-        silent=silent, levels=LEVELS, level=Level, reason_of=reason_of, step_of=step_of,
-        may_retry=viewer.may(*RETRIERS),
+        request, "ready.html", viewer=viewer, scope=scope, unit=unit, due=due[:_SHOWN],
+        more_due=len(due[_SHOWN:]), found=part_of(open_rows, number, _SHOWN),
+        silent=silent[:_SHOWN], more_silent=len(silent[_SHOWN:]), levels=LEVELS, level=Level,
+        reason_of=reason_of, step_of=step_of, may_retry=viewer.may(*RETRIERS),
     )  # fmt: skip
 
 

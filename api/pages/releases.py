@@ -15,6 +15,7 @@ from api.fields import MAX_ID
 from api.i18n import LoaError
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
+from api.parts import FormPageNumber, PageNumber, part_of
 from api.releasewords import shown_changes
 from scheduler import releases
 from scheduler.errors import CoreError, InputInvalid, SlotRefused
@@ -28,13 +29,15 @@ Releaser = Annotated[Viewer, Depends(needs(*releases.ROLES))]
 Numbers = Annotated[list[Annotated[int, Field(ge=1, le=MAX_ID)]], Form(max_length=1000)]
 Seen = Annotated[list[Annotated[str, Field(max_length=40)]], Form(max_length=1000)]
 _SHOWN = 10
+_DRAFTS_SHOWN = 100
 
 
 @router.get("/timetable/changes")
 def show(
-    request: Request, viewer: SignedIn, before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None
-) -> Response:
-    return _page(request, viewer, before=before)
+    request: Request, viewer: SignedIn, number: PageNumber = 1,
+    before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+) -> Response:  # fmt: skip
+    return _page(request, viewer, number=number, before=before)
 
 
 @router.post("/timetable/release", dependencies=[Depends(checked_form)])
@@ -42,6 +45,7 @@ def release(
     request: Request, viewer: Releaser, note: Annotated[str, Form(max_length=400)] = "",
     slot_ids: Numbers = [],  # noqa: B006 - FastAPI copies it
     seen: Seen = [],  # noqa: B006
+    number: FormPageNumber = 1,
 ) -> Response:  # fmt: skip
     """Release what is ticked, as it was looked at; a page of before that says neither, nothing."""
     try:
@@ -51,7 +55,7 @@ def release(
             hub_of(request), by=viewer.person, note=note, slot_ids=slot_ids, seen=_versions(seen)
         )
     except CoreError as error:
-        return _page(request, viewer, error, note, slot_ids)
+        return _page(request, viewer, error, note, slot_ids, number=number)
     return _planned(request, "timetable_released")
 
 
@@ -80,19 +84,23 @@ def _planned(request: Request, done: str) -> Response:
 
 def _page(
     request: Request, viewer: Viewer, error: LoaError | None = None, note: str = "",
-    chosen: Sequence[int] = (), before: int | None = None,
+    chosen: Sequence[int] = (), number: int = 1, before: int | None = None,
 ) -> Response:  # fmt: skip
     hub, translator = hub_of(request), translator_of(request)
     with hub.database.read() as session:
-        changes = shown_changes(hub, session, translator)
-        made = releases.list_releases(session, _SHOWN + 1, before=before)
-        drafts = {one.slot_id: session.get_one(Slot, one.slot_id) for one in changes}
+        pending = releases.pending(session)
+        drafts = {one.slot_id: session.get_one(Slot, one.slot_id) for one in pending}
         mine = {n for n, slot in drafts.items() if may_release(hub, session, slot, viewer.person)}
+        pending.sort(key=lambda one: one.slot_id not in mine)  # what one may release comes first
+        part = part_of(pending, number, _DRAFTS_SHOWN)
+        changes = shown_changes(hub, session, translator, part.rows)
+        mine &= {one.slot_id for one in changes}
+        made = releases.list_releases(session, _SHOWN + 1, before=before)
         versions = {n: version_of(slot) for n, slot in drafts.items()}
     refused = error if isinstance(error, SlotRefused) else None
     return page(
         request, "changes.html", status=status_of(error) if error else 200, viewer=viewer,
-        changes=changes, releases=made[:_SHOWN], before=before,
+        changes=changes, found=part, releases=made[:_SHOWN], before=before,
         older=made[_SHOWN - 1].version if len(made) > _SHOWN else None,
         may_release=viewer.may(*releases.ROLES), mine=mine,
         versions=versions, note=note, chosen=set(chosen) or mine,

@@ -313,6 +313,20 @@ def test_people_and_lines_of_a_nation_are_found_and_come_in_parts(nation: Site) 
     assert re.findall(r">Tin xã (\d+)<", line) == ["77"]
 
 
+def test_what_is_not_ready_and_what_is_not_released_comes_in_parts(nation: Site) -> None:
+    """Ten thousand stations that wait, and as many drafts as somebody writes."""
+    with nation.client("quan", language="en") as client:
+        for path, card, sizes in (("/ready", '<section class="card late"', (50, 50)),
+                                  ("/timetable/changes", '<section class="card">',
+                                   (100, LINES - 99))):  # fmt: skip
+            pages = [client.get(f"{path}?page={n}").text for n in (1, 2)]
+            assert loaded_bytes(client, path) <= ANY_KIB * 1024, path
+            assert tuple(page.count(card) for page in pages) == sizes, path
+            parts = [set(re.findall(r'id="s(\d+)"|name="slot_ids" value="(\d+)"', one))
+                     for one in pages]  # fmt: skip
+            assert tuple(len(one) for one in parts) == sizes and not parts[0] & parts[1], path
+
+
 def named(page: str) -> list[int]:
     return [int(number) for number in re.findall(r">Tin của xã số (\d+)</a>", page)]
 

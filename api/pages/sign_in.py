@@ -138,11 +138,14 @@ def welcome(
     try:
         with hub.database.write() as session:
             person = invitations.accept(session, token, new, now=now)
+            came_from = (_address(request), request.headers.get("user-agent"))
             opened = people.open_session(
-                session, person, now=now, address=_address(request),
-                agent=request.headers.get("user-agent"), hours=hub.settings.web.session_hours,
+                session, person, now=now, address=came_from[0], agent=came_from[1],
+                hours=hub.settings.web.session_hours,
                 waits_for_code=person.totp_secret is not None,
             )  # fmt: skip
+            if not opened.waits_for_code:
+                people.remember_try(session, person.username, "opened", now, came_from)
     except (PasswordTooWeak, TooManySignIns, DataNotWritable) as refused:
         sentence = translator_of(request).error(_told(refused))
         return _welcome_page(request, token, person, sentence)

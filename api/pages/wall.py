@@ -67,8 +67,9 @@ def _days(
     coming: dict[date, list[Line]] = {}
     if last > hub.today():
         for one in entries(hub, session, first, DAYS, station_id=station.id, released=True):
-            ms = (one.ends_at - one.starts_at) // timedelta(milliseconds=1)
+            slot_ms = (one.ends_at - one.starts_at) // timedelta(milliseconds=1)
             title = one.programme.title if one.programme else ""
+            ms = one.programme.heard_ms or slot_ms if one.programme else slot_ms
             line = Line(one.starts_at, title, one.slot.title, one.slot.programme_class, ms)
             coming.setdefault(one.occurrence.on, []).append(line)
     for on, rows in schedule(session, first, last, station_id=station.id).items():

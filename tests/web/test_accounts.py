@@ -69,6 +69,7 @@ def test_invitation_opens_once(site: Site) -> None:
         answer = client.post(path, data={"new": NEW, "again": NEW})
         assert answer.headers["location"].startswith("/?")
         assert client.get("/").status_code == 200
+        assert "Chưa có lần nào" not in client.get("/account").text  # it was a sign-in too
     with site.client() as client:
         assert client.get(path).status_code == 422
         assert client.post(path, data={"new": NEW, "again": NEW}).status_code == 422

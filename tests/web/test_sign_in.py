@@ -70,7 +70,7 @@ def test_password_is_changed_once_both_times_are_alike(site: Site) -> None:
         assert (wrong.status_code, "đang dùng không đúng" in wrong.text) == (422, True)
         answer = client.submit("/password", old=PASSWORD, new=new, again=new)
         assert answer.headers["location"] == "/?done=password"
-        assert "Đã đổi mật khẩu" in client.get("/?done=password").text
+        assert "Đã lưu mật khẩu mới" in client.get("/?done=password").text
 
     with site.hub.database.read() as session:
         assert people.person_of(session, site.token("lan"), site.hub.clock.now()) is None

@@ -26,6 +26,7 @@ from scheduler.errors import (
 )
 from scheduler.hub import Hub
 from scheduler.store import ledger
+from scheduler.store.among import among
 from scheduler.store.models import (
     Airing,
     Bulletin,
@@ -48,7 +49,7 @@ from scheduler.store.states import (
     moving,
 )
 from scheduler.text import one_line
-from scheduler.units import find_unit, stations_by_unit, unit_ids_below
+from scheduler.units import find_unit, stations_below, unit_ids_below
 from stations.receipt import Receipt
 
 MOST_MINUTES = 1440
@@ -93,15 +94,16 @@ def reach_of(hub: Hub, session: Session, units: Sequence[str], *, by: Person) ->
     """
     found = [find_unit(session, code, hub.today()) for code in units]
     _refuse_foreign(hub, session, found, by)
-    inside = stations_by_unit(session, hub.today())
-    ids = {station_id for unit in found for station_id in inside.get(unit.id, ())}
-    stations = session.scalars(
-        select(Station).where(Station.id.in_(ids), Station.active).order_by(Station.code)
-    ).all()
-    if not stations:
+    ids = stations_below(session, [unit.id for unit in found], hub.today())
+    statement = select(Station).where(among(Station.id, ids), Station.active)
+    boxes: list[Station] = []
+    to_call: list[Station] = []
+    for station in session.scalars(statement.order_by(Station.code)):
+        is_box = station.kind == "player" and station.host_key
+        (boxes if is_box else to_call).append(station)
+    if not boxes and not to_call:
         raise InputInvalid(problem="no active station stands in these units")
-    boxes = tuple(one for one in stations if one.kind == "player" and one.host_key)
-    return Reach(boxes, tuple(one for one in stations if one not in boxes))
+    return Reach(tuple(boxes), tuple(to_call))
 
 
 def issue(hub: Hub, order: Order, *, by: Person) -> Bulletin:

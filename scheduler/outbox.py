@@ -20,7 +20,7 @@ from scheduler.store import ledger
 from scheduler.store.db import in_batches, lock
 from scheduler.store.models import Notice, Told
 from scheduler.store.states import NoticeState, move, moving
-from scheduler.units import find_unit, stations_by_unit, unit_ids_below
+from scheduler.units import find_unit, stations_below, unit_ids_below
 
 log = structlog.get_logger()
 
@@ -180,8 +180,7 @@ def _stations(hub: Hub, session: Session, unit_code: str) -> Collection[int] | N
         # Merged away since it was written down: better too much than silence.
         log.warning("recipient_unit_unknown", unit=unit_code)
         return None
-    serving = stations_by_unit(session, on)
-    return {station for unit in below for station in serving.get(unit, ())}
+    return stations_below(session, below, on)
 
 
 def _notice(

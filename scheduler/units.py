@@ -177,7 +177,7 @@ def maps_of(
     if station_id is not None:
         only = {station_id}
     elif unit_ids is not None:
-        only = {one for on in told for one in _stations_below(session, unit_ids, on)}
+        only = {one for on in told for one in stations_below(session, unit_ids, on)}
     maps = {on: stations_by_unit(session, on, only) for on in told}
     return maps if told is days else dict.fromkeys(days, maps[min(days)])
 
@@ -191,7 +191,8 @@ def _changes(session: Session, first: date, last: date) -> bool:
     return False
 
 
-def _stations_below(session: Session, unit_ids: Collection[int], on: date) -> set[int]:
+def stations_below(session: Session, unit_ids: Collection[int], on: date) -> set[int]:
+    """The stations that serve one of these units, or what is below them, on that day."""
     below = session.scalars(_BELOW, {"unit_ids": sorted(unit_ids), "on": on}).all()
     return set(session.scalars(_SERVING, {"unit_ids": sorted(below), "on": on}))
 

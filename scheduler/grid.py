@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from scheduler.hearing import hearers, is_contested, soundings
+from scheduler.hearing import Map, Maps, hearers, is_contested, soundings
 from scheduler.hub import Hub
 from scheduler.lines import is_draft, lines_heard, lines_on_air
 from scheduler.slots import list_slots
@@ -67,17 +67,15 @@ def entries(
     last = first + timedelta(days=min(days, MAX_DAYS) - 1)
     dates = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     inside = maps_of(session, dates, unit_ids=unit_ids, station_id=station_id)
-    if unit_ids is None and station_id is None:
+    here = _here(inside, unit_ids, station_id)
+    if here is None:
         slots = lines_on_air(session) if released else list_slots(session)
     else:
-        slots = _heard(session, inside, unit_ids, station_id, released=released)
+        asked = set().union(*here.values())
+        slots = lines_heard(session, _different(inside), asked, released=released)
         if is_contested(slots, inside):
             inside = maps_of(session, dates)
-    found = [
-        entry
-        for slot in slots
-        for entry in _of_slot(hub, slot, first, last, inside, unit_ids, station_id)
-    ]
+    found = [entry for slot in slots for entry in _of_slot(hub, slot, first, last, inside, here)]
     if not released:
         waiting = {slot.id for slot in {one.slot.id: one.slot for one in found}.values()
                    if is_draft(slot)}  # fmt: skip
@@ -85,20 +83,23 @@ def entries(
     return _with_collisions(sorted(found, key=lambda one: (one.starts_at, one.slot.id)))
 
 
-def _heard(
-    session: Session,
-    inside: dict[date, dict[int, set[int]]],
-    unit_ids: Collection[int] | None,
-    station_id: int | None,
-    *,
-    released: bool,
-) -> list[Slot]:
-    """The lines that air at this station, or at one of these units."""
-    maps = {id(one): one for one in inside.values()}.values()
-    here = {station_id} if station_id is not None else set()
-    for one in maps:
-        here |= {station for unit_id in unit_ids or () for station in one.get(unit_id, ())}
-    return lines_heard(session, maps, here, released=released)
+def _here(
+    inside: Maps, unit_ids: Collection[int] | None, station_id: int | None
+) -> dict[date, set[int]] | None:
+    """The stations that are asked for, day by day; none: all."""
+    if unit_ids is None:
+        return None if station_id is None else {on: {station_id} for on in inside}
+    found: dict[int, set[int]] = {}
+    for one in _different(inside):
+        found[id(one)] = set().union(*(one.get(unit_id, ()) for unit_id in unit_ids))
+        if station_id is not None:
+            found[id(one)] &= {station_id}
+    return {on: found[id(one)] for on, one in inside.items()}
+
+
+def _different(inside: Maps) -> Collection[Map]:
+    """Of the maps of some days each once: it is the same one while it does not change."""
+    return {id(one): one for one in inside.values()}.values()
 
 
 def _of_slot(
@@ -106,19 +107,16 @@ def _of_slot(
     slot: Slot,
     first: date,
     last: date,
-    inside: dict[date, dict[int, set[int]]],
-    unit_ids: Collection[int] | None,
-    station_id: int | None,
+    inside: Maps,
+    here: Mapping[date, set[int]] | None,
 ) -> list[Entry]:
     instead = {one.programme_id: one.programme for one in slot.exceptions}
     found = []
     for sounding in soundings(slot, first, last, hub.settings.zone):
         one = sounding.occurrence
         heard = hearers(slot, sounding, inside)
-        if unit_ids is not None:
-            heard &= set().union(*(inside[one.on].get(unit_id, set()) for unit_id in unit_ids))
-        if station_id is not None:
-            heard &= {station_id}
+        if here is not None:
+            heard &= here[one.on]
         if not heard:
             continue
         change = one.change

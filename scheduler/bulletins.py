@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from scheduler import people, programmes, renditions
@@ -185,18 +185,25 @@ def get_bulletin(session: Session, bulletin_id: int, *, locked: bool = False) ->
 
 
 def list_bulletins(
-    session: Session, limit: int = 50, *, before: int | None = None
+    session: Session, limit: int = 50, *, before: int | None = None, with_stations: bool = True
 ) -> list[Bulletin]:
     """The last ones, newest first; or the last before the one of this id."""
-    statement = (
-        select(Bulletin)
-        .options(selectinload(Bulletin.issuer), selectinload(Bulletin.stations))
-        .order_by(Bulletin.id.desc())
-        .limit(limit)
-    )
+    statement = select(Bulletin).options(selectinload(Bulletin.issuer))
+    if with_stations:  # a country's order has ten thousand of them
+        statement = statement.options(selectinload(Bulletin.stations))
+    statement = statement.order_by(Bulletin.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(Bulletin.id < before)
     return list(session.scalars(statement))
+
+
+def station_counts(session: Session, bulletin_ids: Collection[int]) -> dict[int, int]:
+    """At how many stations each of these was ordered."""
+    statement = select(BulletinStation.bulletin_id, func.count()).where(
+        BulletinStation.bulletin_id.in_(bulletin_ids)
+    )
+    rows = session.execute(statement.group_by(BulletinStation.bulletin_id))
+    return {row[0]: row[1] for row in rows}
 
 
 def airings_by_station(session: Session, bulletin: Bulletin) -> dict[int, Airing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Annotated, Self
 
 from fastapi import Depends, Query, Request, Response
@@ -19,6 +20,7 @@ from scheduler.store.models import Bulletin
 
 router = program_routes("/bulletins", tag="urgent")
 
+_MOST_STATIONS = 5_000  # in one answer, of all bulletins together; or those of one
 _Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,20}$")]
 
 
@@ -113,13 +115,19 @@ def list_bulletins(
     before: LastSeen = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[BulletinOut]:
-    """The last ones, newest first."""
+    """The last ones, newest first; fewer than ``limit`` where they reach very many stations."""
     hub = hub_of(request)
     with hub.database.read() as session:
-        found: list[Bulletin] = bulletins.list_bulletins(session, limit + 1, before=before)
-    if len(found) > limit:
-        name_next(request, response, before=found[limit - 1].id)
-    return [BulletinOut.of(request, hub, one.id) for one in found[:limit]]
+        found: list[Bulletin] = bulletins.list_bulletins(
+            session, limit + 1, before=before, with_stations=False
+        )
+        counts = bulletins.station_counts(session, [one.id for one in found])
+    reached = accumulate(counts.get(one.id, 0) for one in found[:limit])
+    fitting = sum(1 for stations in reached if stations <= _MOST_STATIONS)
+    shown = found[: max(1, fitting)]
+    if len(found) > len(shown):
+        name_next(request, response, before=shown[-1].id)
+    return [BulletinOut.of(request, hub, one.id) for one in shown]
 
 
 @router.post("", status_code=201)

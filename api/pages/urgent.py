@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,20 +11,24 @@ from fastapi import Depends, Form, Query, Request, Response
 
 from api.auth import Viewer, checked_form, hub_of
 from api.bulletinwords import steps_of
-from api.fields import MAX_ID
+from api.fields import MAX_ID, PathId
 from api.json.bulletins import Allowed, bring
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
+from api.parts import PageNumber, part_of
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.programmepick import programmes_to_pick
+from api.vietnamese import sort_key
 from scheduler import bulletins, programmes
 from scheduler.bulletins import Order
 from scheduler.errors import CoreError
+from scheduler.store.models import BulletinStation
 
 router = page_routes("/urgent")
 
 Units = Annotated[list[str], Form()]
 _SHOWN = 10  # orders of before, at once
+_STATIONS_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -99,15 +104,21 @@ def send(
 
 
 @router.get("/{bulletin_id}")
-def show(request: Request, viewer: Allowed, bulletin_id: int) -> Response:
+def show(
+    request: Request, viewer: Allowed, bulletin_id: PathId, number: PageNumber = 1
+) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
         bulletin = bulletins.get_bulletin(session, bulletin_id)
         airings = bulletins.airings_by_station(session, bulletin)
-    rows = [
-        (row, steps_of(bulletin, row), airings.get(row.station_id)) for row in bulletin.stations
-    ]
-    return page(request, "urgent_show.html", viewer=viewer, bulletin=bulletin, rows=rows)
+    # Whom somebody should call comes first.
+    rows = sorted(bulletin.stations, key=_reached)
+    part = part_of(rows, number, _STATIONS_SHOWN)
+    return page(
+        request, "urgent_show.html", viewer=viewer, bulletin=bulletin, found=part,
+        rows=[(row, steps_of(bulletin, row), airings.get(row.station_id)) for row in part.rows],
+        counts=sorted(Counter(row.state for row in rows).items()),
+    )  # fmt: skip
 
 
 @router.post("/{bulletin_id}/withdraw", dependencies=[Depends(checked_form)])
@@ -119,6 +130,10 @@ def withdraw(
     return redirect(f"/urgent/{bulletin_id}", done="urgent_withdrawn")
 
 
+def _reached(row: BulletinStation) -> tuple[object, ...]:
+    return row.delivered_at is not None, row.verified_at is not None, sort_key(row.station.name)
+
+
 def _form(
     request: Request, viewer: Viewer, *, error: str = "", typed: Ordered | None = None,
     picks: Picks = NOTHING_PICKED, before: int | None = None,
@@ -128,7 +143,7 @@ def _form(
     with hub.database.read() as session:
         places = Places(session, viewer.person, hub.today())
         picker = places.picker("units", typed.units, picks, multiple=True)
-        found = bulletins.list_bulletins(session, _SHOWN + 1, before=before)
+        found = bulletins.list_bulletins(session, _SHOWN + 1, before=before, with_stations=False)
         recordings = programmes_to_pick(
             session, picks, chosen=[str(typed.programme_id or "")], not_by=viewer.person.id
         )

@@ -23,6 +23,8 @@ from scheduler.hub import Hub
 from scheduler.standing import standing_of
 from scheduler.store.models import (
     Airing,
+    Bulletin,
+    BulletinStation,
     Delivery,
     Forecast,
     Person,
@@ -82,6 +84,8 @@ def _fill(session: Session, hub: Hub) -> dict[str, Person]:
     session.execute(insert(Programme), [_waiting(n, hub, everybody) for n in range(WAITING)])
     session.execute(insert(Programme), [_programme(n, hub, everybody["nga"])
                                         for n in range(PROGRAMMES)])  # fmt: skip
+    _drill(session, hub, everybody["nga"], slot, 5_000)
+    _drill(session, hub, everybody["nga"], slot, 100)
     on = hub.today()
     for day, hour in ((on, 17), (on + timedelta(days=1), 5)):
         at = to_utc(datetime.combine(day, time(hour)), hub.settings.zone)
@@ -149,6 +153,23 @@ def _slot(session: Session, hub: Hub, by: Person, unit: Unit) -> Slot:
     session.add(slot)
     session.flush()
     return slot
+
+
+def _drill(session: Session, hub: Hub, by: Person, slot: Slot, stations: int) -> None:
+    """Brought to every second station."""
+    now = hub.clock.now()
+    made = Bulletin(
+        programme_id=slot.programme_id, title="Diễn tập", reason="Lũ", is_drill=True,
+        issued_by=by.id, issued_at=now, expires_at=now + timedelta(hours=1),
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    session.execute(insert(BulletinStation), [
+        {"bulletin_id": made.id, "station_id": n + 1, "planned_at": now, "next_try_at": now,
+         "state": DeliveryState.DELIVERED if n % 2 else DeliveryState.DUE,
+         "delivered_at": now if n % 2 else None}
+        for n in range(stations)
+    ])  # fmt: skip
 
 
 def _line(number: int, like: Slot, unit_id: int) -> dict[str, Any]:
@@ -325,6 +346,22 @@ def test_what_is_not_ready_and_what_is_not_released_comes_in_parts(nation: Site)
             parts = [set(re.findall(r'id="s(\d+)"|name="slot_ids" value="(\d+)"', one))
                      for one in pages]  # fmt: skip
             assert tuple(len(one) for one in parts) == sizes and not parts[0] & parts[1], path
+
+
+def test_an_order_to_thousands_shows_first_whom_it_has_not_reached(nation: Site) -> None:
+    """A hundred at once, each counted; programs get as many orders as they can take."""
+    with nation.client("quan", language="en") as client:
+        page, last = client.get("/urgent/1").text, client.get("/urgent/1?page=50").text
+        assert loaded_bytes(client, "/urgent/1") <= ANY_KIB * 1024
+        newest = client.get("/api/v1/bulletins")
+        before = client.get(newest.links["next"]["url"])
+    numbers = [[int(n) for n in re.findall(r"/stations/dai-(\d+)", one)] for one in (page, last)]
+    assert [len(one) for one in numbers] == [100, 100]
+    assert {n % 2 for n in numbers[0]} == {0} and {n % 2 for n in numbers[1]} == {1}
+    assert "Page 1 of 50" in page and page.count(">2,500<") == 2
+    assert [[len(one["stations"]) for one in answer.json()] for answer in (newest, before)] == [
+        [100], [5_000]
+    ]  # fmt: skip
 
 
 def named(page: str) -> list[int]:

@@ -22,9 +22,15 @@ from api.once import Sent, once
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
 from api.uploads import Upload, receive
-from audio.errors import AudioError, EmptyFile
+from audio.errors import AudioError, EmptyFile, NotAudio
 from scheduler import checks, programmes, uploads
-from scheduler.errors import CoreError, InputInvalid, NotFound, UploadUnfinished
+from scheduler.errors import (
+    AlreadyExists,
+    CoreError,
+    InputInvalid,
+    NotFound,
+    UploadUnfinished,
+)
 from scheduler.hub import Hub
 from scheduler.programmelist import programme_page
 from scheduler.store.models import PartialUpload, Programme
@@ -138,10 +144,14 @@ def _of_upload(
         raise InputInvalid(problem="the file sent ahead is gone: choose it again") from None
     if (percent := uploads.percent(hub, upload)) < 100:
         raise UploadUnfinished(file_name=upload.file_name, percent=percent)
-    programme = checks.bring(
-        hub, uploads.path_of(hub, upload.id), details, by=viewer.person,
-        file_name=upload.file_name, upload_id=upload.id,
-    )  # fmt: skip
+    try:
+        programme = checks.bring(
+            hub, uploads.path_of(hub, upload.id), details, by=viewer.person,
+            file_name=upload.file_name, upload_id=upload.id,
+        )  # fmt: skip
+    except (NotAudio, AlreadyExists):
+        uploads.give_up(hub, upload)  # these bytes will never do
+        raise
     uploads.give_up(hub, upload)
     return programme
 

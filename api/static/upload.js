@@ -44,6 +44,7 @@ function prepare(form) {
   async function begin(file) {
     problem.hidden = true;
     if (file.size > Number(say.limit)) return fail(say.tooLarge);
+    if (!file.size) return fail(say.empty);
     if (upload) await upload.abort();
     hidden.value = "";
     upload = new tus.Upload(file, {

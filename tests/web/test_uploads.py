@@ -141,6 +141,20 @@ def test_half_an_upload_becomes_no_programme(site: Site) -> None:
         assert offset(client, path) == len(SOUND) // 2
 
 
+def test_what_will_never_do_is_no_unfinished_upload(site: Site) -> None:
+    """No sound, or a file that is here already: nothing waits to go on; what was typed stays."""
+    letter = "xin chào bà con ".encode() * 500
+    with site.client("huong") as client:
+        for body, told in ((letter, "không có âm thanh"), (SOUND, None), (SOUND, "Không thay đổi gì")):
+            path = begin(client, len(body)).headers["location"]
+            send(client, path, 0, body)
+            answer = posted(client, {"upload": path.split("/")[-1], "title": "Gõ rồi"})
+            if told:
+                assert told in answer.text and 'value="Gõ rồi"' in answer.text
+                assert "Tải lên dở dang" not in answer.text
+            assert rows(site) == 0
+
+
 def test_form_of_another_page_takes_no_upload(site: Site) -> None:
     """Without its token the form is refused, also when no file comes with it."""
     with site.client("huong") as client:

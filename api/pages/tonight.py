@@ -239,6 +239,7 @@ class Drawn:
     drawn_in: int  # the slice of time
     asked_at: str  # where the airings that wait for a word are
     contested_at: str  # where those are of which somebody says otherwise than the log
+    is_order_asked: bool  # priority bulletins collide, and this role says which airs first
 
 
 @dataclass(frozen=True)
@@ -273,18 +274,22 @@ def _filling(key: bytes, tr: Translator, drawn: Drawn, viewer: Viewer) -> dict[s
         blanks.NAME: escape(viewer.person.full_name),
         blanks.FORM_TOKEN: form_token(viewer, key),
         blanks.WAITING: _waiting(
-            tr, drawn.waits.of(viewer.person.id), drawn.asked_at, drawn.contested_at
+            tr, drawn.waits.of(viewer.person.id), drawn.asked_at, drawn.contested_at,
+            drawn.is_order_asked,
         ),
     }
 
 
 @lru_cache(maxsize=200)
-def _waiting(tr: Translator, waiting: Waiting, asked_at: str, contested_at: str) -> str:
+def _waiting(
+    tr: Translator, waiting: Waiting, asked_at: str, contested_at: str, is_order_asked: bool
+) -> str:
     """In words; most people of a unit are waited for by the same."""
     template = environment().get_template("waiting.html")
     return template.render(
-        tr=tr, _=tr.text, waits=waiting, asked_at=asked_at, contested_at=contested_at
-    )
+        tr=tr, _=tr.text, waits=waiting, asked_at=asked_at, contested_at=contested_at,
+        is_order_asked=is_order_asked,
+    )  # fmt: skip
 
 
 def _draw(wish: Wish, look: Look, waits: Waits, drawn_in: int) -> Drawn:
@@ -295,15 +300,17 @@ def _draw(wish: Wish, look: Look, waits: Waits, drawn_in: int) -> Drawn:
         "on": "" if day["is_today"] else on.isoformat(), "unit": unit,
         "opened": str(wish.opened or ""),
     }  # fmt: skip
+    undecided = sum(not one.is_decided and one.starts_at > now for one in look.clashing)
+    may_add = viewer.may("editor", "district", "commune")
     text = draw_in(
         wish.tr, hub, "tonight.html", form_token=blanks.FORM_TOKEN, waiting=blanks.WAITING,
         scope=look.scope, unit=unit, moments=look.moments, opened=wish.opened,
         failing=look.first, more_failing=len(standing.failing) - len(look.first),
         soon=standing.soon, watched=standing.watched, late=look.late, below=look.below,
-        undecided=sum(not one.is_decided and one.starts_at > now for one in look.clashing),
+        undecided=undecided,
         may_retry=viewer.may(*RETRIERS),
         may_confirm=viewer.may("editor", "approver", "district", "commune"),
-        may_add=viewer.may("editor", "district", "commune"),
+        may_add=may_add,
         is_confirmable=is_confirmable,
         alone=_alone(look.moments), ask=_first_asked(look.moments, now),
         fresh=_address("/tonight", **query),
@@ -312,7 +319,8 @@ def _draw(wish: Wish, look: Look, waits: Waits, drawn_in: int) -> Drawn:
     )  # fmt: skip
     asked_at = _asked_at(look.moments, now, hub.today(), unit)
     contested_at = _address("/airings", contested="true", unit=unit)
-    return Drawn(text, look, waits, drawn_in, asked_at, contested_at)
+    is_order_asked = bool(undecided) and may_add
+    return Drawn(text, look, waits, drawn_in, asked_at, contested_at, is_order_asked)
 
 
 def _alone(moments: Sequence[Moment]) -> StationName | None:

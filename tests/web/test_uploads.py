@@ -145,7 +145,11 @@ def test_what_will_never_do_is_no_unfinished_upload(site: Site) -> None:
     """No sound, or a file that is here already: nothing waits to go on; what was typed stays."""
     letter = "xin chào bà con ".encode() * 500
     with site.client("huong") as client:
-        for body, told in ((letter, "không có âm thanh"), (SOUND, None), (SOUND, "Không thay đổi gì")):
+        for body, told in (
+            (letter, "không có âm thanh"),
+            (SOUND, None),
+            (SOUND, "Không thay đổi gì"),
+        ):
             path = begin(client, len(body)).headers["location"]
             send(client, path, 0, body)
             answer = posted(client, {"upload": path.split("/")[-1], "title": "Gõ rồi"})

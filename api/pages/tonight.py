@@ -274,7 +274,10 @@ def _filling(key: bytes, tr: Translator, drawn: Drawn, viewer: Viewer) -> dict[s
         blanks.NAME: escape(viewer.person.full_name),
         blanks.FORM_TOKEN: form_token(viewer, key),
         blanks.WAITING: _waiting(
-            tr, drawn.waits.of(viewer.person.id), drawn.asked_at, drawn.contested_at,
+            tr,
+            drawn.waits.of(viewer.person.id),
+            drawn.asked_at,
+            drawn.contested_at,
             drawn.is_order_asked,
         ),
     }

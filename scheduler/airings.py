@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
@@ -58,8 +58,9 @@ def day_schedule(
     """
     statement = _scheduled(on, on, station_id).limit(limit)
     if after is not None:
-        later = tuple_(Airing.planned_at, Airing.station_id) > tuple_(*after[1:])
-        statement = statement.where(later)
+        _, planned_at, seen_id = after
+        here = tuple_(planned_at.astimezone(UTC), seen_id)
+        statement = statement.where(tuple_(Airing.planned_at, Airing.station_id) > here)
     return list(read_rows(session, below(statement, unit_ids, on)))
 
 

@@ -7,7 +7,7 @@ so airings are asked for once with the ids of all their stations, not row by row
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
@@ -220,9 +220,9 @@ def _programmes(session: Session, ids: Collection[int]) -> dict[int, ComingProgr
     return {row.id: ComingProgramme._make(row) for row in rows}
 
 
-def _stations_and_dates(keys: Iterable[DayKey]) -> dict[str, Any]:
-    stations, dates = zip(*keys, strict=True)
-    return {"stations": sorted(set(stations)), "dates": sorted(set(dates))}
+def _stations_and_dates(keys: Collection[DayKey]) -> dict[str, Any]:
+    stations, dates = {station_id for station_id, _ in keys}, {on for _, on in keys}
+    return {"stations": sorted(stations), "dates": sorted(dates)}
 
 
 # ── Statements ─────────────────────────────────────────────────────────────────────────────────

@@ -11,12 +11,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Text, cast, exists, literal, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from scheduler import outbox
 from scheduler.airings import day_schedule
 from scheduler.hub import Hub
-from scheduler.logrows import AnyAiring, LogRow, StationName
+from scheduler.logrows import AnyAiring, LogRow, StationName, read_rows, select_rows
 from scheduler.outbox import Facts, is_told, tell
 from scheduler.readiness import Level, Readiness, readiness, worst
 from scheduler.readyrows import ReadyStation, serves
@@ -38,7 +38,6 @@ _MISSED_BACK = timedelta(days=3)
 # A report or a ping that comes later than this helps nobody.
 _LATEST = timedelta(hours=5)
 _NAMED_MAX = 200  # stations that one notice names; the others are counted
-_NAMES = (joinedload(Airing.station), joinedload(Airing.programme))
 _UNHEARD: tuple[ColumnElement[bool], ...] = (
     Airing.state.in_(OPEN_AIRINGS),
     Airing.started_at.is_(None),
@@ -121,22 +120,21 @@ def _ready_key(minutes: int, moment: datetime) -> str:
 
 def unconfirmed(
     hub: Hub, session: Session, *, unit_ids: Collection[int] | None = None
-) -> list[Airing]:
+) -> list[LogRow]:
     """
     What should have begun and of which nobody has heard yet, the newest first.
 
     Only where a player keeps a log: elsewhere a person confirms in their own time.
     """
     statement = (
-        select(Airing)
-        .join(Station)
+        select_rows()
+        .join(Station, Station.id == Airing.station_id)
         .where(*_should_have_begun(hub), *_UNHEARD)
-        .options(*_NAMES)
         .order_by(Airing.planned_at.desc(), Station.name, Station.id)
     )
     if unit_ids is not None:
         statement = statement.where(serves(unit_ids))
-    return list(session.scalars(statement))
+    return read_rows(session, statement)
 
 
 def _should_have_begun(hub: Hub) -> tuple[ColumnElement[bool], ...]:

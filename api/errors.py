@@ -116,7 +116,8 @@ class Unexpected(CoreError):
 
 class NothingSaved(CoreError):
     """Nothing was saved: {detail}. What was saved before can still be read. Ask the technician to
-    look at the server's disk, then send it again."""
+    look at the server's disk, then go back with the browser's own button and send it again: what
+    you typed still stands there."""
 
     code = core.DataNotWritable.code
     retry = True

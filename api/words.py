@@ -151,6 +151,7 @@ PART_WORDS: Mapping[str, str] = {
     "airings": mark("The airing log"),
     "alerts": mark("Alerts of others"),
     "bulletins": mark("Urgent bulletins"),
+    "calendar": mark("The timetable as a calendar file"),
     "clashes": mark("Slots that collide"),
     "feeds": mark("Calendars for telephones"),
     "ledger": mark("The audit trail"),

@@ -228,7 +228,7 @@ class FileRefused(CoreError):
 
 
 class PreviewOutdated(CoreError):
-    """Something was changed meanwhile: the table would do other things now. Look at it again."""
+    """Something was changed meanwhile: it would do other things now. Look at it again."""
 
     code = "preview_outdated"
 

@@ -11,20 +11,9 @@ from api.cli.options import acting, command
 from api.cli.run import Run
 from api.cli.screen import Screen
 from api.i18n import mark as _
-from api.ics.bring import Brought, Defaults, bring, count
-from api.ics.write import desk_of, write_calendar
-from scheduler.errors import NotFound
-from scheduler.hearing import audience_ids
-from scheduler.registry import find_station
-from scheduler.slots import list_slots
-from scheduler.units import find_unit, stations_by_unit
-
-_WHAT = {
-    "added": _("new"),
-    "changed": _("changed"),
-    "removed": _("taken out"),
-    "unchanged": _("as it was"),
-}
+from api.ics.bring import WHAT, Brought, Defaults, bring, count
+from api.ics.export import export_calendar
+from api.ics.write import desk_of
 
 
 @command(
@@ -50,32 +39,23 @@ def export(
     Telephones, Outlook and Google Calendar read it; "loa slot import" reads it back.
     """
     with run.hub() as hub, hub.database.read() as session:
-        found, desk = list_slots(session), desk_of(hub, run.translator)
-        name, here = "Loa", None
-        inside = stations_by_unit(session, hub.today())
-        if code:
-            unit = find_unit(session, code, hub.today())
-            name, here = unit.name, inside.get(unit.id, set())
-        if station_code:
-            station = find_station(session, station_code)
-            name, here = station.name, {station.id} & (here if here is not None else {station.id})
-        if here is not None:
-            found = [slot for slot in found if audience_ids(slot.targets, inside) & here]
-            desk = desk.at(here, inside)
-        for slot_id in slot_ids:
-            if slot_id not in {slot.id for slot in found}:
-                raise NotFound(what="slot", key=slot_id)
-        found = [slot for slot in found if not slot_ids or slot.id in slot_ids]
-        content = write_calendar(found, name, desk)
+        made = export_calendar(
+            hub, session, run.translator, unit_code=code or "", station_code=station_code or "",
+            slot_ids=slot_ids,
+        )  # fmt: skip
     if out is not None:
-        out.write_bytes(content)
-    document = {"slots": len(found), "out": out, "calendar": None if out else content.decode()}
+        out.write_bytes(made.content)
+    document = {
+        "slots": made.slots,
+        "out": out,
+        "calendar": None if out else made.content.decode(),
+    }
 
     def show(screen: Screen) -> None:
         if out is None:
-            click.echo(content, nl=False)
+            click.echo(made.content, nl=False)
         else:
-            screen.say(_("{n} lines stand in {path}."), n=len(found), path=str(out))
+            screen.say(_("{n} lines stand in {path}."), n=made.slots, path=str(out))
 
     run.tell(document, show)
 
@@ -112,7 +92,7 @@ def import_(
             by=run.person(hub, by), defaults=defaults, dry_run=dry_run,
         )  # fmt: skip
     document = {
-        **{what: count(found, what) for what in _WHAT},
+        **{what: count(found, what) for what in WHAT},
         "dry_run": dry_run,
         "events": [_document(one) for one in found],
     }
@@ -134,7 +114,7 @@ def _show(screen: Screen, found: list[Brought], dry_run: bool) -> None:
     tr = screen.translator
     screen.table(
         [_("Slot"), _("What becomes of it"), _("Details")],
-        [(one.title, tr.text(_WHAT[one.what]), _details(screen, one)) for one in found],
+        [(one.title, tr.text(WHAT[one.what]), _details(screen, one)) for one in found],
     )
     if dry_run:
         screen.say(_("This was a rehearsal: nothing was changed."))

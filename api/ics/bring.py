@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,8 +15,17 @@ from api.errors import EventProblem
 from api.i18n import mark
 from api.ics.read import CalendarLine, Day, OtherDay, read_calendar
 from api.ics.write import Desk, write_calendar
+from api.slotfields import FIELDS
 from scheduler import people
-from scheduler.errors import CoreError, FileRefused, InputInvalid, RowProblem, said, said_of
+from scheduler.errors import (
+    CoreError,
+    FileRefused,
+    InputInvalid,
+    PreviewOutdated,
+    RowProblem,
+    said,
+    said_of,
+)
 from scheduler.exceptions import Decision, decide_in, take_back_in
 from scheduler.hub import Hub
 from scheduler.slots import (
@@ -28,6 +38,14 @@ from scheduler.slots import (
 from scheduler.store.models import Person, Programme, Slot
 from scheduler.timetable import to_utc
 
+# What may become of an event, as people read it.
+WHAT: Mapping[str, str] = {
+    "added": mark("new"),
+    "changed": mark("changed"),
+    "removed": mark("taken out"),
+    "unchanged": mark("as it was"),
+}
+
 
 @dataclass(frozen=True)
 class Brought:
@@ -35,10 +53,11 @@ class Brought:
 
     uid: str
     title: str
-    what: str  # added, changed, removed, unchanged
-    slot_id: int | None
+    what: str  # of WHAT
+    slot_id: int | None  # none: there is no such line, or not yet
     changes: Mapping[str, tuple[object, object]]  # by the name of the value: before, after
     days: tuple[date, ...]  # single days that are decided anew, for all or at one place
+    told: tuple[tuple[str, str, str], ...] = ()  # the same in words: what, before, after
 
 
 @dataclass(frozen=True)
@@ -52,16 +71,19 @@ class Defaults:
 
 def bring(
     hub: Hub, content: bytes, name: str, desk: Desk, *, by: Person, defaults: Defaults,
-    dry_run: bool = False,
+    dry_run: bool = False, seen: str = "",
 ) -> list[Brought]:  # fmt: skip
     """
     Bring the timetable to what a calendar says, or only tell what would change.
 
     An event is known by its UID. Lines that it does not name stay; one that it cancels is removed.
 
+    Args:
+        seen: the ``digest`` of what was told before; empty: nobody looked.
+
     Raises:
-        NoCalendar: it cannot be read. FileRefused: with every event that was refused, and why;
-        nothing was changed.
+        NoCalendar: it cannot be read. FileRefused: with every event that was refused, and why.
+        PreviewOutdated: it would do something else than was seen. Nothing was changed.
     """
     people.require_role(by, "editor", "district", "commune")
     lines = read_calendar(content, name, hub.settings.zone)
@@ -77,9 +99,18 @@ def bring(
                 problems.append(EventProblem(event=line.title or line.uid, reason=said_of(error)))
         if problems:
             raise FileRefused(name=name, problems=problems)
+        if seen and digest(found) != seen:
+            raise PreviewOutdated()
         if dry_run:
             session.rollback()
+            found = [replace(one, slot_id=None) if one.what == "added" else one for one in found]
     return found
+
+
+def digest(found: Sequence[Brought]) -> str:
+    """What would become of the events, as one number: the ids of lines that are to come aside."""
+    wanted = [(one.uid, one.what, sorted(one.changes.items()), one.days, one.told) for one in found]
+    return hashlib.sha256(repr(wanted).encode()).hexdigest()
 
 
 class _Bringing:
@@ -107,11 +138,12 @@ class _Bringing:
         )
         self.session.refresh(added, ["unit", "targets"])
         days = self._decide(added, {}, line.other_days)
-        return Brought(line.uid, line.title, "added", added.id, {}, tuple(days))
+        told = _told({}, self._in_words(added))
+        return Brought(line.uid, line.title, "added", added.id, {}, tuple(days), told)
 
     def _known(self, slot: Slot, line: CalendarLine) -> Brought:
         """Held against what we would write ourselves: only what really differs is changed."""
-        before = self._as_written(slot)
+        before, read_before = self._as_written(slot), self._in_words(slot)
         values = dict(self._differing(before, line))
         if values:
             changes = {name: new for name, (_, new) in values.items()}
@@ -119,12 +151,19 @@ class _Bringing:
                 changes["valid_to"] = None
             edit_slot_in(self.hub, self.session, slot.id, changes, by=self.by, may_be_past=True)
             self.session.flush()
+            self.session.expire(slot)
         old_days = before.other_days
         if "audience" not in line.facts:  # another program may have lost what it does not know
             old_days = {day: one for day, one in old_days.items() if not day[1]}
         days = tuple(self._decide(slot, old_days, line.other_days))
         what = "changed" if values or days else "unchanged"
-        return Brought(line.uid, line.title, what, slot.id, values, days)
+        told = _told(read_before, self._in_words(slot))
+        return Brought(line.uid, line.title, what, slot.id, values, days, told)
+
+    def _in_words(self, slot: Slot) -> Mapping[str, str]:
+        tr = self.desk.translator
+        shown = (one for one in FIELDS if one.name != "time")  # it stands in the words of "when"
+        return {tr.text(one.label): one.shown(slot, tr) for one in shown}
 
     def _as_written(self, slot: Slot) -> CalendarLine:
         written = write_calendar([slot], "", self.desk)
@@ -197,11 +236,15 @@ class _Bringing:
         known = {"unit_code": self.defaults.unit_code, "audience": self.defaults.audience,
                  "programme_id": self.defaults.programme_id} | self._facts(line)  # fmt: skip
         if known["unit_code"] is None:
-            raise InputInvalid(problem="it does not say whose line it is: give --unit")
+            raise InputInvalid(
+                problem="it does not say whose line it is: choose the unit of such events"
+            )
         if known.get("series") or known.get("theme") or known.get("items"):
             known["programme_id"] = self._facts(line).get("programme_id")
         elif known["programme_id"] is None:
-            raise InputInvalid(problem="it does not say what airs: give --programme")
+            raise InputInvalid(
+                problem="it does not say what airs: choose the programme of such events"
+            )
         known["audience"] = known["audience"] or (f"unit:{known['unit_code']}",)
         return SlotDetails(
             title=line.title, starts_at=line.starts_at, seconds=line.seconds, rrule=line.rrule,
@@ -245,6 +288,15 @@ class _Bringing:
             day = f"{on:%d/%m/%Y}"
             raise InputInvalid(problem=said("the programme of {day} is not here", day=day))
         return Decision(on, reason, programme_id=programme_id, place=place, seconds=new.seconds)
+
+
+def _told(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """What differs; of a new line what is not empty."""
+    return tuple(
+        (label, before.get(label, ""), text)
+        for label, text in after.items()
+        if text != before.get(label, "–")
+    )
 
 
 def count(found: Sequence[Brought], what: str) -> int:

@@ -25,6 +25,7 @@ _PARTS = (
     "units",
     "timetable",
     "slottrial",
+    "slotcalendar",
     "days",
     "slotdays",
     "releases",

@@ -28,6 +28,7 @@ _PARTS = (
     "ready",
     "releases",
     "sign_in",
+    "slotcalendar",
     "slotedit",
     "station",
     "stationedit",

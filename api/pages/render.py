@@ -73,6 +73,9 @@ DONE: Mapping[str, str] = {
     "slot_changed": mark("The slot was changed. It airs so when the changes are released."),
     "slot_theirs": mark("You took the other version. Here it is; nothing of it was changed."),
     "slot_removed": mark("The slot airs until the changes are released; what aired stays."),
+    "calendar_brought": mark(
+        "The calendar was brought in. Look at what it changes, then release it."
+    ),
     "timetable_released": mark("The changes are released. They air from the next planning on."),
     "timetable_restored": mark("The timetable is again as it was in that release."),
     "ordered": mark("The order is written down."),

@@ -41,6 +41,7 @@ PAGES = (
     ("huong", "/timetable"),
     ("huong", "/timetable/1/remove"),
     ("huong", "/timetable/new"),
+    ("huong", "/timetable/import"),
     ("huong", "/timetable/2/edit?starts_at=05:05"),
     ("dao", "/clashes"),
     ("huong", "/timetable/calendar"),

@@ -20,6 +20,23 @@ _DAYS = (
     mark("Saturdays"),
     mark("Sundays"),
 )
+_DAY = (
+    mark("Monday"),
+    mark("Tuesday"),
+    mark("Wednesday"),
+    mark("Thursday"),
+    mark("Friday"),
+    mark("Saturday"),
+    mark("Sunday"),
+)
+_NTH: Mapping[str, str] = {
+    "1": mark("the first {day}"),
+    "2": mark("the second {day}"),
+    "3": mark("the third {day}"),
+    "4": mark("the fourth {day}"),
+    "5": mark("the fifth {day}"),
+    "-1": mark("the last {day}"),
+}
 _EVERY: Mapping[str, str] = {
     "DAILY": mark("every day"),
     "WEEKLY": mark("every week"),
@@ -126,11 +143,10 @@ def _weekdays(days: Sequence[str], tr: Translator) -> Iterator[str]:
     """``Thứ 2, 4, 6``: the word before the figure is said once."""
     said_before = ""
     for day in days:
-        nth, word = day[:-2], tr.text(_DAYS[WEEKDAYS.index(day[-2:])])
-        if nth == "-1":
-            yield tr.text(mark("the last {day}"), day=word)
-        elif nth:
-            yield tr.text(mark("{day} number {n}"), day=word, n=nth)
+        nth, number = day[:-2], WEEKDAYS.index(day[-2:])
+        word = tr.text(_DAYS[number])
+        if nth:
+            yield tr.text(_NTH[nth], day=tr.text(_DAY[number]))
         else:
             numbered = re.fullmatch(r"(.+) (\d)", word)
             name = numbered[1] if numbered else word

@@ -140,7 +140,7 @@ def reject(hub: Hub, programme_id: int, *, by: Person, reason: str) -> Programme
 
 def resubmit(hub: Hub, programme_id: int, *, by: Person) -> Programme:
     """
-    What was returned and mended waits for an approver again.
+    What was returned and mended waits for an approver again, who reads what was wrong with it.
 
     Raises:
         InputInvalid: the sound itself cannot air, so it needs another file.
@@ -152,7 +152,6 @@ def resubmit(hub: Hub, programme_id: int, *, by: Person) -> Programme:
         if programme.facts is None or Facts.from_json(programme.facts).is_refused:
             raise InputInvalid(problem="this sound cannot air; bring a corrected file")
         move(programme, ProgrammeState.READY)
-        programme.returned_reason = programme.returned_by = None
         renditions.make_due(hub, session, programme)
         note(hub, session, "programme_resubmitted", programme, by.username)
     return programme

@@ -77,6 +77,7 @@ class ProgrammeOut(BaseModel):
                 "approved_at": None,
                 "published_at": None,
                 "expires_on": None,
+                "returned_reason": None,
                 "findings": [],
                 "renditions": [],
             }
@@ -101,6 +102,9 @@ class ProgrammeOut(BaseModel):
     approved_at: AwareDatetime | None
     published_at: AwareDatetime | None
     expires_on: date | None
+    returned_reason: str | None = Field(
+        description="why it was returned or withdrawn, the last time; stays when it is sent again"
+    )
     findings: list[FindingOut]
     renditions: list[RenditionOut]
 

@@ -74,7 +74,7 @@ class Programme(Base):
     peaks: Mapped[list[Any] | None] = mapped_column(deferred=True)  # ≤ 800 heights of its outline
     trim_start_ms: Mapped[int | None]  # what is heard, of the master; none: to its edge
     trim_end_ms: Mapped[int | None]
-    returned_reason: Mapped[str | None] = mapped_column(String(500))  # what the editor reads
+    returned_reason: Mapped[str | None] = mapped_column(String(500))  # why, the last time
     returned_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 
     returner: Mapped[Person | None] = relationship(foreign_keys=[returned_by])

@@ -166,7 +166,7 @@ def test_approved_programme_is_changed_by_nobody(
 def test_returned_programme_waits_again_after_its_editor_mended_it(
     empty_hub: Hub, editor: Person, brought: Programme
 ) -> None:
-    """The reason is the editor's to read, and is gone when it was mended."""
+    """The reason is the editor's to read, then that of who approves what was mended."""
     checks.check(empty_hub, brought.id)
     approver = added(empty_hub, "tuan", "approver")
     programmes.reject(empty_hub, brought.id, by=approver, reason="Cắt bớt\nđầu")
@@ -176,7 +176,7 @@ def test_returned_programme_waits_again_after_its_editor_mended_it(
     programmes.resubmit(empty_hub, brought.id, by=editor)
 
     again = now(empty_hub, brought)
-    assert (again.state, again.returned_reason) == (ProgrammeState.READY, None)
+    assert (again.state, again.returned_reason) == (ProgrammeState.READY, "Cắt bớt đầu")
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:

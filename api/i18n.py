@@ -69,7 +69,7 @@ class Translator:
         return f"{day:%d/%m/%Y}"
 
     def weekday(self, day: date) -> str:
-        return self.text(_WEEKDAYS[day.weekday()])
+        return self.text(DAY_NAMES[day.weekday()])
 
     def time(self, at: datetime | time) -> str:
         """The local time of day: 05:00."""
@@ -207,7 +207,7 @@ def _with_subclasses(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 _SWAP = str.maketrans(",.", ".,")
 _NEAR = {-1: mark("{time} yesterday"), 1: mark("{time} tomorrow")}
-_WEEKDAYS = (
+DAY_NAMES = (
     mark("Monday"),
     mark("Tuesday"),
     mark("Wednesday"),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
-from api.i18n import Translator, mark
+from api.i18n import DAY_NAMES, Translator, mark
 from scheduler.recurrence import WEEKDAYS, is_lunar, parts_of
 from scheduler.slots import Notices
 from scheduler.timetable import Rule
@@ -19,15 +19,6 @@ _DAYS = (
     mark("Fridays"),
     mark("Saturdays"),
     mark("Sundays"),
-)
-_DAY = (
-    mark("Monday"),
-    mark("Tuesday"),
-    mark("Wednesday"),
-    mark("Thursday"),
-    mark("Friday"),
-    mark("Saturday"),
-    mark("Sunday"),
 )
 _NTH: Mapping[str, str] = {
     "1": mark("the first {day}"),
@@ -146,7 +137,7 @@ def _weekdays(days: Sequence[str], tr: Translator) -> Iterator[str]:
         nth, number = day[:-2], WEEKDAYS.index(day[-2:])
         word = tr.text(_DAYS[number])
         if nth:
-            yield tr.text(_NTH[nth], day=tr.text(_DAY[number]))
+            yield tr.text(_NTH[nth], day=tr.text(DAY_NAMES[number]))
         else:
             numbered = re.fullmatch(r"(.+) (\d)", word)
             name = numbered[1] if numbered else word

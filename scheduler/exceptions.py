@@ -33,11 +33,11 @@ from scheduler.registry import find_station
 from scheduler.releasecheck import refuse_on_air
 from scheduler.slotcheck import retimed
 from scheduler.slotfixes import Fix
+from scheduler.slotowners import refuse_foreign_unit
 from scheduler.slots import (
     SLOT_LOCK,
     checker_of,
     lines_of,
-    refuse_foreign_unit,
     refuse_overlap,
     refuse_problems,
 )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -13,42 +12,31 @@ from scheduler.store.among import among
 from scheduler.store.models import Person, Unit
 from scheduler.text import has_words
 
-PAGE_ROWS = 50
+
+class PersonName(NamedTuple):
+    """What a list looks for and sorts by."""
+
+    id: int
+    username: str
+    full_name: str
+    unit: str | None
 
 
-@dataclass(frozen=True)
-class PeoplePage:
-    """One page of those who were found."""
-
-    people: Sequence[Person]  # each with the unit
-    found: int
-    page: int
-    pages: int
-
-
-def people_page(
-    session: Session, words: str, number: int, *, key: Callable[[str], Any]
-) -> PeoplePage:
-    """
-    A page of people, by their full names; behind the last page is the last one.
-
-    Args:
-        words: of the name, the user name or the unit, tones aside.
-        key: sorts names as people do.
-    """
+def find_names(session: Session, words: str) -> list[PersonName]:
+    """Those whose name, user name or unit has these words, tones aside; by their user names."""
+    statement = select(Person.id, Person.username, Person.full_name, Unit.name)
     rows = session.execute(
-        select(Person.id, Person.username, Person.full_name, Unit.name)
-        .outerjoin(Unit, Unit.id == Person.unit_id)
-        .order_by(Person.username)
+        statement.outerjoin(Unit, Unit.id == Person.unit_id).order_by(Person.username)
     )
-    found = [row for row in rows if has_words(row[1:], words)]
-    found.sort(key=lambda row: key(row.full_name))
-    pages = max(1, -(-len(found) // PAGE_ROWS))
-    page = min(number, pages)
-    ids = [row.id for row in found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]]
+    return [PersonName._make(row) for row in rows if has_words(row[1:], words)]
+
+
+def people_named(session: Session, names: Sequence[PersonName]) -> list[Person]:
+    """These people in this order, each with the unit."""
+    ids = [one.id for one in names]
     statement = select(Person).options(joinedload(Person.unit)).where(among(Person.id, ids))
     known = {one.id: one for one in session.scalars(statement)}
-    return PeoplePage([known[one] for one in ids], len(found), page, pages)
+    return [known[one] for one in ids]
 
 
 def people_after(session: Session, username: str, limit: int) -> list[Person]:

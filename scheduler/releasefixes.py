@@ -13,7 +13,8 @@ from scheduler.lines import drafts
 from scheduler.releasecheck import Air, Conflict, Timetable, airing, new_conflicts
 from scheduler.slotcheck import retimed
 from scheduler.slotfixes import Fix, fixes_for
-from scheduler.slots import checker_of, refuse_foreign_unit
+from scheduler.slotowners import refuse_foreign_unit
+from scheduler.slots import checker_of
 from scheduler.store.models import Person, Slot, Station
 
 _TRIED_ONE_BY_ONE = 12  # other drafts that might make room; each trial looks at all that airs

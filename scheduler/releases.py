@@ -15,7 +15,8 @@ from scheduler.hearing import Maps, days_looked_at, hearers, soundings
 from scheduler.hub import Hub
 from scheduler.lines import Content, draft_of, drafts, is_draft, made_of, normal, write
 from scheduler.releasefixes import may_release, refuse_conflicts, refuse_release
-from scheduler.slots import SLOT_LOCK, refuse_foreign_unit
+from scheduler.slotowners import refuse_foreign_unit
+from scheduler.slots import SLOT_LOCK
 from scheduler.slotversions import refuse_changed
 from scheduler.store import ledger
 from scheduler.store.db import lock

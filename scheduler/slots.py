@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from scheduler import people
 from scheduler.airrules import QUIET_FROM, QUIET_UNTIL, RuleBook, Window
-from scheduler.errors import InputInvalid, NotFound, OutsideUnit, said
+from scheduler.errors import InputInvalid, NotFound, said
 from scheduler.hearing import audience_ids, parts_of_audience, rule_of
 from scheduler.hub import Hub
 from scheduler.lines import lines_heard, with_all
@@ -23,11 +23,12 @@ from scheduler.relay import checked_address
 from scheduler.slotcheck import Checker, Clash, Line
 from scheduler.slotcontent import SOURCES, fill_content, items_of, own_length_s
 from scheduler.slotfixes import fixes_for
+from scheduler.slotowners import refuse_foreign_unit
 from scheduler.slotversions import refuse_changed
 from scheduler.store import ledger
 from scheduler.store.db import lock
 from scheduler.store.models import Person, Programme, Slot, SlotTarget, Station
-from scheduler.units import find_unit, owns, station_units, stations_by_unit, unit_ids_below
+from scheduler.units import find_unit, station_units, stations_by_unit
 
 KINDS = ("programme", "relay_province", "relay_district", "announcement")
 # What may be changed in a line that stands, and what then has to be checked anew.
@@ -388,38 +389,6 @@ def _targets(
             raise InputInvalid(
                 problem=said('"{entry}" is neither unit:CODE nor station:CODE', entry=entry)
             )
-
-
-def refuse_foreign_unit(hub: Hub, session: Session, slot: Slot, by: Person) -> None:
-    """
-    Refuse to touch a line of others.
-
-    Whose it is the map of today says, or that of its first day if that is still to come: of a
-    commune that was merged into another one its lines are that one's (``units.owns``). All who
-    hear it must be the person's own too, by that map or by that of its first day.
-
-    Raises:
-        OutsideUnit: it is not all the person's own.
-    """
-    if by.unit_id is None:
-        return
-    on = max(slot.valid_from, hub.today())
-    heard = {one.unit_id for one in slot.targets if one.unit_id is not None}
-    stations = {one.station_id for one in slot.targets if one.station_id is not None}
-    is_own = owns(session, by.unit_id, [slot.unit_id], on) and any(
-        owns(session, by.unit_id, heard, day) and _stand_in(session, by.unit_id, stations, day)
-        for day in dict.fromkeys((on, slot.valid_from))
-    )
-    if not is_own:
-        raise OutsideUnit(who=by.full_name, unit=by.unit.name if by.unit else "")
-
-
-def _stand_in(session: Session, unit_id: int, stations: set[int], on: date) -> bool:
-    if not stations:
-        return True
-    inside = stations_by_unit(session, on, stations)
-    mine = unit_ids_below(session, unit_id, on) or set()
-    return stations <= set().union(*(inside.get(one, set()) for one in mine))
 
 
 # ── What stands in the way ─────────────────────────────────────────────────────────────────────

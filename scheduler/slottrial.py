@@ -11,6 +11,7 @@ from scheduler.errors import SlotRefused
 from scheduler.hearing import changes_of, rule_of
 from scheduler.hub import Hub
 from scheduler.lines import draft_of, made_of
+from scheduler.slotowners import refuse_foreign_unit
 from scheduler.slots import (
     Notices,
     SlotDetails,
@@ -18,7 +19,6 @@ from scheduler.slots import (
     fill_line,
     find_slot,
     notices_of,
-    refuse_foreign_unit,
     refuse_past,
     refuse_problems,
 )

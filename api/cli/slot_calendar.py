@@ -121,13 +121,5 @@ def _show(screen: Screen, found: list[Brought], dry_run: bool) -> None:
 
 
 def _details(screen: Screen, one: Brought) -> str:
-    tr = screen.translator
-    parts = [f"{name}: {_plain(old)} → {_plain(new)}" for name, (old, new) in one.changes.items()
-             if old != new]  # fmt: skip
-    return "; ".join([*parts, *(tr.day(day) for day in one.days)])
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, tuple):
-        return " ".join(str(part) for part in value) or "–"
-    return "–" if value is None else str(value)
+    changed = [f"{label}: {old} → {new}" for label, old, new in one.told if old]
+    return "; ".join([*changed, *map(screen.translator.day, one.days)])

@@ -14,15 +14,18 @@ from api.auth import Viewer, checked_form, hub_of, needs
 from api.errors import status_of
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
+from api.parts import PageNumber, part_of
 from api.picker import NOTHING_PICKED, Picked, Picks, Places
 from api.vietnamese import sort_key
 from scheduler import invitations, people, second_factor
 from scheduler.errors import CoreError, PersonMovedOn
-from scheduler.peoplelist import people_page
+from scheduler.peoplelist import find_names, people_named
 from scheduler.store.models import Person, Unit
 from scheduler.units import find_unit, own_units
 
 router = page_routes()
+
+_SHOWN = 50  # people at once
 
 Administrator = Annotated[Viewer, Depends(needs("administrator"))]
 Username = Annotated[str, Form(max_length=64)]
@@ -34,9 +37,9 @@ def show(
     request: Request,
     viewer: Administrator,
     search: Annotated[str, Query(max_length=100)] = "",
-    page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
+    number: PageNumber = 1,
 ) -> Response:
-    return _people_page(request, viewer, search=search, number=page_number)
+    return _people_page(request, viewer, search=search, number=number)
 
 
 @router.post("/people", dependencies=[Depends(checked_form)])
@@ -244,13 +247,17 @@ def _people_page(
 ) -> Response:
     hub = hub_of(request)
     with hub.database.read() as session:
-        found = people_page(session, search, number, key=sort_key)
+        names = find_names(session, search)
+        names.sort(key=lambda one: sort_key(one.full_name))
+        found = part_of(names, number, _SHOWN)
+        shown = people_named(session, found.rows)
         places = Places(session, viewer.person, hub.today())
         picker = places.picker("unit", [(typed or {}).get("unit", "")], picks)
-        became = _became(session, found.people, hub.today())
+        became = _became(session, shown, hub.today())
     response = page(
         request, "people.html", status=status_of(error) if error else 200, viewer=viewer,
-        found=found, search=search, became=became, picker=picker, is_picking=picks.is_asked,
+        people=shown, found=found, search=search, became=became, picker=picker,
+        is_picking=picks.is_asked,
         roles=people.ROLES, typed=defaultdict(str, typed or {}),
         secret=secret, secret_of=secret_of,
         invitation=str(request.url_for("show_welcome", token=invitation)) if invitation else None,

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, File, Form, Query, Request, Response, UploadFile
 
 from api.auth import SignedIn, Viewer, checked_form, hub_of
+from api.errors import NoCalendar
+from api.i18n import mark
 from api.pages.calendars import MEDIA_TYPE
 from api.pages.render import page, redirect, translator_of
 from api.pages.routes import page_routes
-from api.pages.tables import NAME_LETTERS, as_shown, brought, unpack
+from api.pages.tables import NAME_LETTERS, as_shown, file_name_of, unpack
 from api.pages.timetable import Planner, plan_again
 from api.programmepick import programmes_to_pick
-from scheduler.errors import CoreError, PreviewOutdated
+from scheduler.csvrows import MAX_BYTES
+from scheduler.errors import CoreError, InputInvalid, PreviewOutdated, said
 from scheduler.units import own_units, units_on
 
 if TYPE_CHECKING:
@@ -80,7 +83,7 @@ def preview(
 ) -> Response:
     """Show what a calendar would do; nothing is changed."""
     try:
-        name, text = brought(file, pasted)
+        name, text = _brought(file, pasted)
         found = _bring(request, viewer, name, text, typed, dry_run=True)
     except CoreError as error:
         return _page(request, viewer, typed, error=error, pasted=pasted)
@@ -107,6 +110,25 @@ def apply(
         return _page(request, viewer, typed, error=error, pasted=text)
     plan_again(request)
     return redirect("/timetable/changes", done="calendar_brought")
+
+
+def _brought(file: UploadFile | None, pasted: str) -> tuple[str, str]:
+    """
+    The name and the text of the calendar that came with a form.
+
+    Raises:
+        InputInvalid: nothing came.
+        NoCalendar: it is no text; of one that is too large the reader says so.
+    """
+    if file is None or not file.filename:
+        if not pasted.strip():
+            raise InputInvalid(problem="choose a calendar file, or paste its text")
+        return mark("the pasted text"), pasted
+    name = file_name_of(file)
+    try:
+        return name, file.file.read(MAX_BYTES + 1).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NoCalendar(name=name, detail=said("it is no text in UTF-8")) from error
 
 
 def _bring(

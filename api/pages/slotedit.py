@@ -23,6 +23,7 @@ from api.slotfields import mixed
 from scheduler import slots
 from scheduler.errors import CoreError, NotFound, SlotChanged
 from scheduler.slotcontent import own_length_s
+from scheduler.slotowners import refuse_foreign_unit
 from scheduler.slots import SlotDetails, details_of
 from scheduler.store.models import Slot
 
@@ -92,7 +93,7 @@ def edit(
     with hub.database.read() as session:
         slot = slots.find_slot(session, slot_id)
         # Told before anything is typed.
-        slots.refuse_foreign_unit(hub, session, slot, viewer.person)
+        refuse_foreign_unit(hub, session, slot, viewer.person)
     writing = Writing.of(slot, details_of(slot), back)
     if not set(request.query_params) & set(vars(writing.typed)):
         return slot_page(request, viewer, writing)

@@ -28,11 +28,16 @@ def brought(file: UploadFile | None, pasted: str) -> tuple[str, str]:
         WrongEncoding, FileRefused: it is no text, or too large.
     """
     if file is not None and file.filename:
-        name = file.filename.replace("\\", "/").rpartition("/")[2][-NAME_LETTERS:]
+        name = file_name_of(file)
         return name, read_csv_text(file.file.read(MAX_BYTES + 1), name)
     if not pasted.strip():
         raise InputInvalid(problem="choose a file, or paste the rows of the table")
     return mark("pasted rows"), read_csv_text(pasted.encode(), "pasted rows")
+
+
+def file_name_of(file: UploadFile) -> str:
+    """Without the folders that some browsers name."""
+    return (file.filename or "").replace("\\", "/").rpartition("/")[2][-NAME_LETTERS:]
 
 
 def pack(text: str) -> str:

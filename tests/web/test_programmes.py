@@ -10,6 +10,7 @@ import pytest
 
 from api.auth import form_token
 from scheduler import checks
+from scheduler.programmes import resubmit
 from scheduler.store.models import Programme
 from scheduler.store.states import ProgrammeState, RenditionState
 from tests.conftest import need
@@ -233,7 +234,7 @@ def test_nobody_approves_what_they_brought_themselves(site: Site) -> None:
 
 
 def test_returned_programme_needs_a_reason(site: Site) -> None:
-    """The editor reads why; without a reason nothing is returned."""
+    """The editor reads why, and whoever approves it the next time; without one nothing happens."""
     programme = site.province.programmes["ready"]
     with site.client("tuan") as client:
         assert client.submit(f"/programmes/{programme.id}/reject", reason=" ").status_code == 422
@@ -241,7 +242,13 @@ def test_returned_programme_needs_a_reason(site: Site) -> None:
         assert answer.headers["location"].endswith("done=rejected")
 
     with site.hub.database.read() as session:
-        assert session.get_one(Programme, programme.id).state is ProgrammeState.REJECTED
+        returned = session.get_one(Programme, programme.id)
+        assert returned.state is ProgrammeState.REJECTED
+    resubmit(site.hub, programme.id, by=site.province.people["huong"])
+    with site.client("tuan") as client:
+        assert "đã trả lại trước đó:</strong> Tiếng quá nhỏ" in client.get("/approve").text
+        client.submit(f"/programmes/{programme.id}/approve")
+        assert "Tiếng quá nhỏ" not in client.get(f"/programmes/{programme.id}").text
 
 
 def test_master_is_heard_in_ranges_by_those_who_are_signed_in(shared_site: Site) -> None:

@@ -8,6 +8,7 @@ from datetime import time
 
 import httpx
 
+from api.auth import form_token
 from scheduler import slots
 from scheduler.store.models import Slot
 from tests.web.site import Client, Site
@@ -60,6 +61,21 @@ def test_a_calendar_that_was_changed_elsewhere_comes_back_as_it_was_shown(site: 
         assert done.headers["location"] == "/timetable/changes?done=calendar_brought"
         assert slot(site, 2).starts_at == time(11, 20)
         assert slot(site, 2).released["starts_at"].startswith("11:15")  # type: ignore[index]
+
+
+def test_a_file_that_is_no_text_is_told_as_no_calendar(site: Site) -> None:
+    """Not as a table that should be saved anew."""
+    with site.client("huong") as client:
+        assert client.viewer is not None
+        refused = client.post(
+            "/timetable/import", data={"form_token": form_token(client.viewer)},
+            files={"file": ("a\\x.ics", b"\xff\xfe\x00", "text/calendar")},
+            headers={"sec-fetch-site": "same-origin"},
+        )  # fmt: skip
+        assert refused.status_code == 422
+        assert "Tệp x.ics không phải là lịch (.ics) đọc được" in refused.text
+        nothing = client.submit("/timetable/import", pasted=" ")
+        assert nothing.status_code == 422 and "chọn tệp lịch hoặc dán" in nothing.text
 
 
 def test_what_changed_since_the_look_is_shown_again_and_not_done(site: Site) -> None:

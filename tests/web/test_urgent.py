@@ -43,6 +43,7 @@ def test_an_order_is_asked_once_more_before_it_goes_out(site: Site) -> None:
         form = client.get("/urgent")
         assert form.status_code == 200
         assert made.title in form.text
+        assert '<option value="">hãy chọn</option>' in form.text  # none is chosen for anybody
         asked = client.submit("/urgent/confirm", **order)
         assert "NGAY BÂY GIỜ" in asked.text
         again = client.submit("/urgent/send", **order)
